@@ -91,7 +91,7 @@ create table room_state (
   to_pos    bigint not null default 9223372036854775807,
   primary key (room_nid, type_nid, state_key, from_pos)
 );
-create unique index room_state_current on room_state (room_nid, type_nid, state_key)
+create index room_state_current on room_state (room_nid, type_nid, state_key)
   include (event_nid) where to_pos = 9223372036854775807;
 create index room_state_changes on room_state (room_nid, from_pos);
 
