@@ -5,6 +5,8 @@ import type { StreamRow } from './define-stream.ts';
 /** How writes of one kind become statements together, and what each of them results in. */
 export interface CommitKind<Unit, Result> {
   readonly name: string;
+  /** Why a unit must not be written after all: what it stood on has failed since. */
+  voidReason?(unit: Unit): Error | null;
   /** The statements that write all the units. Few: they are multi-row. */
   statements(units: readonly Unit[]): BatchItem[];
   /** Given the rows of those statements: each unit's result, and the stream rows to announce. */
@@ -27,7 +29,6 @@ interface Waiting {
   unit: unknown;
   /** Commit with nothing else, after a failure that somebody else may have caused. */
   alone: boolean;
-  /** Called when the batch is about to be sent: false when the unit has become void. */
   resolve(result: unknown): void;
   reject(error: unknown): void;
 }
@@ -102,7 +103,11 @@ export function createCommitter(database: Database, bus: Bus): Committer {
     }
     const batch = waiting.slice(0, count);
     waiting = waiting.slice(count);
-    return batch;
+    return batch.filter((entry) => {
+      const reason = entry.kind.voidReason?.(entry.unit) ?? null;
+      if (reason) entry.reject(reason);
+      return reason === null;
+    });
   }
 
   async function run(batch: Waiting[]): Promise<void> {
@@ -139,6 +144,7 @@ export function createCommitter(database: Database, bus: Bus): Committer {
     inFlight = true;
     while (waiting.length > 0) {
       const batch = take();
+      if (batch.length === 0) continue;
       try {
         await run(batch);
       } catch (error) {

@@ -62,6 +62,8 @@ create table events (
   txn_id           text,
   -- The redaction that emptied this event.
   redacted_by      text,
+  -- The event that this redaction names.
+  redacts          text,
   -- Set for an event whose prev_events were not the room's extremities: the timeline position whose
   -- state it starts from. Its differing entries are in event_state_differences.
   base_pos         bigint,

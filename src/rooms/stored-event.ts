@@ -1,0 +1,83 @@
+import type { JsonObject } from '../matrix/pdu.ts';
+
+/** An event as readers see it: columns, and the content as canonical JSON text. */
+export interface StoredEvent {
+  roomNid: number;
+  eventNid: number;
+  /** Place in the timeline; null for an outlier. */
+  pos: number | null;
+  sub: number;
+  eventId: string;
+  type: string;
+  stateKey: string | null;
+  sender: string;
+  senderNid: number;
+  originServerTs: number;
+  /** Canonical JSON text. */
+  content: string;
+  /** Members of `unsigned` as JSON text without braces, or null. */
+  unsigned: string | null;
+  deviceNid: number | null;
+  txnId: string | null;
+  redactedBy: string | null;
+  redacts: string | null;
+  /** Parsed content, once someone has asked for it. */
+  parsed?: JsonObject;
+  /** The client format up to `unsigned`, once made. */
+  clientPrefix?: string;
+}
+
+/** The content as an object; parsed at most once. Not to be changed. */
+export function contentOf(event: StoredEvent): JsonObject {
+  event.parsed ??= JSON.parse(event.content) as JsonObject;
+  return event.parsed;
+}
+
+/** For whom an event is written as JSON. */
+export interface ClientFormat {
+  /** Present everywhere but in `/sync`. */
+  roomId?: string;
+  /** Whose request it is: the sender's own device sees its transaction id. */
+  deviceNid?: number | null;
+  senderNid?: number;
+  /** Milliseconds since 1970, for `unsigned.age`. */
+  now: number;
+  /** The reader's membership at the event (MSC4115), when known. */
+  membership?: string | undefined;
+  /** Further members of `unsigned` as JSON text, for example bundled aggregations. */
+  unsigned?: string;
+}
+
+function clientPrefix(event: StoredEvent): string {
+  let text = `{"content":${event.content},"event_id":${JSON.stringify(event.eventId)},"origin_server_ts":${event.originServerTs}`;
+  if (event.redacts !== null) text += `,"redacts":${JSON.stringify(event.redacts)}`;
+  text += `,"sender":${JSON.stringify(event.sender)}`;
+  if (event.stateKey !== null) text += `,"state_key":${JSON.stringify(event.stateKey)}`;
+  return `${text},"type":${JSON.stringify(event.type)}`;
+}
+
+/** The event in the format of the client-server API, as JSON text. */
+export function clientEventJson(event: StoredEvent, format: ClientFormat): string {
+  event.clientPrefix ??= clientPrefix(event);
+  let text = event.clientPrefix;
+  if (format.roomId !== undefined) text += `,"room_id":${JSON.stringify(format.roomId)}`;
+  const age = format.now - event.originServerTs;
+  text += `,"unsigned":{"age":${age > 0 ? age : 0}`;
+  if (event.unsigned !== null && event.unsigned !== '') text += `,${event.unsigned}`;
+  if (format.membership !== undefined) text += `,"membership":"${format.membership}"`;
+  if (
+    event.txnId !== null &&
+    event.deviceNid !== null &&
+    event.deviceNid === format.deviceNid &&
+    event.senderNid === format.senderNid
+  ) {
+    text += `,"transaction_id":${JSON.stringify(event.txnId)}`;
+  }
+  if (format.unsigned) text += `,${format.unsigned}`;
+  return `${text}}}`;
+}
+
+/** The stripped form used in invites and knocks: type, state key, sender, content. */
+export function strippedEventJson(event: StoredEvent): string {
+  return `{"content":${event.content},"sender":${JSON.stringify(event.sender)},"state_key":${JSON.stringify(event.stateKey ?? '')},"type":${JSON.stringify(event.type)}}`;
+}

@@ -1,0 +1,29 @@
+import { defineStream } from '../streams/define-stream.ts';
+import type { StoredEvent } from './stored-event.ts';
+
+/** A membership that an event sets. */
+export interface MembershipChange {
+  userId: string;
+  userNid: number;
+  isLocal: boolean;
+  /** Before the event; `leave` when there was none. */
+  from: string;
+  to: string;
+}
+
+/** An event that has become part of a room's timeline, with all that readers need of it. */
+export interface EventRow {
+  roomId: string;
+  roomVersion: string;
+  event: StoredEvent;
+  membership: MembershipChange | null;
+  /** For a redaction that took effect: the event as it is now. */
+  redacted: StoredEvent | null;
+}
+
+/** New events of all rooms, in the order in which clients see them. */
+export const eventStream = defineStream<EventRow>({
+  name: 'events',
+  durable: true,
+  shardedBy: 'room',
+});

@@ -1,0 +1,182 @@
+import { checkAuthorised, authTypesFor } from '../../matrix/auth-rules.ts';
+import { buildPdu } from '../../matrix/event-builder.ts';
+import { canonicalJson } from '../../matrix/canonical-json.ts';
+import { serverNameOf } from '../../matrix/ids.ts';
+import type { Pdu } from '../../matrix/pdu.ts';
+import type { SigningKey } from '../../matrix/signing.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import type { StoredEvent } from '../stored-event.ts';
+import type { MembershipChange } from '../streams.ts';
+import type { Interned } from '../store/interned.ts';
+import type { NewEvent } from './commit-events.ts';
+import type { HeadEntry, RoomHead } from './head.ts';
+import type { ProtoEvent, TransactionKey } from './proto-event.ts';
+
+/** What composing needs beside the head. */
+export interface ComposeContext {
+  serverName: string;
+  signingKey: SigningKey;
+  interned: Interned;
+  now: number;
+}
+
+/** Largest event, as canonical JSON in bytes (client-server spec, "Size limits"). */
+const eventBytesMax = 65_536;
+/** Most prev_events of an event (server-server spec, "PDU fields"). */
+const prevEventsMax = 20;
+
+function placeOf(head: RoomHead, proto: ProtoEvent, now: number): Pdu {
+  const references = head.version.eventIdFormat === 'explicit';
+  const reference = (id: string) => (references ? ([id, { sha256: '' }] as [string, never]) : id);
+  const pdu: Pdu = {
+    sender: proto.sender,
+    type: proto.type,
+    content: proto.content,
+    origin_server_ts: proto.originServerTs ?? now,
+    depth: Math.min(head.depth() + 1, Number.MAX_SAFE_INTEGER),
+    prev_events: head.extremities.slice(0, prevEventsMax).map(({ eventId }) => reference(eventId)),
+    auth_events: [],
+    hashes: { sha256: '' },
+    signatures: {},
+  };
+  if (proto.stateKey !== undefined) pdu.state_key = proto.stateKey;
+  if (proto.redacts !== undefined) pdu.redacts = proto.redacts;
+  if (!(head.version.roomIdIsCreateHash && proto.type === 'm.room.create')) {
+    pdu.room_id = head.roomId;
+  }
+  for (const [type, stateKey] of authTypesFor(head.version, pdu)) {
+    const entry = head.get(type, stateKey);
+    if (entry) pdu.auth_events.push(reference(entry.eventId));
+  }
+  return pdu;
+}
+
+function authorise(head: RoomHead, pdu: Pdu): void {
+  try {
+    checkAuthorised(head.version, pdu, head);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'NotAuthorised') throw error;
+    throw new MatrixError('M_FORBIDDEN', error.message, { cause: error });
+  }
+}
+
+function unsignedOf(before: HeadEntry | undefined): string | null {
+  if (!before) return null;
+  return `"prev_content":${before.content},"prev_sender":${JSON.stringify(before.pdu.sender)},"replaces_state":${JSON.stringify(before.eventId)}`;
+}
+
+function membershipChange(
+  head: RoomHead,
+  proto: ProtoEvent,
+  context: ComposeContext,
+): MembershipChange | null {
+  if (proto.type !== 'm.room.member' || proto.stateKey === undefined) return null;
+  const userNid = context.interned.cachedUser(proto.stateKey);
+  if (userNid === undefined) throw new Error(`${proto.stateKey} was not interned`);
+  return {
+    userId: proto.stateKey,
+    userNid,
+    isLocal: serverNameOf(proto.stateKey) === context.serverName,
+    from: head.membershipOf(proto.stateKey),
+    to: String(proto.content['membership']),
+  };
+}
+
+const step = (change: MembershipChange | null, membership: string) =>
+  change ? Number(change.to === membership) - Number(change.from === membership) : 0;
+
+/**
+ * Authorises an event against the head, gives it its place, hashes and signs it, and moves the
+ * head on. Synchronous, so that nothing comes between. Throws `MatrixError` when it is not
+ * allowed or too large; the head is then as before.
+ */
+export function compose(
+  head: RoomHead,
+  proto: ProtoEvent,
+  context: ComposeContext,
+  transaction: TransactionKey | null,
+): NewEvent {
+  const place = placeOf(head, proto, context.now);
+  authorise(head, place);
+  const { hashes: _hashes, signatures: _signatures, ...parts } = place;
+  const built = buildPdu(head.version, parts, context.serverName, context.signingKey);
+  const bytes = Buffer.byteLength(built.content) + Buffer.byteLength(built.envelope) + 12;
+  if (bytes > eventBytesMax) {
+    throw new MatrixError('M_TOO_LARGE', `The event has ${bytes} bytes; ${eventBytesMax} is the most`);
+  }
+  const before = proto.stateKey === undefined ? undefined : head.get(proto.type, proto.stateKey);
+  const change = membershipChange(head, proto, context);
+  const senderNid = context.interned.cachedUser(proto.sender);
+  const typeNid = context.interned.cachedType(proto.type);
+  if (senderNid === undefined || typeNid === undefined) throw new Error('names were not interned');
+  const redacts = redactsOf(proto);
+  const stored: StoredEvent = {
+    roomNid: head.roomNid,
+    eventNid: 0,
+    pos: null,
+    sub: 0,
+    eventId: built.eventId,
+    type: proto.type,
+    stateKey: proto.stateKey ?? null,
+    sender: proto.sender,
+    senderNid,
+    originServerTs: place.origin_server_ts,
+    content: built.content,
+    unsigned: unsignedOf(before),
+    deviceNid: transaction?.deviceNid ?? null,
+    txnId: transaction?.txnId ?? null,
+    redactedBy: null,
+    redacts,
+    parsed: proto.content,
+  };
+  const joinedDelta = step(change, 'join');
+  const invitedDelta = step(change, 'invite');
+  head.extremities = [{ eventId: built.eventId, depth: place.depth }];
+  head.joinedCount += joinedDelta;
+  head.invitedCount += invitedDelta;
+  if (proto.stateKey !== undefined) {
+    head.set({ eventId: built.eventId, pdu: built.pdu, content: built.content });
+  }
+  return {
+    columns: {
+      roomNid: head.roomNid,
+      eventId: built.eventId,
+      typeNid,
+      stateKey: stored.stateKey,
+      senderNid,
+      originServerTs: stored.originServerTs,
+      depth: place.depth,
+      content: built.content,
+      envelope: built.envelope,
+      contentAt: built.contentAt,
+      unsigned: stored.unsigned,
+      redacts,
+      deviceNid: stored.deviceNid,
+      txnId: stored.txnId,
+      txnScope: transaction?.scope ?? null,
+      membership: change?.to ?? null,
+      memberNid: change?.userNid ?? null,
+      memberIsLocal: change?.isLocal ?? null,
+      joinedDelta,
+      invitedDelta,
+    },
+    stored,
+    membership: change,
+    redaction: null,
+  };
+}
+
+function redactsOf(proto: ProtoEvent): string | null {
+  if (proto.type !== 'm.room.redaction') return null;
+  if (proto.redacts !== undefined) return proto.redacts;
+  const inContent = proto.content['redacts'];
+  return typeof inContent === 'string' ? inContent : null;
+}
+
+/** Whether a state event would say just what the state says already. */
+export function isUnchanged(head: RoomHead, proto: ProtoEvent): HeadEntry | null {
+  if (proto.stateKey === undefined) return null;
+  const before = head.get(proto.type, proto.stateKey);
+  if (!before || before.pdu.sender !== proto.sender) return null;
+  return before.content === canonicalJson(proto.content) ? before : null;
+}

@@ -1,0 +1,104 @@
+import { LRUCache } from 'lru-cache';
+import { roomVersion } from '../../matrix/room-versions.ts';
+import type { HeadStore } from '../store/load-head.ts';
+import { headEntryOf, RoomHead } from './head.ts';
+
+/** The heads of the rooms that this process writes, bounded in bytes. */
+export interface HeadCache {
+  /**
+   * The head with these users' members loaded, pinned: it stays the one head of its room until
+   * `unpin`. Null when the room is unknown.
+   */
+  pinned(roomId: string, memberIds: readonly string[]): Promise<RoomHead | null>;
+  /** Takes in a new room's head, pinned. */
+  add(head: RoomHead): void;
+  pin(head: RoomHead): void;
+  unpin(head: RoomHead): void;
+  /** Throws a head away: what it says may not be what is stored. */
+  drop(head: RoomHead): void;
+}
+
+export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
+  // Heads in use are not subject to eviction: a second head of the same room would fork it.
+  const inUse = new Map<string, RoomHead>();
+  const resting = new LRUCache<string, RoomHead>({
+    maxSize: bytesMax,
+    sizeCalculation: (head) => Math.max(1, head.bytes),
+  });
+  const loading = new Map<string, Promise<RoomHead | null>>();
+
+  async function load(roomId: string): Promise<RoomHead | null> {
+    const found = await store.load(roomId);
+    if (!found) return null;
+    const version = roomVersion(found.room.roomVersion);
+    if (!version) throw new Error(`room ${roomId} has unknown version ${found.room.roomVersion}`);
+    const head = new RoomHead(found.room, version, true);
+    for (const event of found.state) head.set(headEntryOf(event, roomId));
+    head.extremities = found.extremities.map(({ eventId, depth }) => ({ eventId, depth }));
+    resting.set(roomId, head);
+    return head;
+  }
+
+  async function current(roomId: string): Promise<RoomHead | null> {
+    const known = inUse.get(roomId) ?? resting.get(roomId);
+    if (known) return known;
+    let promise = loading.get(roomId);
+    if (!promise) {
+      promise = load(roomId).finally(() => loading.delete(roomId));
+      loading.set(roomId, promise);
+    }
+    return promise;
+  }
+
+  function pin(head: RoomHead): void {
+    if (head.pins++ > 0) return;
+    inUse.set(head.roomId, head);
+    resting.delete(head.roomId);
+  }
+
+  function unpin(head: RoomHead): void {
+    if (--head.pins > 0 || head.broken) return;
+    inUse.delete(head.roomId);
+    resting.set(head.roomId, head);
+  }
+
+  async function loadMembers(head: RoomHead, missing: string[]): Promise<void> {
+    const events = await store.members(head.roomNid, missing);
+    for (const event of events) {
+      // A newer one may have been appended while this was read.
+      if (!head.get('m.room.member', event.stateKey!)) head.set(headEntryOf(event, head.roomId));
+    }
+    for (const userId of missing) head.markAbsent(userId);
+  }
+
+  return {
+    async pinned(roomId, memberIds) {
+      for (;;) {
+        const head = await current(roomId);
+        if (!head) return null;
+        // Evicted or dropped before this turn came: take the one that is current now.
+        if ((inUse.get(roomId) ?? resting.peek(roomId)) !== head) continue;
+        pin(head);
+        const missing = head.missingMembers(memberIds);
+        if (missing.length > 0) {
+          try {
+            await loadMembers(head, missing);
+          } catch (error) {
+            unpin(head);
+            throw error;
+          }
+        }
+        if (!head.broken) return head;
+        unpin(head);
+      }
+    },
+    add: pin,
+    pin,
+    unpin,
+    drop(head) {
+      head.broken = true;
+      if (inUse.get(head.roomId) === head) inUse.delete(head.roomId);
+      resting.delete(head.roomId);
+    },
+  };
+}

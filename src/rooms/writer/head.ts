@@ -1,0 +1,133 @@
+import type { AuthState, IdentifiedPdu, JsonObject, Pdu } from '../../matrix/pdu.ts';
+import { parsePowerLevels, type PowerLevels } from '../../matrix/power-levels.ts';
+import type { RoomVersion } from '../../matrix/room-versions.ts';
+import { contentOf, type StoredEvent } from '../stored-event.ts';
+import type { RoomRow } from '../store/load-head.ts';
+
+/** An entry of the current state, as authorisation and the next events need it. */
+export interface HeadEntry extends IdentifiedPdu {
+  /** Canonical JSON text of the content. */
+  content: string;
+}
+
+export interface Extremity {
+  eventId: string;
+  depth: number;
+}
+
+/** Rough bytes of an entry beside its content, for the bound on the cache. */
+const entryBytes = 600;
+
+/**
+ * A room as its writer holds it: the current state (members as far as they have been needed),
+ * forward extremities and counts. It runs ahead of the database by the events that are being
+ * committed; when a commit fails it is `broken` and thrown away with everything built on it.
+ */
+export class RoomHead implements AuthState {
+  readonly roomNid: number;
+  readonly roomId: string;
+  readonly version: RoomVersion;
+  /** False until the room's row has been committed. */
+  isStored: boolean;
+  isBlocked: boolean;
+  joinedCount: number;
+  invitedCount: number;
+  extremities: Extremity[] = [];
+  broken = false;
+  /** Users of this head at the moment; see HeadCache. */
+  pins = 0;
+  bytes = 2000;
+  readonly #state = new Map<string, Map<string, HeadEntry>>();
+  /** Users known to have no member event. */
+  readonly #absentMembers = new Set<string>();
+  #powerLevels: PowerLevels | null = null;
+
+  constructor(room: RoomRow, version: RoomVersion, isStored: boolean) {
+    this.roomNid = room.roomNid;
+    this.roomId = room.roomId;
+    this.version = version;
+    this.isStored = isStored;
+    this.isBlocked = room.isBlocked;
+    this.joinedCount = room.joinedCount;
+    this.invitedCount = room.invitedCount;
+  }
+
+  /** Members must have been loaded (`missingMembers`) before they are asked for. */
+  get(type: string, stateKey: string): HeadEntry | undefined {
+    return this.#state.get(type)?.get(stateKey);
+  }
+
+  set(entry: HeadEntry): void {
+    const { type, state_key: stateKey = '' } = entry.pdu;
+    let entries = this.#state.get(type);
+    if (!entries) this.#state.set(type, (entries = new Map()));
+    const before = entries.get(stateKey);
+    this.bytes += entry.content.length - (before ? before.content.length : -entryBytes);
+    entries.set(stateKey, entry);
+    if (type === 'm.room.power_levels' || type === 'm.room.create') this.#powerLevels = null;
+    if (type === 'm.room.member') this.#absentMembers.delete(stateKey);
+  }
+
+  /** All entries but members, which may not all be here. */
+  *entries(): Iterable<HeadEntry> {
+    for (const [type, entries] of this.#state) {
+      if (type !== 'm.room.member') yield* entries.values();
+    }
+  }
+
+  ofType(type: string): ReadonlyMap<string, HeadEntry> {
+    return this.#state.get(type) ?? new Map();
+  }
+
+  /** Those of the users whose member event, or its absence, is not known here. */
+  missingMembers(userIds: readonly string[]): string[] {
+    if (!this.isStored) return [];
+    const members = this.#state.get('m.room.member');
+    return userIds.filter((id) => !members?.has(id) && !this.#absentMembers.has(id));
+  }
+
+  markAbsent(userId: string): void {
+    if (this.get('m.room.member', userId)) return;
+    this.#absentMembers.add(userId);
+    this.bytes += 100;
+  }
+
+  /** `leave` for a user without a member event. */
+  membershipOf(userId: string): string {
+    const content = this.get('m.room.member', userId)?.pdu.content;
+    return typeof content?.['membership'] === 'string' ? content['membership'] : 'leave';
+  }
+
+  powerLevels(): PowerLevels {
+    this.#powerLevels ??= parsePowerLevels(
+      this.version,
+      this.get('m.room.power_levels', '')?.pdu,
+      this.get('m.room.create', '')!.pdu,
+    );
+    return this.#powerLevels;
+  }
+
+  depth(): number {
+    let depth = 0;
+    for (const extremity of this.extremities) depth = Math.max(depth, extremity.depth);
+    return depth;
+  }
+}
+
+/** A state entry out of a stored event. Only what authorisation looks at is filled in. */
+export function headEntryOf(event: StoredEvent, roomId: string): HeadEntry {
+  const pdu: Pdu = {
+    room_id: roomId,
+    sender: event.sender,
+    type: event.type,
+    state_key: event.stateKey ?? '',
+    content: contentOf(event) as JsonObject,
+    origin_server_ts: event.originServerTs,
+    depth: 0,
+    prev_events: [],
+    auth_events: [],
+    hashes: { sha256: '' },
+    signatures: {},
+  };
+  return { eventId: event.eventId, pdu, content: event.content };
+}

@@ -1,0 +1,60 @@
+import type { JsonObject } from '../../matrix/pdu.ts';
+
+/** An event that somebody wants in a room: all but what its place there decides. */
+export interface ProtoEvent {
+  sender: string;
+  type: string;
+  /** Present for state. */
+  stateKey?: string;
+  content: JsonObject;
+  redacts?: string;
+  /** Milliseconds since 1970; now when absent. Application services may set it. */
+  originServerTs?: number;
+}
+
+/** Identifies a client's request, so that its retry has the effect once. */
+export interface TransactionKey {
+  deviceNid: number | null;
+  txnId: string;
+  /** The endpoint and its path parameters. */
+  scope: string;
+}
+
+/** Events for one room, appended in order, all or none. Plain data: it may cross processes. */
+export interface AppendRequest {
+  roomId: string;
+  events: ProtoEvent[];
+  /** Belongs to the first event. */
+  transaction?: TransactionKey;
+  /** Leave out state that says what is there already, by the same sender. */
+  skipUnchangedState?: boolean;
+  /** Let members of blocked rooms act all the same: admins, and leaving. */
+  ignoreBlock?: boolean;
+}
+
+export interface CreateRequest {
+  roomVersion: string;
+  creator: string;
+  /** Content of m.room.create without what the server adds. */
+  createContent: JsonObject;
+  events: ProtoEvent[];
+}
+
+export interface AppendedEvent {
+  eventId: string;
+  /** Stream position; null when nothing was appended because the state was there already. */
+  pos: number | null;
+}
+
+/** The users whose member events decide whether these events are allowed. */
+export function membersConcerned(events: readonly ProtoEvent[]): string[] {
+  const users = new Set<string>();
+  for (const event of events) {
+    users.add(event.sender);
+    if (event.type !== 'm.room.member' || event.stateKey === undefined) continue;
+    users.add(event.stateKey);
+    const authoriser = event.content['join_authorised_via_users_server'];
+    if (typeof authoriser === 'string') users.add(authoriser);
+  }
+  return [...users];
+}

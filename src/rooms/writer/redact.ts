@@ -1,0 +1,55 @@
+import { MatrixError } from '../../kernel/errors.ts';
+import { joinPdu, splitPdu } from '../../matrix/event-builder.ts';
+import { redactPdu } from '../../matrix/event-format.ts';
+import { serverNameOf } from '../../matrix/ids.ts';
+import type { Pdu } from '../../matrix/pdu.ts';
+import type { StoredEvent } from '../stored-event.ts';
+import type { NewEvent } from './commit-events.ts';
+import { headEntryOf, type RoomHead } from './head.ts';
+
+/** A stored event together with the rest of its PDU. */
+export type WholeEvent = StoredEvent & { envelope: string; contentAt: number };
+
+/**
+ * Whether a redaction takes effect on its target: the redactor wrote it, or may redact others'
+ * events (room version 3 on); in versions 1 and 2 being of the same server suffices.
+ */
+export function mayRedact(head: RoomHead, redactor: string, target: StoredEvent): boolean {
+  if (target.type === 'm.room.create') return false;
+  if (redactor === target.sender) return true;
+  if (
+    head.version.eventIdFormat === 'explicit' &&
+    serverNameOf(redactor) === serverNameOf(target.sender)
+  ) {
+    return true;
+  }
+  const levels = head.powerLevels();
+  return levels.userLevel(redactor) >= levels.required('redact');
+}
+
+/** Throws what a client is told when its redaction would have no effect. */
+export function checkRedaction(head: RoomHead, redactor: string, target: StoredEvent | null): void {
+  if (!target) throw new MatrixError('M_NOT_FOUND', 'The event to redact is not in this room');
+  if (!mayRedact(head, redactor, target)) {
+    throw new MatrixError('M_FORBIDDEN', 'You may not redact this event');
+  }
+}
+
+/** Empties the target: sets what is to be stored and shown, also in the head. */
+export function applyRedaction(head: RoomHead, redaction: NewEvent, target: WholeEvent): void {
+  if (target.redactedBy !== null) return;
+  const pdu = JSON.parse(joinPdu(target.envelope, target.contentAt, target.content)) as Pdu;
+  const { content, envelope, contentAt } = splitPdu(
+    head.version,
+    redactPdu(head.version, pdu),
+  );
+  const because = redaction.stored;
+  const unsigned = `"redacted_because":{"content":${because.content},"event_id":${JSON.stringify(because.eventId)},"origin_server_ts":${because.originServerTs},"redacts":${JSON.stringify(target.eventId)},"room_id":${JSON.stringify(head.roomId)},"sender":${JSON.stringify(because.sender)},"type":"m.room.redaction","unsigned":{}},"redacted_by":${JSON.stringify(because.eventId)}`;
+  const { parsed: _parsed, clientPrefix: _prefix, ...columns } = target;
+  const emptied: StoredEvent = { ...columns, content, unsigned, redactedBy: because.eventId };
+  redaction.redaction = { target: emptied, envelope, contentAt };
+  if (target.stateKey === null) return;
+  if (head.get(target.type, target.stateKey)?.eventId === target.eventId) {
+    head.set(headEntryOf(emptied, head.roomId));
+  }
+}

@@ -1,0 +1,148 @@
+import { BatchFailed, type Committer } from '../../streams/committer.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import type { SigningKey } from '../../matrix/signing.ts';
+import type { HeadStore } from '../store/load-head.ts';
+import type { Interned } from '../store/interned.ts';
+import type { TransactionStore } from '../store/transactions.ts';
+import { compose, isUnchanged, type ComposeContext } from './compose.ts';
+import { eventCommit, HeadLost, type NewEvent } from './commit-events.ts';
+import type { RoomHead } from './head.ts';
+import type { HeadCache } from './head-cache.ts';
+import {
+  membersConcerned,
+  type AppendedEvent,
+  type AppendRequest,
+  type ProtoEvent,
+} from './proto-event.ts';
+import { applyRedaction, checkRedaction, type WholeEvent } from './redact.ts';
+
+export interface RoomWriterNeeds {
+  committer: Committer;
+  heads: HeadCache;
+  headStore: HeadStore;
+  transactions: TransactionStore;
+  interned: Interned;
+  clock: Clock;
+  serverName: string;
+  signingKey: SigningKey;
+}
+
+/** Tries of one append: a batch may fail through another's fault, and then the room changes. */
+const attemptsMax = 4;
+
+/** Makes sure that the names these events bring have their numbers. */
+export async function internNames(interned: Interned, events: readonly ProtoEvent[]) {
+  const users = membersConcerned(events);
+  const types = events.map((event) => event.type);
+  const known =
+    users.every((id) => interned.cachedUser(id) !== undefined) &&
+    types.every((type) => interned.cachedType(type) !== undefined);
+  if (!known) await Promise.all([interned.users(users), interned.types(types)]);
+}
+
+function redactionTarget(event: ProtoEvent): string | null {
+  if (event.type !== 'm.room.redaction') return null;
+  const id = event.redacts ?? event.content['redacts'];
+  return typeof id === 'string' ? id : null;
+}
+
+/** Appends events to rooms that this process writes. */
+export interface RoomWriter {
+  /**
+   * Authorises, builds and stores the events. Resolves when they are on disk.
+   * Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_TOO_LARGE.
+   */
+  append(request: AppendRequest): Promise<AppendedEvent[]>;
+}
+
+export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
+  const { committer, heads, headStore, interned, clock } = needs;
+
+  function context(): ComposeContext {
+    const { serverName, signingKey } = needs;
+    return { serverName, signingKey, interned, now: clock.now() };
+  }
+
+  async function targetsOf(head: RoomHead, events: readonly ProtoEvent[]) {
+    const ids = events.map(redactionTarget);
+    if (ids.every((id) => id === null)) return null;
+    return Promise.all(ids.map((id) => (id ? headStore.event(head.roomNid, id) : null)));
+  }
+
+  function composeAll(
+    head: RoomHead,
+    request: AppendRequest,
+    targets: (WholeEvent | null)[] | null,
+  ): { events: NewEvent[]; answers: (NewEvent | string)[] } {
+    const at = context();
+    const events: NewEvent[] = [];
+    const answers = request.events.map((proto, i) => {
+      const unchanged = request.skipUnchangedState ? isUnchanged(head, proto) : null;
+      if (unchanged) return unchanged.eventId;
+      const isRedaction = redactionTarget(proto) !== null;
+      const target = targets?.[i] ?? null;
+      if (isRedaction) checkRedaction(head, proto.sender, target);
+      const event = compose(head, proto, at, i === 0 ? (request.transaction ?? null) : null);
+      events.push(event);
+      if (isRedaction && target) applyRedaction(head, event, target);
+      return event;
+    });
+    return { events, answers };
+  }
+
+  async function attempt(head: RoomHead, request: AppendRequest, alone: boolean) {
+    const targets = await targetsOf(head, request.events);
+    if (head.broken) throw new HeadLost();
+    if (head.isBlocked && !request.ignoreBlock) {
+      throw new MatrixError('M_FORBIDDEN', 'This room has been blocked on this server');
+    }
+    const extremities = head.extremities;
+    let composed;
+    try {
+      composed = composeAll(head, request, targets);
+    } catch (error) {
+      // Some of the events had moved the head already.
+      if (head.extremities !== extremities) heads.drop(head);
+      throw error;
+    }
+    if (composed.events.length > 0) {
+      try {
+        await committer.commit(
+          eventCommit,
+          { head, events: composed.events, createdTs: null },
+          { alone },
+        );
+      } catch (error) {
+        heads.drop(head);
+        throw error;
+      }
+    }
+    return composed.answers.map((answer) =>
+      typeof answer === 'string'
+        ? { eventId: answer, pos: null }
+        : { eventId: answer.stored.eventId, pos: answer.stored.pos },
+    );
+  }
+
+  return {
+    async append(request) {
+      const members = membersConcerned(request.events);
+      await internNames(interned, request.events);
+      for (let tries = 1; ; tries++) {
+        const head = await heads.pinned(request.roomId, members);
+        if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
+        try {
+          return await attempt(head, request, tries > 1);
+        } catch (error) {
+          const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
+          if (!mayRetry || tries === attemptsMax) {
+            throw error instanceof BatchFailed ? error.cause : error;
+          }
+        } finally {
+          heads.unpin(head);
+        }
+      }
+    },
+  };
+}

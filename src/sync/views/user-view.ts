@@ -1,0 +1,37 @@
+import type { RoomView } from './room-view.ts';
+
+/** A user's membership in a room, as of the newest position. */
+export interface RoomOfUser {
+  roomNid: number;
+  roomId: string;
+  roomVersion: string;
+  membership: string;
+  /** Position of the membership event. */
+  pos: number;
+  /** Position of the event that made the user join; later profile changes do not move it. */
+  joinedPos: number;
+  eventNid: number;
+  /** Held while the user is joined. */
+  view: RoomView | null;
+}
+
+/** A user who has synced lately. */
+export class UserView {
+  readonly userNid: number;
+  readonly userId: string;
+  readonly rooms = new Map<number, RoomOfUser>();
+  /** All changes after this durable position have been seen by this view. */
+  readonly since: number;
+  /** Durable position of the newest change of the user's own data: account data, memberships. */
+  ownPos = 0;
+  /** Long polls to be woken. */
+  readonly waiters = new Set<() => void>();
+  /** Long-polling and running requests; a view in use is not evicted. */
+  users = 0;
+
+  constructor(userNid: number, userId: string, since: number) {
+    this.userNid = userNid;
+    this.userId = userId;
+    this.since = since;
+  }
+}

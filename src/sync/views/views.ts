@@ -1,0 +1,153 @@
+import { LRUCache } from 'lru-cache';
+import type { Bus } from '../../streams/bus.ts';
+import type { StreamRow } from '../../streams/define-stream.ts';
+import { eventStream, type EventRow } from '../../rooms/module.ts';
+import type { SyncStore } from '../store/rooms-of-user.ts';
+import { RoomView } from './room-view.ts';
+import { UserView, type RoomOfUser } from './user-view.ts';
+
+/** Users whose rooms are kept in memory. */
+const activeUsersMax = 20_000;
+
+/**
+ * The memory that sync answers from. Rooms are held while one of their joined users is active;
+ * users while they have synced lately. Fed by the event stream, so it never asks what is new.
+ */
+export interface SyncViews {
+  /** The user's view, loaded when there is none. Call `release` when done with it. */
+  acquire(userNid: number, userId: string): Promise<UserView>;
+  release(user: UserView): void;
+  room(roomNid: number): RoomView | undefined;
+  user(userNid: number): UserView | undefined;
+  /** Wakes a user's long polls when the current batch of rows has been handled. */
+  wake(user: UserView): void;
+  /** Wakes all long polls, for shutdown. */
+  wakeAll(): void;
+}
+
+export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
+  const rooms = new Map<number, RoomView>();
+  const users = new Map<number, UserView>();
+  const resting = new LRUCache<number, UserView>({
+    max: activeUsersMax,
+    dispose: (user, _nid, reason) => {
+      if (reason === 'evict') forget(user);
+    },
+  });
+  const loading = new Map<number, Promise<UserView>>();
+  const toWake = new Set<UserView>();
+
+  function forget(user: UserView): void {
+    users.delete(user.userNid);
+    for (const { view } of user.rooms.values()) {
+      if (view) leaveView(view, user);
+    }
+  }
+
+  function leaveView(view: RoomView, user: UserView): void {
+    view.activeUsers.delete(user);
+    if (view.activeUsers.size === 0) rooms.delete(view.roomNid);
+  }
+
+  function enterView(room: Omit<RoomOfUser, 'view'>, user: UserView, position: number): RoomView {
+    let view = rooms.get(room.roomNid);
+    if (!view) {
+      view = new RoomView(room.roomNid, room.roomId, room.roomVersion, position);
+      rooms.set(room.roomNid, view);
+    }
+    view.activeUsers.add(user);
+    return view;
+  }
+
+  /** Applies a membership; the newest wins, whatever the order of arrival. */
+  function setMembership(
+    user: UserView,
+    row: Omit<RoomOfUser, 'view' | 'joinedPos'>,
+    windowStart: number,
+  ): void {
+    const before = user.rooms.get(row.roomNid);
+    if (before && before.pos >= row.pos) return;
+    const stays = before?.membership === 'join' && row.membership === 'join';
+    const room = { ...row, joinedPos: stays ? before.joinedPos : row.pos };
+    let view = before?.view ?? null;
+    if (row.membership === 'join') view ??= enterView(room, user, windowStart);
+    else if (view) {
+      leaveView(view, user);
+      view = null;
+    }
+    user.rooms.set(row.roomNid, { ...room, view });
+    user.ownPos = Math.max(user.ownPos, row.pos);
+  }
+
+  function onEvents(rows: readonly StreamRow<EventRow>[]): void {
+    for (const { pos, row } of rows) {
+      const { event, membership } = row;
+      if (membership?.isLocal) {
+        const user = users.get(membership.userNid);
+        if (user) {
+          const { roomId, roomVersion } = row;
+          const { roomNid, eventNid } = event;
+          const to = membership.to;
+          setMembership(user, { roomNid, roomId, roomVersion, membership: to, pos, eventNid }, pos - 1);
+          toWake.add(user);
+        }
+      }
+      const room = rooms.get(event.roomNid);
+      if (!room) continue;
+      if (row.redacted) room.replace(row.redacted);
+      room.append(event);
+      for (const user of room.activeUsers) toWake.add(user);
+    }
+  }
+
+  bus.subscribe(eventStream, onEvents);
+  bus.afterRows(() => {
+    for (const user of toWake) {
+      for (const waiter of user.waiters) waiter();
+    }
+    toWake.clear();
+  });
+
+  async function load(userNid: number, userId: string): Promise<UserView> {
+    // Registered before the read: rows that arrive meanwhile are applied, and are newer.
+    const position = bus.position();
+    const user = new UserView(userNid, userId, position);
+    users.set(userNid, user);
+    try {
+      const rows = await store.memberships(userNid);
+      // Rows of the stream reach a room's view from now on.
+      const now = bus.position();
+      for (const row of rows) setMembership(user, row, now);
+    } catch (error) {
+      forget(user);
+      throw error;
+    }
+    return user;
+  }
+
+  return {
+    async acquire(userNid, userId) {
+      let user = users.get(userNid);
+      if (!user || loading.has(userNid)) {
+        let promise = loading.get(userNid);
+        if (!promise) {
+          promise = load(userNid, userId).finally(() => loading.delete(userNid));
+          loading.set(userNid, promise);
+        }
+        user = await promise;
+      }
+      user.users++;
+      resting.delete(userNid);
+      return user;
+    },
+    release(user) {
+      if (--user.users === 0) resting.set(user.userNid, user);
+    },
+    room: (roomNid) => rooms.get(roomNid),
+    user: (userNid) => users.get(userNid),
+    wake: (user) => void toWake.add(user),
+    wakeAll() {
+      for (const user of users.values()) for (const waiter of user.waiters) waiter();
+    },
+  };
+}
