@@ -28,3 +28,9 @@ export interface BatchItem {
   statement: Statement<never, unknown>;
   params: readonly unknown[];
 }
+
+/** Whether a write was refused because a unique key is taken; `constraint`: by this one. */
+export function isDuplicate(error: unknown, constraint?: string): boolean {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== '23505') return false;
+  return constraint === undefined || ('constraint' in error && error.constraint === constraint);
+}

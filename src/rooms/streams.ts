@@ -27,3 +27,10 @@ export const eventStream = defineStream<EventRow>({
   durable: true,
   shardedBy: 'room',
 });
+
+/** Rooms that users no longer want to see. */
+export const forgottenRoomStream = defineStream<{ userNid: number; roomNid: number }>({
+  name: 'forgotten_rooms',
+  durable: false,
+  shardedBy: 'user',
+});

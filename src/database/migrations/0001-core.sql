@@ -71,6 +71,8 @@ create table events (
 );
 create unique index events_event_id on events (event_id, room_nid);
 create index events_timeline on events (room_nid, pos, sub) where pos is not null;
+-- For timestamp_to_event.
+create index events_by_time on events (room_nid, origin_server_ts, pos) where pos is not null;
 
 -- The state before an event on a fork, as differences to the room's state at events.base_pos.
 -- entry_nid null: the entry is absent there.

@@ -122,11 +122,17 @@ export function appendParameters(events: readonly NewEventColumns[], withState: 
   return columns;
 }
 
-/** Adds a room; its first events follow in the same transaction. */
-export const insertRoom = statement<[number, string, string, number], never>(
+/** Adds a room, and its alias if it has one; its first events follow in the same transaction. */
+export const insertRoom = statement<
+  [number, string, string, number, boolean, string | null, number],
+  never
+>(
   'insert_room',
-  `insert into rooms (room_nid, room_id, room_version, created_ts)
-    overriding system value values ($1, $2, $3, $4)`,
+  `with alias as (
+    insert into room_aliases (alias, room_nid, creator_nid)
+      select $6, $1, $7::bigint where $6::text is not null)
+  insert into rooms (room_nid, room_id, room_version, created_ts, is_public)
+    overriding system value values ($1::bigint, $2, $3, $4, $5)`,
 );
 
 /** Numbers for rooms that are about to be made. */

@@ -36,7 +36,14 @@ export interface EventUnit {
   head: RoomHead;
   events: NewEvent[];
   /** Set when the room comes into being with these events. */
-  createdTs: number | null;
+  creation: RoomCreation | null;
+}
+
+export interface RoomCreation {
+  createdTs: number;
+  isPublic: boolean;
+  alias: string | null;
+  creatorNid: number;
 }
 
 /** A unit stood on events that were not stored. Its caller builds it anew. */
@@ -54,9 +61,11 @@ function statementsOf(units: readonly EventUnit[]): BatchItem[] {
   const items: BatchItem[] = [];
   const events: NewEventColumns[] = [];
   let withState = false;
-  for (const { head, events: own, createdTs } of units) {
-    if (createdTs !== null) {
-      const params = [head.roomNid, head.roomId, head.version.id, createdTs] as const;
+  for (const { head, events: own, creation } of units) {
+    if (creation) {
+      const { createdTs, isPublic, alias, creatorNid } = creation;
+      const { roomNid, roomId, version } = head;
+      const params = [roomNid, roomId, version.id, createdTs, isPublic, alias, creatorNid];
       items.push(anonymous({ statement: insertRoom as never, params }));
     }
     for (const event of own) {
@@ -81,7 +90,7 @@ function statementsOf(units: readonly EventUnit[]): BatchItem[] {
 }
 
 function complete(units: readonly EventUnit[], rows: readonly unknown[][]) {
-  const created = units.filter((unit) => unit.createdTs !== null).length;
+  const created = units.filter((unit) => unit.creation).length;
   const appended = rows[created] as AppendedRow[];
   const publish: StreamRow<EventRow>[] = [];
   let next = 0;

@@ -2,10 +2,11 @@ import { MatrixError } from '../../kernel/errors.ts';
 import { buildPdu } from '../../matrix/event-builder.ts';
 import { roomVersion, type RoomVersion } from '../../matrix/room-versions.ts';
 import { randomLetters } from '../../kernel/random.ts';
-import type { Database } from '../../database/database.ts';
+import { isDuplicate, type Database } from '../../database/database.ts';
+import { BatchFailed } from '../../streams/committer.ts';
 import { reserveRoomNids } from '../store/append-events.ts';
 import { compose } from './compose.ts';
-import { eventCommit } from './commit-events.ts';
+import { eventCommit, type RoomCreation } from './commit-events.ts';
 import { RoomHead } from './head.ts';
 import type { CreateRequest, ProtoEvent } from './proto-event.ts';
 import { internNames, type RoomWriterNeeds } from './room-writer.ts';
@@ -50,6 +51,38 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     return `!${eventId.slice(1)}`;
   }
 
+  async function attempt(
+    roomId: string,
+    version: RoomVersion,
+    protos: readonly ProtoEvent[],
+    creation: RoomCreation,
+    alone: boolean,
+  ): Promise<void> {
+    const row = {
+      roomNid: await nextNid(),
+      roomId,
+      roomVersion: version.id,
+      joinedCount: 0,
+      invitedCount: 0,
+      isBlocked: false,
+    };
+    const head = new RoomHead(row, version, false);
+    const { serverName, signingKey, interned } = needs;
+    const at = { serverName, signingKey, interned, now: creation.createdTs };
+    const events = protos.map((proto) => compose(head, proto, at, null));
+    needs.heads.add(head);
+    try {
+      await needs.committer.commit(eventCommit, { head, events, creation }, { alone });
+    } catch (error) {
+      needs.heads.drop(head);
+      throw isDuplicate(error, 'room_aliases_pkey')
+        ? new MatrixError('M_ROOM_IN_USE', `The alias ${creation.alias} is taken`)
+        : error;
+    } finally {
+      needs.heads.unpin(head);
+    }
+  }
+
   /** Resolves with the room's id when everything is on disk. Throws `MatrixError`. */
   return async function create(request: CreateRequest): Promise<string> {
     const version = roomVersion(request.roomVersion);
@@ -73,27 +106,19 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     };
     const protos = [createEvent, ...request.events];
     await internNames(needs.interned, protos);
-    const row = {
-      roomNid: await nextNid(),
-      roomId: roomIdOf(version, createEvent),
-      roomVersion: version.id,
-      joinedCount: 0,
-      invitedCount: 0,
-      isBlocked: false,
+    const creation = {
+      createdTs: now,
+      isPublic: request.isPublic,
+      alias: request.alias,
+      creatorNid: needs.interned.cachedUser(request.creator)!,
     };
-    const head = new RoomHead(row, version, false);
-    const { serverName, signingKey, interned } = needs;
-    const at = { serverName, signingKey, interned, now };
-    const events = protos.map((proto) => compose(head, proto, at, null));
-    needs.heads.add(head);
+    const roomId = roomIdOf(version, createEvent);
     try {
-      await needs.committer.commit(eventCommit, { head, events, createdTs: now });
+      await attempt(roomId, version, protos, creation, false);
     } catch (error) {
-      needs.heads.drop(head);
-      throw error;
-    } finally {
-      needs.heads.unpin(head);
+      if (!(error instanceof BatchFailed)) throw error;
+      await attempt(roomId, version, protos, creation, true);
     }
-    return head.roomId;
+    return roomId;
   };
 }

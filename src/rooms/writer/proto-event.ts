@@ -30,6 +30,8 @@ export interface AppendRequest {
   skipUnchangedState?: boolean;
   /** Let members of blocked rooms act all the same: admins, and leaving. */
   ignoreBlock?: boolean;
+  /** What the membership of a user must be just before the events, or why they are refused. */
+  expect?: { userId: string; memberships: string[]; otherwise: string };
 }
 
 export interface CreateRequest {
@@ -38,6 +40,10 @@ export interface CreateRequest {
   /** Content of m.room.create without what the server adds. */
   createContent: JsonObject;
   events: ProtoEvent[];
+  /** An alias of this server, which must be free, made with the room. */
+  alias: string | null;
+  /** Shown in the room directory. */
+  isPublic: boolean;
 }
 
 export interface AppendedEvent {

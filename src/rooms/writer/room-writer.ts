@@ -97,6 +97,10 @@ export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
     if (head.isBlocked && !request.ignoreBlock) {
       throw new MatrixError('M_FORBIDDEN', 'This room has been blocked on this server');
     }
+    const { expect } = request;
+    if (expect && !expect.memberships.includes(head.membershipOf(expect.userId))) {
+      throw new MatrixError('M_FORBIDDEN', expect.otherwise);
+    }
     const extremities = head.extremities;
     let composed;
     try {
@@ -110,7 +114,7 @@ export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
       try {
         await committer.commit(
           eventCommit,
-          { head, events: composed.events, createdTs: null },
+          { head, events: composed.events, creation: null },
           { alone },
         );
       } catch (error) {

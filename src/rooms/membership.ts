@@ -1,0 +1,188 @@
+import { MatrixError } from '../kernel/errors.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
+import { memberContent } from './member-content.ts';
+import type { Actor } from './needs.ts';
+import { joinAuthoriser } from './restricted-join.ts';
+import type { RoomServices } from './services.ts';
+import { forgottenRoomStream } from './streams.ts';
+import type { AppendRequest } from './writer/proto-event.ts';
+
+interface Change {
+  roomId: string;
+  sender: string;
+  target: string;
+  content: JsonObject;
+  expect?: AppendRequest['expect'];
+  ignoreBlock?: boolean;
+}
+
+async function change(services: RoomServices, wanted: Change): Promise<void> {
+  const { roomId, sender, target, content, expect, ignoreBlock } = wanted;
+  const event = { sender, type: 'm.room.member', stateKey: target, content };
+  const request: AppendRequest = { roomId, events: [event], skipUnchangedState: true };
+  if (expect) request.expect = expect;
+  if (ignoreBlock) request.ignoreBlock = true;
+  await services.writer.append(request);
+}
+
+/** Joins; nothing happens when the user is there already. */
+export async function join(
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  extra: JsonObject = {},
+): Promise<void> {
+  const access = await services.access.of(roomId, actor.userNid);
+  if (!access) {
+    throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
+  }
+  const [authoriser, content] = await Promise.all([
+    joinAuthoriser(services, access, actor),
+    memberContent(services.profiles, actor.userId, 'join', extra),
+  ]);
+  if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
+  if (actor.isGuest) content['kind'] = 'guest';
+  await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
+}
+
+/** Asks to be let in. */
+export async function knock(
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  reason: string | undefined,
+): Promise<void> {
+  const access = await services.access.of(roomId, actor.userNid);
+  if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
+  const content = await memberContent(services.profiles, actor.userId, 'knock', {
+    reason: reason as string,
+  });
+  await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
+}
+
+/** Leaves, rejects an invite or takes back a knock. */
+export async function leave(
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  reason: string | undefined,
+): Promise<void> {
+  const access = await services.access.of(roomId, actor.userNid);
+  if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
+  const content: JsonObject = { membership: 'leave' };
+  if (reason !== undefined) content['reason'] = reason;
+  await change(services, {
+    roomId,
+    sender: actor.userId,
+    target: actor.userId,
+    content,
+    ignoreBlock: true,
+  });
+  if (services.config.forgetsRoomsOnLeave) await forget(services, actor, roomId);
+}
+
+/** No longer shows the room to a user who is not in it. */
+export async function forget(
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+): Promise<void> {
+  const access = await services.access.of(roomId, actor.userNid);
+  if (!access || access.pos === 0) {
+    throw new MatrixError('M_UNKNOWN', `You have never been in the room ${roomId}`);
+  }
+  if (access.isForgotten) return;
+  if (!(await services.members.forget(actor.userNid, access.roomNid))) {
+    throw new MatrixError('M_UNKNOWN', `User ${actor.userId} is in room ${roomId}`);
+  }
+  services.access.forget(roomId, actor.userNid);
+  services.bus.publish([
+    {
+      stream: forgottenRoomStream,
+      pos: services.bus.nextEphemeral(),
+      row: { userNid: actor.userNid, roomNid: access.roomNid },
+    },
+  ]);
+}
+
+/** Invites a user. `isDirect` marks the invite as that to a direct chat. */
+export async function invite(
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  target: string,
+  options: { reason?: string | undefined; isDirect?: boolean } = {},
+): Promise<void> {
+  await services.access.joined(roomId, actor);
+  const extra: JsonObject = {};
+  if (options.reason !== undefined) extra['reason'] = options.reason;
+  if (options.isDirect) extra['is_direct'] = true;
+  const content = await memberContent(services.profiles, target, 'invite', extra);
+  await change(services, { roomId, sender: actor.userId, target, content });
+}
+
+interface Removal {
+  membership: 'leave' | 'ban';
+  reason: string | undefined;
+  /** What the target must be. */
+  from?: string[];
+  otherwise?: string;
+}
+
+async function remove(
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  target: string,
+  removal: Removal,
+): Promise<void> {
+  await services.access.joined(roomId, actor);
+  const content: JsonObject = { membership: removal.membership };
+  if (removal.reason !== undefined) content['reason'] = removal.reason;
+  const wanted: Change = { roomId, sender: actor.userId, target, content };
+  if (removal.from) {
+    wanted.expect = {
+      userId: target,
+      memberships: removal.from,
+      otherwise: removal.otherwise!,
+    };
+  }
+  await change(services, wanted);
+}
+
+/** Takes a member, an invite or a knock back out. */
+export const kick = (
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  target: string,
+  reason: string | undefined,
+) =>
+  remove(services, actor, roomId, target, {
+    membership: 'leave',
+    reason,
+    from: ['join', 'invite', 'knock'],
+    otherwise: 'The target user is not in the room',
+  });
+
+export const ban = (
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  target: string,
+  reason: string | undefined,
+) => remove(services, actor, roomId, target, { membership: 'ban', reason });
+
+export const unban = (
+  services: RoomServices,
+  actor: Actor,
+  roomId: string,
+  target: string,
+  reason: string | undefined,
+) =>
+  remove(services, actor, roomId, target, {
+    membership: 'leave',
+    reason,
+    from: ['ban'],
+    otherwise: 'Cannot unban user who was not banned',
+  });

@@ -1,0 +1,64 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
+
+/** What rooms need of the configuration; option names of the file in brackets. */
+export interface RoomsConfig {
+  serverName: string;
+  /** [default_room_version] */
+  defaultRoomVersion: string;
+  /** [encryption_enabled_by_default_for_room_type]: room presets that begin encrypted. */
+  encryptedPresets: readonly string[];
+  /** [allow_public_rooms_without_auth] */
+  publicRoomsWithoutAuth: boolean;
+  /** [enable_room_list_search] */
+  isRoomListSearchEnabled: boolean;
+  /** [alias_creation_rules], [room_list_publication_rules]: the first that matches decides. */
+  aliasCreationRules: readonly DirectoryRule[];
+  publicationRules: readonly DirectoryRule[];
+  /** [forget_rooms_on_leave] */
+  forgetsRoomsOnLeave: boolean;
+}
+
+/** A rule of who may make an alias or publish a room. Patterns are globs. */
+export interface DirectoryRule {
+  userId: string;
+  alias: string;
+  roomId: string;
+  action: 'allow' | 'deny';
+}
+
+/** The profile fields that member events carry. */
+export interface MemberProfile {
+  displayname?: string;
+  avatar_url?: string;
+}
+
+/** What rooms ask of accounts. */
+export interface Profiles {
+  /** Empty for a user who has none, or is not this server's. */
+  of(userId: string): Promise<MemberProfile> | MemberProfile;
+}
+
+/** Room account data that moves along when a room is upgraded. */
+export interface RoomDataCarrier {
+  /** Copies what a user has set for one room (tags, push rules) to another. */
+  carry(userNid: number, fromRoomId: string, toRoomId: string): Promise<void>;
+}
+
+/** Who acts. */
+export interface Actor {
+  userId: string;
+  userNid: number;
+  deviceNid: number | null;
+  isGuest: boolean;
+  isAdmin: boolean;
+  appservice: { id: string } | null;
+}
+
+export interface RoomsEnvironment {
+  clock: Clock;
+  config: RoomsConfig;
+  profiles: Profiles;
+}
+
+export type { JsonObject };

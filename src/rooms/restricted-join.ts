@@ -1,0 +1,88 @@
+import { MatrixError } from '../kernel/errors.ts';
+import { serverNameOf } from '../matrix/ids.ts';
+import type { Pdu } from '../matrix/pdu.ts';
+import { parsePowerLevels } from '../matrix/power-levels.ts';
+import { roomVersion } from '../matrix/room-versions.ts';
+import type { Actor } from './needs.ts';
+import type { RoomAccess } from './room-access.ts';
+import type { RoomServices } from './services.ts';
+import { contentOf, type StoredEvent } from './stored-event.ts';
+
+const keys = [
+  ['m.room.join_rules', ''],
+  ['m.room.power_levels', ''],
+  ['m.room.create', ''],
+  ['m.room.guest_access', ''],
+] as const;
+
+const pduOf = (event: StoredEvent | undefined) =>
+  event && ({ sender: event.sender, content: contentOf(event) } as Pdu);
+
+/** The rooms whose members may join, from the content of m.room.join_rules. */
+export function roomsAllowed(content: Record<string, unknown>): string[] {
+  const allow = content['allow'];
+  if (!Array.isArray(allow)) return [];
+  return allow
+    .filter(
+      (rule): rule is { room_id: string } =>
+        typeof rule === 'object' &&
+        rule !== null &&
+        'type' in rule &&
+        rule.type === 'm.room_membership' &&
+        'room_id' in rule &&
+        typeof rule.room_id === 'string',
+    )
+    .map((rule) => rule.room_id);
+}
+
+/**
+ * What joining needs beside the membership: for a restricted room the member who vouches for the
+ * user, else null. Throws M_FORBIDDEN when the user is in none of the allowed rooms,
+ * M_GUEST_ACCESS_FORBIDDEN. Source: client-server spec, "Restricted rooms"; MSC3083.
+ */
+export async function joinAuthoriser(
+  services: RoomServices,
+  access: RoomAccess,
+  actor: Actor,
+): Promise<string | null> {
+  const events = await services.states.entries(access.roomNid, keys);
+  const [joinRules, powerLevels, create, guestAccess] = keys.map(([type]) =>
+    events.find((event) => event.type === type),
+  );
+  if (actor.isGuest && (!guestAccess || contentOf(guestAccess)['guest_access'] !== 'can_join')) {
+    throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guest access not allowed');
+  }
+  if (!joinRules || access.membership === 'join' || access.membership === 'invite') return null;
+  const rules = contentOf(joinRules);
+  const rule = rules['join_rule'];
+  if (rule !== 'restricted' && rule !== 'knock_restricted') return null;
+  const joined = await services.members.joinedAmong(actor.userNid, roomsAllowed(rules));
+  if (joined.length === 0) {
+    throw new MatrixError(
+      'M_FORBIDDEN',
+      'You do not belong to any of the required rooms/spaces to join this room.',
+    );
+  }
+  const version = roomVersion(access.roomVersion);
+  const levels = parsePowerLevels(version, pduOf(powerLevels), pduOf(create)!);
+  const needed = levels.required('invite');
+  const named = powerLevels ? contentOf(powerLevels)['users'] : undefined;
+  const users = typeof named === 'object' && named !== null ? Object.keys(named) : [];
+  const creators = contentOf(create!)['additional_creators'];
+  if (Array.isArray(creators)) users.push(...creators.map(String));
+  const candidates = [...users, create!.sender].filter(
+    (id) =>
+      serverNameOf(id) === services.config.serverName && levels.userLevel(id) >= needed,
+  );
+  const anyone = levels.userLevel('') >= needed;
+  const found =
+    (await services.members.localMemberAmong(access.roomNid, candidates, false)) ??
+    (anyone ? await services.members.localMemberAmong(access.roomNid, [], true) : null);
+  if (found === null) {
+    throw new MatrixError(
+      'M_UNABLE_TO_GRANT_JOIN',
+      'No user of this server in the room may invite, so nobody here can let you in',
+    );
+  }
+  return found;
+}

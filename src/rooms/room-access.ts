@@ -1,0 +1,92 @@
+import { LRUCache } from 'lru-cache';
+import type { Bus } from '../streams/bus.ts';
+import { MatrixError } from '../kernel/errors.ts';
+import { eventStream } from './streams.ts';
+import type { AccessRow, AccessStore } from './store/access.ts';
+
+/** A room and what a user is in it, as of now. */
+export interface RoomAccess {
+  roomNid: number;
+  roomId: string;
+  roomVersion: string;
+  /** `leave` also for those who never were members. */
+  membership: string;
+  /** Position of the membership event; 0 without one. */
+  pos: number;
+  isForgotten: boolean;
+}
+
+export interface AccessUser {
+  userId: string;
+  userNid: number;
+}
+
+/** Pairs of user and room kept in memory; about 200 bytes each. */
+const cachedPairsMax = 100_000;
+
+/** What users are in rooms, remembered and kept true by the event stream. */
+export interface RoomAccessCache {
+  /** Null: the room is unknown here. Synchronous when it is remembered. */
+  of(roomId: string, userNid: number): RoomAccess | null | Promise<RoomAccess | null>;
+  /** Throws M_FORBIDDEN unless the user is joined. */
+  joined(roomId: string, user: AccessUser): Promise<RoomAccess>;
+  forget(roomId: string, userNid: number): void;
+}
+
+export function createRoomAccess(store: AccessStore, bus: Bus): RoomAccessCache {
+  const cache = new LRUCache<string, RoomAccess>({ max: cachedPairsMax });
+  const keyOf = (roomId: string, userNid: number) => `${userNid} ${roomId}`;
+  let changes = 0;
+
+  bus.subscribe(eventStream, (rows) => {
+    for (const { pos, row } of rows) {
+      if (!row.membership?.isLocal) continue;
+      changes++;
+      const key = keyOf(row.roomId, row.membership.userNid);
+      const known = cache.peek(key);
+      if (!known) continue;
+      cache.set(key, { ...known, membership: row.membership.to, pos, isForgotten: false });
+    }
+  });
+
+  async function load(roomId: string, userNid: number): Promise<RoomAccess | null> {
+    const changesBefore = changes;
+    const row = await store.access(roomId, userNid);
+    if (!row) return null;
+    const access = accessOf(row);
+    // Something may have changed while the database answered: then it is not kept.
+    if (changesBefore === changes) cache.set(keyOf(roomId, userNid), access);
+    return access;
+  }
+
+  const of: RoomAccessCache['of'] = (roomId, userNid) =>
+    cache.get(keyOf(roomId, userNid)) ?? load(roomId, userNid);
+
+  return {
+    of,
+    async joined(roomId, user) {
+      const access = await of(roomId, user.userNid);
+      if (access?.membership !== 'join') throw notInRoom(user.userId, roomId);
+      return access;
+    },
+    forget(roomId, userNid) {
+      cache.delete(keyOf(roomId, userNid));
+    },
+  };
+}
+
+function accessOf(row: AccessRow): RoomAccess {
+  return {
+    roomNid: row.roomNid,
+    roomId: row.roomId,
+    roomVersion: row.roomVersion,
+    membership: row.membership ?? 'leave',
+    pos: row.pos ?? 0,
+    isForgotten: row.isForgotten ?? false,
+  };
+}
+
+/** What a user is told who is not, or no longer, in a room. */
+export function notInRoom(userId: string, roomId: string): MatrixError {
+  return new MatrixError('M_FORBIDDEN', `User ${userId} not in room ${roomId}`);
+}

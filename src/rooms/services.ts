@@ -1,0 +1,29 @@
+import type { CreateRequest } from './writer/proto-event.ts';
+import type { RoomWriter } from './writer/room-writer.ts';
+import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
+import type { RoomAccessCache } from './room-access.ts';
+import type { AccessStore } from './store/access.ts';
+import type { AliasStore } from './store/aliases.ts';
+import type { DirectoryStore } from './store/directory.ts';
+import type { Interned } from './store/interned.ts';
+import type { StateStore } from './store/read-state.ts';
+import type { TimelineStore } from './store/read-timeline.ts';
+import type { Transactions } from './transactions.ts';
+import type { Bus } from '../streams/bus.ts';
+
+/** What the operations on rooms are made of; the module puts it together. */
+export interface RoomServices extends RoomsEnvironment {
+  bus: Bus;
+  writer: RoomWriter;
+  /** Makes a room in one transaction; gives its id. */
+  create(request: CreateRequest): Promise<string>;
+  access: RoomAccessCache;
+  members: AccessStore;
+  states: StateStore;
+  timeline: TimelineStore;
+  aliases: AliasStore;
+  directory: DirectoryStore;
+  interned: Interned;
+  transactions: Transactions;
+  roomData: RoomDataCarrier;
+}

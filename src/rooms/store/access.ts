@@ -1,0 +1,117 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+
+/** A room and what a user is in it. */
+export interface AccessRow {
+  roomNid: number;
+  roomId: string;
+  roomVersion: string;
+  /** Null: never a member. */
+  membership: string | null;
+  /** Position of the membership event. */
+  pos: number | null;
+  isForgotten: boolean | null;
+}
+
+const selectAccess = statement<[string, number], AccessRow>(
+  'select_room_access',
+  `select r.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
+     m.membership, m.pos, m.is_forgotten as "isForgotten"
+   from rooms r left join memberships m on m.room_nid = r.room_nid and m.user_nid = $2
+   where r.room_id = $1`,
+);
+
+const selectRoomsOfUser = statement<[number, string], { roomId: string }>(
+  'select_rooms_of_user',
+  `select r.room_id as "roomId" from memberships m join rooms r on r.room_nid = m.room_nid
+   where m.user_nid = $1 and m.membership = $2 order by m.pos`,
+);
+
+const selectJoinedAmong = statement<[number, string[]], { roomId: string }>(
+  'select_joined_among',
+  `select r.room_id as "roomId" from rooms r
+     join memberships m on m.room_nid = r.room_nid and m.user_nid = $1
+   where r.room_id = any($2) and m.membership = 'join'`,
+);
+
+const selectLocalMembers = statement<[number], { userId: string; userNid: number }>(
+  'select_local_members',
+  `select u.user_id as "userId", u.user_nid as "userNid" from memberships m
+     join users u on u.user_nid = m.user_nid
+   where m.room_nid = $1 and m.membership = 'join' and m.is_local`,
+);
+
+const selectMembers = statement<[number, string], { userId: string; userNid: number }>(
+  'select_members_by_membership',
+  `select u.user_id as "userId", u.user_nid as "userNid" from memberships m
+     join users u on u.user_nid = m.user_nid
+   where m.room_nid = $1 and m.membership = $2`,
+);
+
+const selectLocalMemberAmong = statement<[number, string[], boolean], { userId: string }>(
+  'select_local_member_among',
+  `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.user_nid
+   where m.room_nid = $1 and m.membership = 'join' and m.is_local
+     and ($3 or u.user_id = any($2)) limit 1`,
+);
+
+const markForgotten = statement<[number, number], { pos: number }>(
+  'mark_forgotten',
+  `update memberships set is_forgotten = true
+   where user_nid = $1 and room_nid = $2 and membership <> 'join' returning pos`,
+);
+
+const selectSharing = statement<[number], { userId: string; userNid: number }>(
+  'select_users_sharing_rooms',
+  `select distinct u.user_id as "userId", u.user_nid as "userNid"
+   from memberships own
+     join memberships m on m.room_nid = own.room_nid and m.membership = 'join'
+     join users u on u.user_nid = m.user_nid
+   where own.user_nid = $1 and own.membership = 'join'`,
+);
+
+const selectShares = statement<[number, number], { shares: boolean }>(
+  'select_whether_users_share',
+  `select exists (
+     select from memberships a join memberships b on b.room_nid = a.room_nid
+     where a.user_nid = $1 and a.membership = 'join' and b.user_nid = $2
+       and b.membership = 'join') as shares`,
+);
+
+/** Who is in which room. */
+export function createAccessStore(database: Queryable) {
+  return {
+    async access(roomId: string, userNid: number) {
+      return (await database.query(selectAccess, [roomId, userNid]))[0] ?? null;
+    },
+    async roomsOf(userNid: number, membership: string): Promise<string[]> {
+      const rows = await database.query(selectRoomsOfUser, [userNid, membership]);
+      return rows.map((row) => row.roomId);
+    },
+    /** Those of the rooms that the user is joined to. */
+    async joinedAmong(userNid: number, roomIds: string[]): Promise<string[]> {
+      const rows = await database.query(selectJoinedAmong, [userNid, roomIds]);
+      return rows.map((row) => row.roomId);
+    },
+    /** Joined users of this server. */
+    localMembers: (roomNid: number) => database.query(selectLocalMembers, [roomNid]),
+    /** A joined user of this server: one of these, or with `anyone` whoever is found first. */
+    async localMemberAmong(roomNid: number, userIds: string[], anyone: boolean) {
+      const [row] = await database.query(selectLocalMemberAmong, [roomNid, userIds, anyone]);
+      return row?.userId ?? null;
+    },
+    members: (roomNid: number, membership: string) =>
+      database.query(selectMembers, [roomNid, membership]),
+    /** False when the user is joined, or has never been there. */
+    async forget(userNid: number, roomNid: number): Promise<boolean> {
+      return (await database.query(markForgotten, [userNid, roomNid])).length > 0;
+    },
+    /** Everybody joined to a room that the user is joined to, the user included. */
+    sharing: (userNid: number) => database.query(selectSharing, [userNid]),
+    async doShare(userNid: number, otherNid: number): Promise<boolean> {
+      return (await database.query(selectShares, [userNid, otherNid]))[0]!.shares;
+    },
+  };
+}
+
+export type AccessStore = ReturnType<typeof createAccessStore>;

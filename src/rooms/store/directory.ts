@@ -1,0 +1,100 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+import { endless } from './columns.ts';
+
+export interface PublicRoomRow {
+  roomNid: number;
+  roomId: string;
+  joinedCount: number;
+  /** Event type → JSON text of the content of the entry with an empty state key. */
+  state: Record<string, string>;
+  total: number;
+}
+
+const shownTypes = `('m.room.create', 'm.room.name', 'm.room.topic', 'm.room.avatar',
+  'm.room.canonical_alias', 'm.room.join_rules', 'm.room.history_visibility',
+  'm.room.guest_access', 'm.room.encryption')`;
+
+/** Contents of the entries that a summary shows, as one JSON object per room. */
+const summaryState = `(
+  select json_object_agg(t.event_type, e.content)
+  from event_types t
+    join room_state s on s.room_nid = r.room_nid and s.type_nid = t.type_nid
+      and s.state_key = '' and s.to_pos = ${endless}
+    join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
+  where t.event_type in ${shownTypes})`;
+
+const selectPublic = statement<
+  [number | null, number | null, number, string | null, (string | null)[] | null],
+  PublicRoomRow
+>(
+  'select_public_rooms',
+  `with room as (
+     select r.room_nid, r.room_id, r.joined_count, coalesce(${summaryState}, '{}') as state
+     from rooms r where r.is_public and not r.is_blocked),
+   fitting as (
+     select *, count(*) over () as total from room
+     where ($4::text is null
+         or (state ->> 'm.room.name') ilike $4 or (state ->> 'm.room.topic') ilike $4
+         or (state ->> 'm.room.canonical_alias') ilike $4 or room_id ilike $4)
+       and ($5::text[] is null
+         or coalesce((state ->> 'm.room.create')::json ->> 'type', '') = any($5)))
+   select room_nid as "roomNid", room_id as "roomId", joined_count as "joinedCount", state, total
+   from fitting
+   where $1::bigint is null or (joined_count, room_nid) < ($1::bigint, $2::bigint)
+   order by joined_count desc, room_nid desc limit $3`,
+);
+
+const selectSummary = statement<[number], Omit<PublicRoomRow, 'total'>>(
+  'select_room_summary',
+  `select r.room_nid as "roomNid", r.room_id as "roomId", r.joined_count as "joinedCount",
+     coalesce(${summaryState}, '{}') as state
+   from rooms r where r.room_nid = $1`,
+);
+
+const selectIsPublic = statement<[string], { roomNid: number; isPublic: boolean }>(
+  'select_room_is_public',
+  'select room_nid as "roomNid", is_public as "isPublic" from rooms where room_id = $1',
+);
+
+const updateIsPublic = statement<[number, boolean], never>(
+  'update_room_is_public',
+  'update rooms set is_public = $2 where room_nid = $1',
+);
+
+/** A place in the list of public rooms: after this room. */
+export interface PublicRoomPlace {
+  joinedCount: number;
+  roomNid: number;
+}
+
+/** The room directory. */
+export function createDirectoryStore(database: Queryable) {
+  return {
+    /** Largest first. `pattern`: for `ilike`; `roomTypes`: `''` stands for rooms without a type. */
+    publicRooms: (
+      after: PublicRoomPlace | null,
+      limit: number,
+      pattern: string | null,
+      roomTypes: string[] | null,
+    ) =>
+      database.query(selectPublic, [
+        after?.joinedCount ?? null,
+        after?.roomNid ?? null,
+        limit,
+        pattern,
+        roomTypes,
+      ]),
+    async summary(roomNid: number) {
+      return (await database.query(selectSummary, [roomNid]))[0] ?? null;
+    },
+    async find(roomId: string) {
+      return (await database.query(selectIsPublic, [roomId]))[0] ?? null;
+    },
+    async setPublic(roomNid: number, isPublic: boolean): Promise<void> {
+      await database.query(updateIsPublic, [roomNid, isPublic]);
+    },
+  };
+}
+
+export type DirectoryStore = ReturnType<typeof createDirectoryStore>;

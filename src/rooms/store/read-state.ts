@@ -1,0 +1,104 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+import { eventColumns, eventJoins, endless } from './columns.ts';
+import type { StoredEvent } from '../stored-event.ts';
+
+const entryOf = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid ${eventJoins}`;
+const memberType = `(select type_nid from event_types where event_type = 'm.room.member')`;
+
+const selectCurrent = statement<[number], StoredEvent>(
+  'select_current_state',
+  `select ${eventColumns} from room_state s ${entryOf}
+   where s.room_nid = $1 and s.to_pos = ${endless}`,
+);
+
+const selectAt = statement<[number, number], StoredEvent>(
+  'select_state_at',
+  `select ${eventColumns} from room_state s ${entryOf}
+   where s.room_nid = $1 and s.from_pos <= $2 and s.to_pos > $2`,
+);
+
+const selectEntries = statement<[number, string[], string[]], StoredEvent>(
+  'select_current_entries',
+  `select ${eventColumns} from unnest($2::text[], $3::text[]) as w(type, state_key)
+     join event_types wt on wt.event_type = w.type
+     join room_state s on s.room_nid = $1 and s.type_nid = wt.type_nid
+       and s.state_key = w.state_key and s.to_pos = ${endless} ${entryOf}`,
+);
+
+const selectEntriesAt = statement<[number, string[], string[], number], StoredEvent>(
+  'select_entries_at',
+  `select ${eventColumns} from unnest($2::text[], $3::text[]) as w(type, state_key)
+     join event_types wt on wt.event_type = w.type
+     join room_state s on s.room_nid = $1 and s.type_nid = wt.type_nid
+       and s.state_key = w.state_key and s.from_pos <= $4 and s.to_pos > $4 ${entryOf}`,
+);
+
+const selectMembers = statement<[number], StoredEvent>(
+  'select_current_members',
+  `select ${eventColumns} from room_state s ${entryOf}
+   where s.room_nid = $1 and s.to_pos = ${endless} and s.type_nid = ${memberType}`,
+);
+
+const selectMembersAt = statement<[number, number], StoredEvent>(
+  'select_members_at',
+  `select ${eventColumns} from room_state s ${entryOf}
+   where s.room_nid = $1 and s.from_pos <= $2 and s.to_pos > $2 and s.type_nid = ${memberType}`,
+);
+
+const selectJoinedProfiles = statement<[number], { userId: string; content: string }>(
+  'select_joined_profiles',
+  `select u.user_id as "userId", e.content from memberships m
+     join users u on u.user_nid = m.user_nid
+     join events e on e.room_nid = m.room_nid and e.event_nid = m.event_nid
+   where m.room_nid = $1 and m.membership = 'join'`,
+);
+
+const selectVisibility = statement<
+  [number, string],
+  { isMember: boolean; content: string; fromPos: number; toPos: number }
+>(
+  'select_visibility_history',
+  `select t.event_type = 'm.room.member' as "isMember", e.content, s.from_pos as "fromPos",
+     s.to_pos as "toPos"
+   from (values ('m.room.history_visibility', ''), ('m.room.member', $2)) as w(type, state_key)
+     join event_types t on t.event_type = w.type
+     join room_state s on s.room_nid = $1 and s.type_nid = t.type_nid
+       and s.state_key = w.state_key
+     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
+   order by s.from_pos`,
+);
+
+/** Reads of room state, now or at a position. */
+export function createStateStore(database: Queryable) {
+  return {
+    /** `atPos` null: now. */
+    state: (roomNid: number, atPos: number | null) =>
+      atPos === null
+        ? database.query(selectCurrent, [roomNid])
+        : database.query(selectAt, [roomNid, atPos]),
+    /** Those of the entries that exist; in no particular order. */
+    entries: (
+      roomNid: number,
+      keys: readonly (readonly [type: string, stateKey: string])[],
+      atPos: number | null = null,
+    ) => {
+      const types = keys.map(([type]) => type);
+      const stateKeys = keys.map(([, stateKey]) => stateKey);
+      return atPos === null
+        ? database.query(selectEntries, [roomNid, types, stateKeys])
+        : database.query(selectEntriesAt, [roomNid, types, stateKeys, atPos]);
+    },
+    /** Member events, whatever the membership. */
+    members: (roomNid: number, atPos: number | null) =>
+      atPos === null
+        ? database.query(selectMembers, [roomNid])
+        : database.query(selectMembersAt, [roomNid, atPos]),
+    joinedProfiles: (roomNid: number) => database.query(selectJoinedProfiles, [roomNid]),
+    /** What history visibility and a user's membership have been, and when. */
+    visibilityHistory: (roomNid: number, userId: string) =>
+      database.query(selectVisibility, [roomNid, userId]),
+  };
+}
+
+export type StateStore = ReturnType<typeof createStateStore>;

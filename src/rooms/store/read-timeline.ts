@@ -1,0 +1,127 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+import type { TimelinePlace } from '../../streams/position.ts';
+import { eventColumns, eventJoins } from './columns.ts';
+import type { StoredEvent } from '../stored-event.ts';
+
+const selectEvent = statement<[number, string], StoredEvent & { status: number }>(
+  'select_event',
+  `select ${eventColumns}, e.status from events e ${eventJoins}
+   where e.room_nid = $1 and e.event_id = $2`,
+);
+
+const selectEventAnywhere = statement<[string], StoredEvent & { roomId: string }>(
+  'select_event_anywhere',
+  `select ${eventColumns}, r.room_id as "roomId" from events e ${eventJoins}
+     join rooms r on r.room_nid = e.room_nid
+   where e.event_id = $1 and e.status = 0 and e.pos is not null`,
+);
+
+/** `like` patterns; null parameters say nothing. */
+const matching = `
+  and ($6::text[] is null or t.event_type like any($6))
+  and ($7::text[] is null or not t.event_type like any($7))
+  and ($8::text[] is null or u.user_id = any($8))
+  and ($9::text[] is null or not u.user_id = any($9))
+  and ($10::boolean is null
+    or $10 = (e.content like '%"url":%' and (e.content::json ->> 'url') is not null))`;
+
+type PageParameters = [number, number, number, number, number];
+type MatchParameters = [
+  string[] | null,
+  string[] | null,
+  string[] | null,
+  string[] | null,
+  boolean | null,
+];
+
+const backwards = `e.room_nid = $1 and (e.pos, e.sub) <= ($2::bigint, $3::int)
+  and e.pos > $4::bigint and e.status = 0`;
+const forwards = `e.room_nid = $1 and (e.pos, e.sub) > ($2::bigint, $3::int)
+  and e.pos <= $4::bigint and e.status = 0`;
+
+const pageBackwards = statement<PageParameters, StoredEvent>(
+  'page_backwards',
+  `select ${eventColumns} from (
+     select * from events e where ${backwards} order by e.pos desc, e.sub desc limit $5) e
+   ${eventJoins} order by e.pos desc, e.sub desc`,
+);
+const pageForwards = statement<PageParameters, StoredEvent>(
+  'page_forwards',
+  `select ${eventColumns} from (
+     select * from events e where ${forwards} order by e.pos, e.sub limit $5) e
+   ${eventJoins} order by e.pos, e.sub`,
+);
+const matchBackwards = statement<[...PageParameters, ...MatchParameters], StoredEvent>(
+  'match_backwards',
+  `select ${eventColumns} from events e ${eventJoins} where ${backwards} ${matching}
+   order by e.pos desc, e.sub desc limit $5`,
+);
+const matchForwards = statement<[...PageParameters, ...MatchParameters], StoredEvent>(
+  'match_forwards',
+  `select ${eventColumns} from events e ${eventJoins} where ${forwards} ${matching}
+   order by e.pos, e.sub limit $5`,
+);
+
+const nearestBefore = statement<[number, number], StoredEvent>(
+  'select_event_before_time',
+  `select ${eventColumns} from (
+     select * from events e where e.room_nid = $1 and e.origin_server_ts <= $2
+       and e.pos is not null and e.status = 0
+       order by e.origin_server_ts desc, e.pos desc limit 1) e ${eventJoins}`,
+);
+const nearestAfter = statement<[number, number], StoredEvent>(
+  'select_event_after_time',
+  `select ${eventColumns} from (
+     select * from events e where e.room_nid = $1 and e.origin_server_ts >= $2
+       and e.pos is not null and e.status = 0
+       order by e.origin_server_ts, e.pos limit 1) e ${eventJoins}`,
+);
+
+/** What a page is narrowed to: event types as SQL `like` patterns, senders as user ids. */
+export interface TimelineMatch {
+  types: string[] | null;
+  notTypes: string[] | null;
+  senders: string[] | null;
+  notSenders: string[] | null;
+  containsUrl: boolean | null;
+}
+
+export interface TimelinePage {
+  roomNid: number;
+  direction: 'b' | 'f';
+  from: TimelinePlace;
+  /** Backwards: events after this position only; forwards: up to it. */
+  bound: number;
+  limit: number;
+  match: TimelineMatch | null;
+}
+
+/** Reads of room timelines. */
+export function createTimelineStore(database: Queryable) {
+  return {
+    /** Accepted or not; `status` tells. */
+    async event(roomNid: number, eventId: string) {
+      return (await database.query(selectEvent, [roomNid, eventId]))[0] ?? null;
+    },
+    async eventAnywhere(eventId: string) {
+      return (await database.query(selectEventAnywhere, [eventId]))[0] ?? null;
+    },
+    /** In the order of reading. */
+    page({ roomNid, direction, from, bound, limit, match }: TimelinePage): Promise<StoredEvent[]> {
+      const range: PageParameters = [roomNid, from.pos, from.sub, bound, limit];
+      if (!match) return database.query(direction === 'b' ? pageBackwards : pageForwards, range);
+      const { types, notTypes, senders, notSenders, containsUrl } = match;
+      return database.query(direction === 'b' ? matchBackwards : matchForwards, [
+        ...range, types, notTypes, senders, notSenders, containsUrl,
+      ]);
+    },
+    /** The event nearest to a time, not after it (`b`) or not before it (`f`). */
+    async nearest(roomNid: number, ts: number, direction: 'b' | 'f') {
+      const select = direction === 'b' ? nearestBefore : nearestAfter;
+      return (await database.query(select, [roomNid, ts]))[0] ?? null;
+    },
+  };
+}
+
+export type TimelineStore = ReturnType<typeof createTimelineStore>;
