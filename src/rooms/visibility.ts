@@ -40,6 +40,8 @@ export interface Visibility {
   allows(event: StoredEvent): boolean;
   /** The user's membership at an event, `leave` when there was none. */
   membershipAt(event: StoredEvent): string;
+  /** The last position at which the user was joined; -1: never joined. */
+  lastJoinedPos: number;
   /** May read the room as it is now without being a member. */
   isWorldReadableNow: boolean;
 }
@@ -79,6 +81,7 @@ export function visibilityFor(userId: string, history: readonly HistorySpan[]): 
   return {
     allows,
     membershipAt: (event) => valueAt(memberships, event.pos ?? 0) || 'leave',
+    lastJoinedPos: lastJoined,
     isWorldReadableNow: visibilities.at(-1)?.value === 'world_readable',
   };
 }

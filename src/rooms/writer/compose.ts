@@ -60,6 +60,17 @@ function authorise(head: RoomHead, pdu: Pdu): void {
   }
 }
 
+/** Whether the event would be authorised against the head as it is. */
+export function isAllowed(head: RoomHead, proto: ProtoEvent, now: number): boolean {
+  try {
+    authorise(head, placeOf(head, proto, now));
+    return true;
+  } catch (error) {
+    if (error instanceof MatrixError) return false;
+    throw error;
+  }
+}
+
 function unsignedOf(before: HeadEntry | undefined): string | null {
   if (!before) return null;
   return `"prev_content":${before.content},"prev_sender":${JSON.stringify(before.pdu.sender)},"replaces_state":${JSON.stringify(before.eventId)}`;

@@ -5,7 +5,7 @@ import type { SigningKey } from '../../matrix/signing.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import type { Interned } from '../store/interned.ts';
 import type { TransactionStore } from '../store/transactions.ts';
-import { compose, isUnchanged, type ComposeContext } from './compose.ts';
+import { compose, isAllowed, isUnchanged, type ComposeContext } from './compose.ts';
 import { eventCommit, HeadLost, type NewEvent } from './commit-events.ts';
 import type { RoomHead } from './head.ts';
 import type { HeadCache } from './head-cache.ts';
@@ -54,6 +54,8 @@ export interface RoomWriter {
    * Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_TOO_LARGE.
    */
   append(request: AppendRequest): Promise<AppendedEvent[]>;
+  /** Whether the room's rules would let the event in now. */
+  allows(roomId: string, event: ProtoEvent): Promise<boolean>;
 }
 
 export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
@@ -130,6 +132,15 @@ export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
   }
 
   return {
+    async allows(roomId, event) {
+      const head = await heads.pinned(roomId, membersConcerned([event]));
+      if (!head) return false;
+      try {
+        return isAllowed(head, event, clock.now());
+      } finally {
+        heads.unpin(head);
+      }
+    },
     async append(request) {
       const members = membersConcerned(request.events);
       await internNames(interned, request.events);

@@ -1,0 +1,204 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { isRoomAlias, serverNameOf } from '../../matrix/ids.ts';
+import * as aliases from '../alias-directory.ts';
+import { publicRooms } from '../public-rooms.ts';
+import type { RoomServices } from '../services.ts';
+
+const declare = endpoint<RoomServices>();
+const runsOn = { group: 'client', balance: 'none' } as const;
+
+function checkedAlias(alias: string): string {
+  if (!isRoomAlias(alias)) {
+    throw new MatrixError('M_INVALID_PARAM', `Room alias ${alias} was not legal`);
+  }
+  return alias;
+}
+
+const aliasPaths = clientPaths('/directory/room/:roomAlias');
+
+const getRoomIdByAlias = declare({
+  operation: 'getRoomIdByAlias',
+  method: 'GET',
+  paths: aliasPaths,
+  auth: 'none',
+  runsOn,
+  summary: 'The room an alias stands for',
+  source: 'CS 1.19, getRoomIdByAlias',
+  errors: ['M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ params }, services) {
+    const alias = checkedAlias(params['roomAlias']!);
+    const found = await services.aliases.find(alias);
+    if (!found) throw new MatrixError('M_NOT_FOUND', `Room alias ${alias} not found`);
+    return { room_id: found.roomId, servers: [services.config.serverName] };
+  },
+});
+
+const setRoomAlias = declare({
+  operation: 'setRoomAlias',
+  method: 'PUT',
+  paths: aliasPaths,
+  auth: 'user',
+  runsOn,
+  summary: 'Gives a room an alias',
+  source: 'CS 1.19, setRoomAlias',
+  body: Type.Object({ room_id: Type.String() }),
+  errors: ['M_FORBIDDEN', 'M_ROOM_IN_USE', 'M_INVALID_PARAM'],
+  async handle({ params, body, requester }, services) {
+    const alias = checkedAlias(params['roomAlias']!);
+    if (serverNameOf(alias) !== services.config.serverName) {
+      throw new MatrixError('M_INVALID_PARAM', 'The alias is not one of this server');
+    }
+    await aliases.addAlias(services, requester, alias, body.room_id);
+    return {};
+  },
+});
+
+const deleteRoomAlias = declare({
+  operation: 'deleteRoomAlias',
+  method: 'DELETE',
+  paths: aliasPaths,
+  auth: 'user',
+  runsOn,
+  summary: 'Takes an alias away',
+  source: 'CS 1.19, deleteRoomAlias',
+  bodyMode: 'optional',
+  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  async handle({ params, requester }, services) {
+    await aliases.removeAlias(services, requester, checkedAlias(params['roomAlias']!));
+    return {};
+  },
+});
+
+const getLocalAliases = declare({
+  operation: 'getLocalAliases',
+  method: 'GET',
+  paths: [
+    ...clientPaths('/rooms/:roomId/aliases'),
+    '/_matrix/client/unstable/org.matrix.msc2432/rooms/:roomId/aliases',
+  ],
+  auth: 'user',
+  runsOn,
+  summary: "A room's aliases on this server",
+  source: 'CS 1.19, getLocalAliases',
+  errors: ['M_FORBIDDEN'],
+  handle: async ({ params, requester }, services) => ({
+    aliases: await aliases.aliasesOf(services, requester, params['roomId']!),
+  }),
+});
+
+const listPaths = clientPaths('/directory/list/room/:roomId');
+
+const getRoomVisibilityOnDirectory = declare({
+  operation: 'getRoomVisibilityOnDirectory',
+  method: 'GET',
+  paths: listPaths,
+  auth: 'none',
+  runsOn,
+  summary: 'Whether the directory shows a room',
+  source: 'CS 1.19, getRoomVisibilityOnDirectory',
+  errors: ['M_NOT_FOUND'],
+  async handle({ params }, services) {
+    const found = await services.directory.find(params['roomId']!);
+    if (!found) throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+    return { visibility: found.isPublic ? 'public' : 'private' };
+  },
+});
+
+const setRoomVisibilityOnDirectory = declare({
+  operation: 'setRoomVisibilityOnDirectory',
+  method: 'PUT',
+  paths: listPaths,
+  auth: 'user',
+  runsOn,
+  summary: 'Shows a room in the directory, or hides it',
+  source: 'CS 1.19, setRoomVisibilityOnDirectory',
+  body: Type.Object({
+    visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('private')])),
+  }),
+  bodyMode: 'optional',
+  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  async handle({ params, body, requester }, services) {
+    const isPublic = (body.visibility ?? 'public') === 'public';
+    await aliases.setPublic(services, requester, params['roomId']!, isPublic);
+    return {};
+  },
+});
+
+const limit = Type.Optional(Type.Integer());
+const listQuery = Type.Object({
+  limit,
+  since: Type.Optional(Type.String()),
+  server: Type.Optional(Type.String()),
+});
+
+function checkServer(server: string | undefined, own: string): void {
+  if (server !== undefined && server !== '' && server !== own) {
+    throw new MatrixError('M_UNKNOWN', `The directory of ${server} cannot be reached from here`);
+  }
+}
+
+const getPublicRooms = declare({
+  operation: 'getPublicRooms',
+  method: 'GET',
+  paths: clientPaths('/publicRooms'),
+  auth: 'optional',
+  runsOn,
+  summary: 'The room directory',
+  source: 'CS 1.19, getPublicRooms',
+  query: listQuery,
+  async handle({ query, requester }, services) {
+    if (!requester && !services.config.publicRoomsWithoutAuth) {
+      throw new MatrixError('M_MISSING_TOKEN', 'The room directory is for logged-in users');
+    }
+    checkServer(query.server, services.config.serverName);
+    return publicRooms(services, { limit: query.limit, since: query.since });
+  },
+});
+
+const queryPublicRooms = declare({
+  operation: 'queryPublicRooms',
+  method: 'POST',
+  paths: clientPaths('/publicRooms'),
+  auth: 'guest',
+  runsOn,
+  summary: 'Searches the room directory',
+  source: 'CS 1.19, queryPublicRooms',
+  query: Type.Object({ server: Type.Optional(Type.String()) }),
+  body: Type.Object({
+    limit,
+    since: Type.Optional(Type.String()),
+    filter: Type.Optional(
+      Type.Object({
+        generic_search_term: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+        room_types: Type.Optional(
+          Type.Union([Type.Array(Type.Union([Type.String(), Type.Null()])), Type.Null()]),
+        ),
+      }),
+    ),
+    include_all_networks: Type.Optional(Type.Boolean()),
+    third_party_instance_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  }),
+  bodyMode: 'optional',
+  handle({ query, body }, services) {
+    checkServer(query.server, services.config.serverName);
+    return publicRooms(services, {
+      limit: body.limit,
+      since: body.since,
+      searchTerm: body.filter?.generic_search_term ?? undefined,
+      roomTypes: body.filter?.room_types ?? undefined,
+    });
+  },
+});
+
+export const directoryEndpoints = [
+  getRoomIdByAlias,
+  setRoomAlias,
+  deleteRoomAlias,
+  getLocalAliases,
+  getRoomVisibilityOnDirectory,
+  setRoomVisibilityOnDirectory,
+  getPublicRooms,
+  queryPublicRooms,
+];

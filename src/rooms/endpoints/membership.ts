@@ -1,0 +1,213 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { isUserId } from '../../matrix/ids.ts';
+import * as membership from '../membership.ts';
+import type { RoomServices } from '../services.ts';
+import { reasonBody, resolveRoom, targetBody } from './parts.ts';
+
+const declare = endpoint<RoomServices>();
+const runsOn = { group: 'event_sending', balance: 'room' } as const;
+
+/** Each membership request has an older form with a transaction id, which is idempotent anyway. */
+const roomPaths = (action: string) => clientPaths(`/rooms/:roomId/${action}`);
+const txnPaths = (action: string) => clientPaths(`/rooms/:roomId/${action}/:txnId`);
+
+const joinBody = Type.Object({
+  reason: Type.Optional(Type.String()),
+  third_party_signed: Type.Optional(Type.Record(Type.String(), Type.Any())),
+});
+
+const joinContent = (body: { reason?: string; third_party_signed?: object }) => ({
+  ...(body.reason === undefined ? {} : { reason: body.reason }),
+  ...(body.third_party_signed === undefined
+    ? {}
+    : { third_party_invite: { signed: body.third_party_signed as never } }),
+});
+
+const joinRoomById = (['POST', 'PUT'] as const).map((method) =>
+  declare({
+    operation: method === 'POST' ? 'joinRoomById' : 'joinRoomByIdWithTxn',
+    method,
+    paths: method === 'POST' ? roomPaths('join') : txnPaths('join'),
+    auth: 'guest',
+    rateLimit: 'join',
+    runsOn,
+    summary: 'Joins a room of this server by its id',
+    source: 'CS 1.19, joinRoomById',
+    deprecated: method === 'PUT',
+    body: joinBody,
+    bodyMode: 'optional',
+    errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
+    async handle({ params, body, requester }, services) {
+      const roomId = params['roomId']!;
+      await membership.join(services, requester, roomId, joinContent(body));
+      return { room_id: roomId };
+    },
+  }),
+);
+
+const joinRoom = (['POST', 'PUT'] as const).map((method) =>
+  declare({
+    operation: method === 'POST' ? 'joinRoom' : 'joinRoomWithTxn',
+    method,
+    paths: clientPaths(method === 'POST' ? '/join/:roomIdOrAlias' : '/join/:roomIdOrAlias/:txnId'),
+    auth: 'guest',
+    rateLimit: 'join',
+    runsOn,
+    summary: 'Joins a room by its id or alias',
+    source: 'CS 1.19, joinRoom',
+    deprecated: method === 'PUT',
+    body: joinBody,
+    bodyMode: 'optional',
+    errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
+    async handle({ params, body, requester }, services) {
+      const roomId = await resolveRoom(services, params['roomIdOrAlias']!);
+      await membership.join(services, requester, roomId, joinContent(body));
+      return { room_id: roomId };
+    },
+  }),
+);
+
+const knockRoom = declare({
+  operation: 'knockRoom',
+  method: 'POST',
+  paths: clientPaths('/knock/:roomIdOrAlias'),
+  auth: 'user',
+  rateLimit: 'join',
+  runsOn,
+  summary: 'Asks to be let into a room',
+  source: 'CS 1.19, knockRoom',
+  body: reasonBody,
+  bodyMode: 'optional',
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
+  async handle({ params, body, requester }, services) {
+    const roomId = await resolveRoom(services, params['roomIdOrAlias']!);
+    await membership.knock(services, requester, roomId, body.reason);
+    return { room_id: roomId };
+  },
+});
+
+const leaveRoom = (['POST', 'PUT'] as const).map((method) =>
+  declare({
+    operation: method === 'POST' ? 'leaveRoom' : 'leaveRoomWithTxn',
+    method,
+    paths: method === 'POST' ? roomPaths('leave') : txnPaths('leave'),
+    auth: 'guest',
+    runsOn,
+    summary: 'Leaves a room, rejects an invite or takes back a knock',
+    source: 'CS 1.19, leaveRoom',
+    deprecated: method === 'PUT',
+    body: reasonBody,
+    bodyMode: 'optional',
+    errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
+    async handle({ params, body, requester }, services) {
+      await membership.leave(services, requester, params['roomId']!, body.reason);
+      return {};
+    },
+  }),
+);
+
+const forgetRoom = declare({
+  operation: 'forgetRoom',
+  method: 'POST',
+  paths: roomPaths('forget'),
+  auth: 'guest',
+  runsOn,
+  summary: 'No longer shows a room that the user has left',
+  source: 'CS 1.19, forgetRoom',
+  bodyMode: 'optional',
+  async handle({ params, requester }, services) {
+    await membership.forget(services, requester, params['roomId']!);
+    return {};
+  },
+});
+
+function checkTarget(userId: string): void {
+  if (!isUserId(userId)) throw new MatrixError('M_INVALID_PARAM', `Invalid user id: ${userId}`);
+}
+
+const inviteBody = Type.Object({
+  user_id: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+  medium: Type.Optional(Type.String()),
+});
+
+const inviteUser = (['POST', 'PUT'] as const).map((method) =>
+  declare({
+    operation: method === 'POST' ? 'inviteUser' : 'inviteUserWithTxn',
+    method,
+    paths: method === 'POST' ? roomPaths('invite') : txnPaths('invite'),
+    auth: 'user',
+    rateLimit: 'invite',
+    runsOn,
+    summary: 'Invites a user to a room',
+    source: 'CS 1.19, inviteUser',
+    deprecated: method === 'PUT',
+    body: inviteBody,
+    errors: ['M_FORBIDDEN', 'M_INVALID_PARAM', 'M_MISSING_PARAM', 'M_LIMIT_EXCEEDED'],
+    async handle({ params, body, requester }, services) {
+      if (body.user_id === undefined) {
+        throw body.medium === undefined
+          ? new MatrixError('M_MISSING_PARAM', "Missing param 'user_id'")
+          : new MatrixError('M_THREEPID_DENIED', 'This server has no identity server to invite by');
+      }
+      checkTarget(body.user_id);
+      const { user_id: target, reason } = body;
+      await membership.invite(services, requester, params['roomId']!, target, { reason });
+      return {};
+    },
+  }),
+);
+
+const moderation = (['kick', 'ban', 'unban'] as const).flatMap((action) =>
+  (['POST', 'PUT'] as const).map((method) =>
+    declare({
+      operation: method === 'POST' ? action : `${action}WithTxn`,
+      method,
+      paths: method === 'POST' ? roomPaths(action) : txnPaths(action),
+      auth: 'user',
+      runsOn,
+      summary: `The moderation action ${action} on a user of a room`,
+      source: `CS 1.19, ${action}`,
+      deprecated: method === 'PUT',
+      body: targetBody,
+      errors: ['M_FORBIDDEN', 'M_INVALID_PARAM'],
+      async handle({ params, body, requester }, services) {
+        checkTarget(body.user_id);
+        await membership[action](
+          services,
+          requester,
+          params['roomId']!,
+          body.user_id,
+          body.reason,
+        );
+        return {};
+      },
+    }),
+  ),
+);
+
+const getJoinedRooms = declare({
+  operation: 'getJoinedRooms',
+  method: 'GET',
+  paths: clientPaths('/joined_rooms'),
+  auth: 'guest',
+  runsOn: { group: 'client', balance: 'none' },
+  summary: 'The rooms the user is joined to',
+  source: 'CS 1.19, getJoinedRooms',
+  handle: async ({ requester }, services) => ({
+    joined_rooms: await services.members.roomsOf(requester.userNid, 'join'),
+  }),
+});
+
+export const membershipEndpoints = [
+  ...joinRoomById,
+  ...joinRoom,
+  knockRoom,
+  ...leaveRoom,
+  forgetRoom,
+  ...inviteUser,
+  ...moderation,
+  getJoinedRooms,
+];

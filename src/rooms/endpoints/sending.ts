@@ -1,0 +1,188 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint, type Requester } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import type { JsonObject } from '../../matrix/pdu.ts';
+import { roomVersion } from '../../matrix/room-versions.ts';
+import { checkCanonicalAlias } from '../canonical-alias.ts';
+import type { RoomServices } from '../services.ts';
+import type { AppendRequest, ProtoEvent, TransactionKey } from '../writer/proto-event.ts';
+import { contentBody, transactionOf } from './parts.ts';
+
+const declare = endpoint<RoomServices>();
+const runsOn = { group: 'event_sending', balance: 'room' } as const;
+const sendQuery = Type.Object({
+  ts: Type.Optional(Type.Integer({ minimum: 0 })),
+  user_id: Type.Optional(Type.String()),
+});
+
+async function append(
+  services: RoomServices,
+  requester: Requester,
+  request: AppendRequest,
+  transaction: TransactionKey | null,
+): Promise<string> {
+  if (!transaction) return (await services.writer.append(request))[0]!.eventId;
+  return services.transactions.once(requester.userNid, transaction, async () => {
+    const [appended] = await services.writer.append({ ...request, transaction });
+    return appended!.eventId;
+  });
+}
+
+/** Only application services choose the time of their events. */
+const timeOf = (requester: Requester, ts: number | undefined) =>
+  ts !== undefined && requester.appservice ? { originServerTs: ts } : {};
+
+async function sendEvent(
+  services: RoomServices,
+  requester: Requester,
+  wanted: { roomId: string; type: string; txnId: string | null; ts: number | undefined },
+  content: JsonObject,
+) {
+  const { roomId, type, txnId, ts } = wanted;
+  if (type === 'm.room.redaction') {
+    const redacts = content['redacts'];
+    if (typeof redacts !== 'string') {
+      throw new MatrixError('M_BAD_JSON', 'A redaction needs the event id in `redacts`');
+    }
+    return redact(services, requester, { roomId, redacts, txnId }, content);
+  }
+  const event: ProtoEvent = {
+    sender: requester.userId,
+    type,
+    content,
+    ...timeOf(requester, ts),
+  };
+  const transaction =
+    txnId === null ? null : transactionOf(requester, `send ${roomId} ${type}`, txnId);
+  return { event_id: await append(services, requester, { roomId, events: [event] }, transaction) };
+}
+
+const sendMessage = declare({
+  operation: 'sendMessage',
+  method: 'PUT',
+  paths: clientPaths('/rooms/:roomId/send/:eventType/:txnId'),
+  auth: 'guest',
+  rateLimit: 'message',
+  runsOn,
+  summary: 'Sends a message event to a room',
+  source: 'CS 1.19, sendMessage',
+  query: sendQuery,
+  body: contentBody,
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
+  handle({ params, query, body, requester }, services) {
+    const { roomId, eventType, txnId } = params;
+    const wanted = { roomId: roomId!, type: eventType!, txnId: txnId!, ts: query.ts };
+    return sendEvent(services, requester, wanted, body);
+  },
+});
+
+const sendMessageWithoutTxn = declare({
+  operation: 'sendMessageWithoutTxn',
+  method: 'POST',
+  paths: clientPaths('/rooms/:roomId/send/:eventType'),
+  auth: 'guest',
+  rateLimit: 'message',
+  runsOn,
+  summary: 'Sends a message event; a repeated request sends it again',
+  deprecated: true,
+  query: sendQuery,
+  body: contentBody,
+  handle({ params, query, body, requester }, services) {
+    const { roomId, eventType } = params;
+    const wanted = { roomId: roomId!, type: eventType!, txnId: null, ts: query.ts };
+    return sendEvent(services, requester, wanted, body);
+  },
+});
+
+const statePaths = [
+  ...clientPaths('/rooms/:roomId/state/:eventType/:stateKey'),
+  ...clientPaths('/rooms/:roomId/state/:eventType'),
+];
+
+const setRoomState = declare({
+  operation: 'setRoomStateWithKey',
+  method: 'PUT',
+  paths: statePaths,
+  auth: 'guest',
+  rateLimit: 'message',
+  runsOn,
+  summary: "Sets an entry of a room's state",
+  source: 'CS 1.19, setRoomStateWithKey',
+  query: sendQuery,
+  body: contentBody,
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_BAD_ALIAS'],
+  async handle({ params, query, body, requester }, services) {
+    const { roomId, eventType: type, stateKey = '' } = params as Record<string, string>;
+    if (type === 'm.room.create') {
+      throw new MatrixError('M_FORBIDDEN', 'A room has one m.room.create event, its first');
+    }
+    if (type === 'm.room.member' && typeof body['membership'] !== 'string') {
+      throw new MatrixError('M_BAD_JSON', 'The content needs a `membership`');
+    }
+    if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
+    const event: ProtoEvent = {
+      sender: requester.userId,
+      type: type!,
+      stateKey,
+      content: body,
+      ...timeOf(requester, query.ts),
+    };
+    const request = { roomId: roomId!, events: [event], skipUnchangedState: true };
+    return { event_id: await append(services, requester, request, null) };
+  },
+});
+
+async function redact(
+  services: RoomServices,
+  requester: Requester,
+  wanted: { roomId: string; redacts: string; txnId: string | null },
+  content: JsonObject,
+) {
+  const { roomId, redacts, txnId } = wanted;
+  const access = await services.access.joined(roomId, requester);
+  const inContent = roomVersion(access.roomVersion).redactsInContent;
+  const event: ProtoEvent = {
+    sender: requester.userId,
+    type: 'm.room.redaction',
+    content: inContent ? { ...content, redacts } : content,
+    ...(inContent ? {} : { redacts }),
+  };
+  const transaction =
+    txnId === null ? null : transactionOf(requester, `redact ${roomId} ${redacts}`, txnId);
+  return { event_id: await append(services, requester, { roomId, events: [event] }, transaction) };
+}
+
+const redactEvent = (['PUT', 'POST'] as const).map((method) =>
+  declare({
+    operation: method === 'PUT' ? 'redactEvent' : 'redactEventWithoutTxn',
+    method,
+    paths: clientPaths(
+      method === 'PUT'
+        ? '/rooms/:roomId/redact/:eventId/:txnId'
+        : '/rooms/:roomId/redact/:eventId',
+    ),
+    auth: 'guest',
+    rateLimit: 'message',
+    runsOn,
+    summary: 'Empties an event of its content',
+    source: 'CS 1.19, redactEvent',
+    deprecated: method === 'POST',
+    body: contentBody,
+    bodyMode: 'optional',
+    errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
+    handle({ params, body, requester }, services) {
+      const { roomId, eventId, txnId } = params as Record<string, string>;
+      const content: JsonObject = {};
+      if (typeof body['reason'] === 'string') content['reason'] = body['reason'];
+      const wanted = { roomId: roomId!, redacts: eventId!, txnId: txnId ?? null };
+      return redact(services, requester, wanted, content);
+    },
+  }),
+);
+
+export const sendingEndpoints = [
+  sendMessage,
+  sendMessageWithoutTxn,
+  setRoomState,
+  ...redactEvent,
+];

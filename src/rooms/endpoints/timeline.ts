@@ -1,0 +1,198 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { formatPlace, parsePlace, type TimelinePlace } from '../../streams/position.ts';
+import { readableState, readableTimeline } from '../read-access.ts';
+import type { RoomServices } from '../services.ts';
+import type { StoredEvent } from '../stored-event.ts';
+import {
+  createEventWriter,
+  parseFilterParameter,
+  readContext,
+  readPage,
+} from '../timeline-page.ts';
+import { timelineMatchOf } from '../event-filter.ts';
+
+const declare = endpoint<RoomServices>();
+const pagination = { group: 'pagination', balance: 'room' } as const;
+
+const limitDefault = 10;
+const limitMax = 1000;
+const boundedLimit = (limit: number | undefined) => Math.min(limit ?? limitDefault, limitMax);
+
+function placeOf(token: string | undefined, name: string): TimelinePlace | null {
+  if (token === undefined || token === '') return null;
+  const place = parsePlace(token);
+  if (!place) throw new MatrixError('M_INVALID_PARAM', `\`${name}\` is not a token of this server`);
+  return place;
+}
+
+const start: TimelinePlace = { pos: 0, sub: 0 };
+
+const getRoomEvents = declare({
+  operation: 'getRoomEvents',
+  method: 'GET',
+  paths: clientPaths('/rooms/:roomId/messages'),
+  auth: 'guest',
+  runsOn: pagination,
+  summary: "A page of a room's timeline",
+  source: 'CS 1.19, getRoomEvents',
+  query: Type.Object({
+    dir: Type.Union([Type.Literal('b'), Type.Literal('f')]),
+    from: Type.Optional(Type.String()),
+    to: Type.Optional(Type.String()),
+    limit: Type.Optional(Type.Integer({ minimum: 0 })),
+    filter: Type.Optional(Type.String()),
+  }),
+  errors: ['M_FORBIDDEN', 'M_INVALID_PARAM', 'M_BAD_JSON'],
+  async handle({ params, query, requester }, services) {
+    const roomId = params['roomId']!;
+    const direction = query.dir;
+    const filter = parseFilterParameter(query.filter);
+    const end = { pos: services.bus.position(), sub: 0 };
+    const from = placeOf(query.from, 'from') ?? (direction === 'b' ? end : start);
+    const to = placeOf(query.to, 'to');
+    const { access, visibility } = await readableTimeline(services, roomId, requester);
+    const { shown, next } = await readPage(services, access, visibility, {
+      direction,
+      from,
+      bound: to?.pos ?? (direction === 'b' ? -1 : Number.MAX_SAFE_INTEGER),
+      limit: Math.min(boundedLimit(query.limit), filter?.limit ?? limitMax),
+      match: filter && timelineMatchOf(filter),
+    });
+    const write = createEventWriter(services, requester, roomId, visibility);
+    const chunk = shown.map(write).join(',');
+    let text = `{"chunk":[${chunk}],"start":"${formatPlace(from)}"`;
+    if (next) text += `,"end":"${formatPlace(next)}"`;
+    if (filter?.lazyLoadMembers && shown.length > 0) {
+      const senders = [...new Set(shown.map((event) => event.sender))];
+      const newest = direction === 'b' ? shown[0]! : shown.at(-1)!;
+      const members = await services.states.entries(
+        access.roomNid,
+        senders.map((sender) => ['m.room.member', sender] as const),
+        newest.pos,
+      );
+      text += `,"state":[${members.map(write).join(',')}]`;
+    }
+    return new JsonText(`${text}}`);
+  },
+});
+
+const getEventContext = declare({
+  operation: 'getEventContext',
+  method: 'GET',
+  paths: clientPaths('/rooms/:roomId/context/:eventId'),
+  auth: 'guest',
+  runsOn: pagination,
+  summary: 'An event with what surrounds it',
+  source: 'CS 1.19, getEventContext',
+  query: Type.Object({
+    limit: Type.Optional(Type.Integer({ minimum: 0 })),
+    filter: Type.Optional(Type.String()),
+  }),
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ params, query, requester }, services) {
+    const { roomId, eventId } = params as Record<string, string>;
+    const filter = parseFilterParameter(query.filter);
+    const { access, visibility } = await readableTimeline(services, roomId!, requester);
+    const limit = boundedLimit(query.limit);
+    const context = await readContext(services, access, visibility, eventId!, {
+      limit: filter?.limit ? Math.min(limit, filter.limit) : limit,
+      match: filter && timelineMatchOf(filter),
+    });
+    const { event, before, after, startPlace, endPlace } = context;
+    const write = createEventWriter(services, requester, roomId!, visibility);
+    const newest = after.at(-1) ?? event;
+    let state: StoredEvent[];
+    if (filter?.lazyLoadMembers) {
+      const senders = new Set([event, ...before, ...after].map(({ sender }) => sender));
+      state = (await services.states.state(access.roomNid, newest.pos)).filter(
+        (entry) => entry.type !== 'm.room.member' || senders.has(entry.stateKey!),
+      );
+    } else {
+      state = await services.states.state(access.roomNid, newest.pos);
+    }
+    const list = (events: readonly StoredEvent[]) => `[${events.map(write).join(',')}]`;
+    return new JsonText(
+      `{"event":${write(event)},"events_before":${list(before)},"events_after":${list(after)},` +
+        `"state":${list(state)},"start":"${formatPlace(startPlace)}","end":"${formatPlace(endPlace)}"}`,
+    );
+  },
+});
+
+const getOneRoomEvent = declare({
+  operation: 'getOneRoomEvent',
+  method: 'GET',
+  paths: clientPaths('/rooms/:roomId/event/:eventId'),
+  auth: 'guest',
+  runsOn: { group: 'client', balance: 'room' },
+  summary: 'One event of a room',
+  source: 'CS 1.19, getOneRoomEvent',
+  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  async handle({ params, requester }, services) {
+    const { roomId, eventId } = params as Record<string, string>;
+    const { access, visibility } = await readableTimeline(services, roomId!, requester);
+    const event = await services.timeline.event(access.roomNid, eventId!);
+    if (!event || event.status !== 0 || event.pos === null || !visibility.allows(event)) {
+      throw new MatrixError('M_NOT_FOUND', 'Event not found.');
+    }
+    return new JsonText(createEventWriter(services, requester, roomId!, visibility)(event));
+  },
+});
+
+const getOneEvent = declare({
+  operation: 'getOneEvent',
+  method: 'GET',
+  paths: clientPaths('/events/:eventId'),
+  auth: 'guest',
+  runsOn: { group: 'client', balance: 'none' },
+  summary: 'One event by its id alone',
+  source: 'CS 1.19, getOneEvent',
+  deprecated: true,
+  errors: ['M_NOT_FOUND'],
+  async handle({ params, requester }, services) {
+    const event = await services.timeline.eventAnywhere(params['eventId']!);
+    if (!event) throw new MatrixError('M_NOT_FOUND', 'Event not found.');
+    const { visibility } = await readableTimeline(services, event.roomId, requester);
+    if (!visibility.allows(event)) throw new MatrixError('M_NOT_FOUND', 'Event not found.');
+    return new JsonText(createEventWriter(services, requester, event.roomId, visibility)(event));
+  },
+});
+
+const getEventByTimestamp = declare({
+  operation: 'getEventByTimestamp',
+  method: 'GET',
+  paths: clientPaths('/rooms/:roomId/timestamp_to_event', {
+    since: 'v1',
+    also: ['unstable/org.matrix.msc3030'],
+  }),
+  auth: 'user',
+  runsOn: pagination,
+  summary: 'The event nearest to a time',
+  source: 'CS 1.19, getEventByTimestamp; MSC3030',
+  query: Type.Object({
+    ts: Type.Integer({ minimum: 0 }),
+    dir: Type.Union([Type.Literal('b'), Type.Literal('f')]),
+  }),
+  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  async handle({ params, query, requester }, services) {
+    const { access } = await readableState(services, params['roomId']!, requester);
+    const event = await services.timeline.nearest(access.roomNid, query.ts, query.dir);
+    if (!event) {
+      const where = query.dir === 'f' ? 'forward' : 'backward';
+      throw new MatrixError(
+        'M_NOT_FOUND',
+        `Unable to find event from ${query.ts} in direction ${where}`,
+      );
+    }
+    return { event_id: event.eventId, origin_server_ts: event.originServerTs };
+  },
+});
+
+export const timelineEndpoints = [
+  getRoomEvents,
+  getEventContext,
+  getOneRoomEvent,
+  getOneEvent,
+  getEventByTimestamp,
+];

@@ -1,0 +1,111 @@
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Bus } from '../streams/bus.ts';
+import type { Committer } from '../streams/committer.ts';
+import type { Database } from '../database/database.ts';
+import type { SigningKey } from '../matrix/signing.ts';
+import { creationEndpoints } from './endpoints/creation.ts';
+import { directoryEndpoints } from './endpoints/directory.ts';
+import { membershipEndpoints } from './endpoints/membership.ts';
+import { sendingEndpoints } from './endpoints/sending.ts';
+import { stateEndpoints } from './endpoints/state.ts';
+import { timelineEndpoints } from './endpoints/timeline.ts';
+import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
+import { createRoomAccess } from './room-access.ts';
+import type { RoomServices } from './services.ts';
+import { createAccessStore } from './store/access.ts';
+import { createAliasStore } from './store/aliases.ts';
+import { createDirectoryStore } from './store/directory.ts';
+import { createInterned, type Interned } from './store/interned.ts';
+import { createHeadStore } from './store/load-head.ts';
+import { createStateStore } from './store/read-state.ts';
+import { createTimelineStore } from './store/read-timeline.ts';
+import { createTransactionStore } from './store/transactions.ts';
+import { createTransactions } from './transactions.ts';
+import { createHeadCache } from './writer/head-cache.ts';
+import { createRoomCreator } from './writer/create.ts';
+import { createRoomWriter } from './writer/room-writer.ts';
+
+export { eventColumns, eventJoins } from './store/columns.ts';
+export { clientEventJson, contentOf, strippedEventJson } from './stored-event.ts';
+export type { ClientFormat, StoredEvent } from './stored-event.ts';
+export { eventStream, forgottenRoomStream } from './streams.ts';
+export type { EventRow, MembershipChange } from './streams.ts';
+export { visibilityFor } from './visibility.ts';
+export type { HistorySpan, Visibility } from './visibility.ts';
+export { placeBefore } from './timeline-page.ts';
+export { createInterned } from './store/interned.ts';
+export type { Interned } from './store/interned.ts';
+export { readableState, readableTimeline } from './read-access.ts';
+export * as membership from './membership.ts';
+export { createRoom } from './create-room.ts';
+export { updateMemberProfiles } from './member-profiles.ts';
+export type { RoomServices } from './services.ts';
+export type { RoomAccess, RoomAccessCache } from './room-access.ts';
+export type { Actor, Profiles, RoomsConfig, DirectoryRule, RoomDataCarrier } from './needs.ts';
+
+export interface RoomsNeeds extends RoomsEnvironment {
+  database: Database;
+  committer: Committer;
+  bus: Bus;
+  interned: Interned;
+  signingKey: SigningKey;
+  /** Memory for the heads of rooms that are being written to, in bytes. */
+  headCacheBytes: number;
+  roomData: RoomDataCarrier;
+}
+
+export interface Rooms {
+  services: RoomServices;
+  endpoints: Endpoint[];
+  /** Forgets transaction ids from before a time in milliseconds since 1970. */
+  forgetTransactions(beforeTs: number): Promise<void>;
+}
+
+/** Rooms: events, state, members, aliases and the directory. */
+export function createRooms(needs: RoomsNeeds): Rooms {
+  const { database, committer, bus, interned, signingKey, clock, config, profiles, roomData } =
+    needs;
+  const transactionStore = createTransactionStore(database);
+  const headStore = createHeadStore(database);
+  const writerNeeds = {
+    committer,
+    heads: createHeadCache(headStore, needs.headCacheBytes),
+    headStore,
+    transactions: transactionStore,
+    interned,
+    clock,
+    serverName: config.serverName,
+    signingKey,
+  };
+  const members = createAccessStore(database);
+  const services: RoomServices = {
+    clock,
+    config,
+    profiles,
+    bus,
+    writer: createRoomWriter(writerNeeds),
+    create: createRoomCreator(writerNeeds, database),
+    access: createRoomAccess(members, bus),
+    members,
+    states: createStateStore(database),
+    timeline: createTimelineStore(database),
+    aliases: createAliasStore(database),
+    directory: createDirectoryStore(database),
+    interned,
+    transactions: createTransactions(transactionStore),
+    roomData,
+  };
+  const declared = [
+    ...creationEndpoints,
+    ...membershipEndpoints,
+    ...sendingEndpoints,
+    ...stateEndpoints,
+    ...timelineEndpoints,
+    ...directoryEndpoints,
+  ];
+  return {
+    services,
+    endpoints: bindEndpoints(declared, services),
+    forgetTransactions: (beforeTs) => transactionStore.deleteBefore(beforeTs),
+  };
+}

@@ -1,0 +1,82 @@
+import { MatrixError } from '../kernel/errors.ts';
+import type { RoomServices } from './services.ts';
+import type { PublicRoomPlace, PublicRoomRow } from './store/directory.ts';
+
+/** A room as the directory, summaries and space hierarchies show it. */
+export interface RoomSummary {
+  room_id: string;
+  num_joined_members: number;
+  world_readable: boolean;
+  guest_can_join: boolean;
+  join_rule: string;
+  name?: string;
+  topic?: string;
+  avatar_url?: string;
+  canonical_alias?: string;
+  room_type?: string;
+}
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+
+/** Only what the room says of itself in well-formed state is shown. */
+export function summaryOf(row: Omit<PublicRoomRow, 'total'>): RoomSummary {
+  const content = (type: string) =>
+    (row.state[type] === undefined ? {} : JSON.parse(row.state[type])) as Record<string, unknown>;
+  const summary: RoomSummary = {
+    room_id: row.roomId,
+    num_joined_members: row.joinedCount,
+    world_readable:
+      content('m.room.history_visibility')['history_visibility'] === 'world_readable',
+    guest_can_join: content('m.room.guest_access')['guest_access'] === 'can_join',
+    join_rule: text(content('m.room.join_rules')['join_rule']) ?? 'invite',
+  };
+  const shown = {
+    name: text(content('m.room.name')['name']),
+    topic: text(content('m.room.topic')['topic']),
+    avatar_url: text(content('m.room.avatar')['url']),
+    canonical_alias: text(content('m.room.canonical_alias')['alias']),
+    room_type: text(content('m.room.create')['type']),
+  };
+  for (const [key, value] of Object.entries(shown)) {
+    if (value !== undefined) summary[key as keyof typeof shown] = value;
+  }
+  return summary;
+}
+
+const formatAfter = (row: PublicRoomRow) => `p${row.joinedCount}_${row.roomNid}`;
+
+function parseAfter(token: string | undefined): PublicRoomPlace | null {
+  if (token === undefined || token === '') return null;
+  const match = /^p(\d{1,15})_(\d{1,16})$/.exec(token);
+  if (!match) throw new MatrixError('M_INVALID_PARAM', '`since` is not a token of this server');
+  return { joinedCount: Number(match[1]), roomNid: Number(match[2]) };
+}
+
+export interface PublicRoomsWish {
+  limit?: number | undefined;
+  since?: string | undefined;
+  searchTerm?: string | undefined;
+  roomTypes?: (string | null)[] | undefined;
+}
+
+const pageMax = 500;
+const pageDefault = 100;
+
+/** A page of the directory, largest rooms first. Source: client-server spec, "Listing rooms". */
+export async function publicRooms(services: RoomServices, wish: PublicRoomsWish) {
+  if (!services.config.isRoomListSearchEnabled) {
+    return { chunk: [], total_room_count_estimate: 0 };
+  }
+  const limit = Math.min(Math.max(wish.limit ?? pageDefault, 1), pageMax);
+  const term = wish.searchTerm?.trim();
+  const pattern = term ? `%${term.replace(/[\\%_]/g, '\\$&')}%` : null;
+  const types = wish.roomTypes?.map((type) => type ?? '') ?? null;
+  const after = parseAfter(wish.since);
+  const rows = await services.directory.publicRooms(after, limit + 1, pattern, types);
+  const shown = rows.slice(0, limit);
+  return {
+    chunk: shown.map(summaryOf),
+    total_room_count_estimate: rows[0]?.total ?? 0,
+    ...(rows.length > limit ? { next_batch: formatAfter(shown.at(-1)!) } : {}),
+  };
+}

@@ -1,0 +1,55 @@
+import type { AccessUser, RoomAccess } from './room-access.ts';
+import { notInRoom } from './room-access.ts';
+import type { RoomServices } from './services.ts';
+import { visibilityFor, type Visibility } from './visibility.ts';
+
+/** How far a user may read a room. */
+export interface ReadAccess {
+  access: RoomAccess;
+  /** The position whose state the user may see; null: the newest. */
+  atPos: number | null;
+}
+
+export async function visibilityOf(
+  services: RoomServices,
+  roomNid: number,
+  userId: string,
+): Promise<Visibility> {
+  return visibilityFor(userId, await services.states.visibilityHistory(roomNid, userId));
+}
+
+/**
+ * The state a user may read: the newest for those joined and in world-readable rooms, that of
+ * their leaving for former members. Throws M_FORBIDDEN.
+ */
+export async function readableState(
+  services: RoomServices,
+  roomId: string,
+  user: AccessUser,
+): Promise<ReadAccess> {
+  const access = await services.access.of(roomId, user.userNid);
+  if (!access) throw notInRoom(user.userId, roomId);
+  if (access.membership === 'join') return { access, atPos: null };
+  const visibility = await visibilityOf(services, access.roomNid, user.userId);
+  if (visibility.isWorldReadableNow) return { access, atPos: null };
+  if (visibility.lastJoinedPos >= 0 && !access.isForgotten) {
+    return { access, atPos: visibility.lastJoinedPos + 1 };
+  }
+  throw notInRoom(user.userId, roomId);
+}
+
+/** The room and what of its timeline the user may see. Throws M_FORBIDDEN. */
+export async function readableTimeline(
+  services: RoomServices,
+  roomId: string,
+  user: AccessUser,
+): Promise<{ access: RoomAccess; visibility: Visibility }> {
+  const access = await services.access.of(roomId, user.userNid);
+  if (!access) throw notInRoom(user.userId, roomId);
+  const visibility = await visibilityOf(services, access.roomNid, user.userId);
+  const wasMember = visibility.lastJoinedPos >= 0 && !access.isForgotten;
+  if (access.membership !== 'join' && !wasMember && !visibility.isWorldReadableNow) {
+    throw notInRoom(user.userId, roomId);
+  }
+  return { access, visibility };
+}

@@ -1,0 +1,116 @@
+import { MatrixError } from '../kernel/errors.ts';
+import { InvalidFilter, parseEventFilter, type EventFilter } from '../matrix/filters/event-filter.ts';
+import type { TimelinePlace } from '../streams/position.ts';
+import type { Actor } from './needs.ts';
+import type { RoomAccess } from './room-access.ts';
+import type { RoomServices } from './services.ts';
+import type { TimelineMatch, TimelinePage } from './store/read-timeline.ts';
+import { clientEventJson, type StoredEvent } from './stored-event.ts';
+import type { Visibility } from './visibility.ts';
+
+/** The `filter` parameter, JSON text of a RoomEventFilter. Throws M_BAD_JSON, M_INVALID_PARAM. */
+export function parseFilterParameter(text: string | undefined): EventFilter | null {
+  if (text === undefined || text === '') return null;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new MatrixError('M_BAD_JSON', '`filter` is not JSON');
+  }
+  try {
+    return parseEventFilter(json);
+  } catch (error) {
+    if (error instanceof InvalidFilter) throw new MatrixError('M_INVALID_PARAM', error.message);
+    throw error;
+  }
+}
+
+/** Writes events as JSON for one reader. */
+export function createEventWriter(
+  services: RoomServices,
+  reader: Pick<Actor, 'userNid' | 'deviceNid'>,
+  roomId: string,
+  visibility: Visibility,
+): (event: StoredEvent) => string {
+  const now = services.clock.now();
+  const { userNid: senderNid, deviceNid } = reader;
+  return (event) =>
+    clientEventJson(event, {
+      roomId,
+      now,
+      senderNid,
+      deviceNid,
+      membership: visibility.membershipAt(event),
+    });
+}
+
+const placeAt = (event: StoredEvent): TimelinePlace => ({ pos: event.pos!, sub: event.sub });
+
+/** The place just before an event. */
+export const placeBefore = (event: StoredEvent): TimelinePlace => ({
+  pos: event.sub === 0 ? event.pos! - 1 : event.pos!,
+  sub: event.sub === 0 ? 0 : event.sub - 1,
+});
+
+interface Page {
+  /** What the user may see of the page, in the order of reading. */
+  shown: StoredEvent[];
+  /** Where to go on; null at the end of the timeline. */
+  next: TimelinePlace | null;
+}
+
+/** Reads a page; events that the user may not see are left out of it. */
+export async function readPage(
+  services: RoomServices,
+  access: RoomAccess,
+  visibility: Visibility,
+  page: Omit<TimelinePage, 'roomNid'>,
+): Promise<Page> {
+  const { direction, limit, from } = page;
+  if (limit === 0) return { shown: [], next: from };
+  const events = await services.timeline.page({
+    ...page,
+    roomNid: access.roomNid,
+    limit: limit + 1,
+  });
+  const read = events.slice(0, limit);
+  const last = read.at(-1);
+  const hasMore = events.length > limit;
+  // Forwards there may always be more later.
+  let next: TimelinePlace | null = null;
+  if (last && direction === 'f') next = placeAt(last);
+  else if (last && hasMore) next = placeBefore(last);
+  return { shown: read.filter((event) => visibility.allows(event)), next };
+}
+
+/** An event and its surroundings, as far as the user may see them. */
+export async function readContext(
+  services: RoomServices,
+  access: RoomAccess,
+  visibility: Visibility,
+  eventId: string,
+  { limit, match }: { limit: number; match: TimelineMatch | null },
+) {
+  const event = await services.timeline.event(access.roomNid, eventId);
+  if (!event || event.status !== 0 || event.pos === null || !visibility.allows(event)) {
+    throw new MatrixError('M_NOT_FOUND', 'Event not found.');
+  }
+  const half = Math.floor(limit / 2);
+  const backwards = { direction: 'b' as const, from: placeBefore(event), bound: -1 };
+  const forwards = {
+    direction: 'f' as const,
+    from: placeAt(event),
+    bound: Number.MAX_SAFE_INTEGER,
+  };
+  const [before, after] = await Promise.all([
+    readPage(services, access, visibility, { ...backwards, limit: half, match }),
+    readPage(services, access, visibility, { ...forwards, limit: limit - half, match }),
+  ]);
+  return {
+    event,
+    before: before.shown,
+    after: after.shown,
+    startPlace: before.next ?? { pos: 0, sub: 0 },
+    endPlace: after.next ?? placeAt(event),
+  };
+}
