@@ -33,6 +33,8 @@ export type { EventRow, MembershipChange } from './streams.ts';
 export { visibilityFor } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
 export { placeBefore } from './timeline-page.ts';
+export { timelineMatchOf } from './event-filter.ts';
+export type { TimelineMatch } from './store/read-timeline.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline } from './read-access.ts';

@@ -1,5 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
-import { InvalidFilter, parseEventFilter, type EventFilter } from '../matrix/filters/event-filter.ts';
+import { parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters/event-filter.ts';
+import { InvalidFilter } from '../matrix/filters/json-shape.ts';
 import type { TimelinePlace } from '../streams/position.ts';
 import type { Actor } from './needs.ts';
 import type { RoomAccess } from './room-access.ts';
@@ -9,7 +10,7 @@ import { clientEventJson, type StoredEvent } from './stored-event.ts';
 import type { Visibility } from './visibility.ts';
 
 /** The `filter` parameter, JSON text of a RoomEventFilter. Throws M_BAD_JSON, M_INVALID_PARAM. */
-export function parseFilterParameter(text: string | undefined): EventFilter | null {
+export function parseFilterParameter(text: string | undefined): RoomEventFilter | null {
   if (text === undefined || text === '') return null;
   let json: unknown;
   try {
@@ -18,7 +19,7 @@ export function parseFilterParameter(text: string | undefined): EventFilter | nu
     throw new MatrixError('M_BAD_JSON', '`filter` is not JSON');
   }
   try {
-    return parseEventFilter(json);
+    return parseRoomEventFilter(json);
   } catch (error) {
     if (error instanceof InvalidFilter) throw new MatrixError('M_INVALID_PARAM', error.message);
     throw error;

@@ -1,7 +1,8 @@
 import type { StoredEvent } from '../rooms/module.ts';
+import type { StateWanted } from './store/room-states.ts';
 import type { RoomOfUser, UserView } from './views/user-view.ts';
 
-/** One room's part of a sync answer. */
+/** One room's part of a sync answer; first what is to be found out, then what was. */
 export interface RoomPlan {
   room: RoomOfUser;
   section: 'join' | 'invite' | 'knock' | 'leave';
@@ -11,8 +12,21 @@ export interface RoomPlan {
   uptoPos: number;
   /** The client knows nothing of the room: it gets the whole state. */
   isNew: boolean;
-  /** Filled in from memory or the database, oldest first, at most `timelineLimit + 1`. */
+  /** Oldest first, at most one more than the limit; null until loaded. */
   events: StoredEvent[] | null;
+  /** Events between `afterPos` and the first of `events` are missing. */
+  isLimited: boolean;
+  /** The state wanted from the database, if any. */
+  stateWanted: StateWanted | null;
+  state: StoredEvent[];
+  summary: RoomSummary | null;
+}
+
+export interface RoomSummary {
+  joinedCount: number;
+  invitedCount: number;
+  /** Null: the room has a name of its own. */
+  heroes: string[] | null;
 }
 
 export interface PlanOptions {
@@ -25,59 +39,62 @@ export interface PlanOptions {
   wantsRoom(roomId: string): boolean;
 }
 
+function newPlan(
+  room: RoomOfUser,
+  parts: Pick<RoomPlan, 'section' | 'afterPos' | 'uptoPos' | 'isNew' | 'events'>,
+): RoomPlan {
+  return { room, ...parts, isLimited: false, stateWanted: null, state: [], summary: null };
+}
+
+/** The events after a position as far as they are in memory, all or none. */
 function eventsInMemory(
   room: RoomOfUser,
   afterPos: number,
   options: PlanOptions,
 ): StoredEvent[] | null {
-  const view = room.view;
+  const { view } = room;
   if (!view) return null;
-  if (afterPos >= 0) {
-    const events = view.eventsAfter(afterPos);
-    return events && events.length > options.timelineLimit + 1
-      ? events.slice(-options.timelineLimit - 1)
-      : events;
-  }
-  const enough = view.window.length > options.timelineLimit || view.windowStart === 0;
-  return enough ? view.window.slice(-options.timelineLimit - 1) : null;
+  if (afterPos >= 0) return view.eventsAfter(afterPos);
+  const isEnough = view.window.length > options.timelineLimit || view.windowStart === 0;
+  return isEnough ? view.window : null;
 }
 
-function joinedPlan(room: RoomOfUser, options: PlanOptions): RoomPlan {
-  const isNew = options.since === null || room.joinedPos > options.since;
-  const afterPos = isNew ? -1 : options.since!;
+/** A joined room, whether anything has happened there or not. */
+export function joinedPlan(room: RoomOfUser, options: PlanOptions): RoomPlan {
+  const { since, uptoPos } = options;
+  const isNew = since === null || room.joinedPos > since;
+  const afterPos = isNew ? -1 : since;
   const events = eventsInMemory(room, afterPos, options);
-  return { room, section: 'join', afterPos, uptoPos: options.uptoPos, isNew, events };
+  return newPlan(room, { section: 'join', afterPos, uptoPos, isNew, events });
 }
 
-function leftPlan(room: RoomOfUser, options: PlanOptions): RoomPlan {
-  const isNew = options.since === null;
-  const afterPos = isNew ? -1 : options.since!;
-  return { room, section: 'leave', afterPos, uptoPos: room.pos, isNew, events: null };
+/** Whether nothing can have happened in a joined room's timeline since. */
+export function isQuiet(room: RoomOfUser, since: number): boolean {
+  const view = room.view!;
+  return since >= view.windowStart && view.lastEventPos <= since && room.joinedPos <= since;
 }
 
-/** The rooms that have something for the client. Joined rooms always come with `fullState`. */
-export function planRooms(user: UserView, options: PlanOptions): RoomPlan[] {
-  const plans: RoomPlan[] = [];
+/** The rooms with something new in their timelines. Joined rooms always come with `fullState`. */
+export function planRooms(user: UserView, options: PlanOptions): Map<number, RoomPlan> {
+  const plans = new Map<number, RoomPlan>();
   const { since } = options;
   for (const room of user.rooms.values()) {
     if (room.membership === 'join') {
-      const view = room.view!;
-      const isQuiet =
-        since !== null &&
-        !options.fullState &&
-        since >= view.windowStart &&
-        view.lastEventPos <= since &&
-        room.joinedPos <= since;
-      if (!isQuiet && options.wantsRoom(room.roomId)) plans.push(joinedPlan(room, options));
+      if (since !== null && !options.fullState && isQuiet(room, since)) continue;
+      if (options.wantsRoom(room.roomId)) plans.set(room.roomNid, joinedPlan(room, options));
       continue;
     }
     if (since !== null && room.pos <= since) continue;
     if (!options.wantsRoom(room.roomId)) continue;
+    const uptoPos = room.pos;
     if (room.membership === 'invite' || room.membership === 'knock') {
-      const { membership: section, pos: uptoPos } = room;
-      plans.push({ room, section, afterPos: -1, uptoPos, isNew: true, events: [] });
+      const section: RoomPlan['section'] = room.membership;
+      const parts = { section, afterPos: -1, uptoPos, isNew: true, events: [] };
+      plans.set(room.roomNid, newPlan(room, parts));
     } else if (since !== null || options.includeLeave) {
-      plans.push(leftPlan(room, options));
+      const isNew = since === null;
+      const parts = { section: 'leave', afterPos: since ?? -1, uptoPos, isNew, events: null } as const;
+      plans.set(room.roomNid, newPlan(room, parts));
     }
   }
   return plans;

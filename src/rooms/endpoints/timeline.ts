@@ -58,7 +58,7 @@ const getRoomEvents = declare({
       from,
       bound: to?.pos ?? (direction === 'b' ? -1 : Number.MAX_SAFE_INTEGER),
       limit: Math.min(boundedLimit(query.limit), filter?.limit ?? limitMax),
-      match: filter && timelineMatchOf(filter),
+      match: filter && timelineMatchOf(filter.criteria),
     });
     const write = createEventWriter(services, requester, roomId, visibility);
     const chunk = shown.map(write).join(',');
@@ -98,7 +98,7 @@ const getEventContext = declare({
     const limit = boundedLimit(query.limit);
     const context = await readContext(services, access, visibility, eventId!, {
       limit: filter?.limit ? Math.min(limit, filter.limit) : limit,
-      match: filter && timelineMatchOf(filter),
+      match: filter && timelineMatchOf(filter.criteria),
     });
     const { event, before, after, startPlace, endPlace } = context;
     const write = createEventWriter(services, requester, roomId!, visibility);

@@ -17,8 +17,10 @@ export class RoomView {
   lastEventPos = 0;
   /** Ephemeral position of the last change of who is typing. */
   typingPos = 0;
-  /** Durable position of the newest receipt seen here. */
+  /** Durable position of the newest receipt seen here, of those after `createdPos`. */
   receiptPos = 0;
+  /** Durable position at which this view began to see changes. */
+  readonly createdPos: number;
   /** Joined users of this server who have synced lately. */
   readonly activeUsers = new Set<UserView>();
 
@@ -27,6 +29,7 @@ export class RoomView {
     this.roomId = roomId;
     this.roomVersion = roomVersion;
     this.windowStart = position;
+    this.createdPos = position;
   }
 
   append(event: StoredEvent): void {

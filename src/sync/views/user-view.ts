@@ -10,6 +10,8 @@ export interface RoomOfUser {
   pos: number;
   /** Position of the event that made the user join; later profile changes do not move it. */
   joinedPos: number;
+  /** False while `joinedPos` may be that of a later profile change. */
+  isJoinedPosExact: boolean;
   eventNid: number;
   /** Held while the user is joined. */
   view: RoomView | null;
@@ -22,7 +24,7 @@ export class UserView {
   readonly rooms = new Map<number, RoomOfUser>();
   /** All changes after this durable position have been seen by this view. */
   readonly since: number;
-  /** Durable position of the newest change of the user's own data: account data, memberships. */
+  /** Durable position of the newest change of the user's own data seen here. */
   ownPos = 0;
   /** Long polls to be woken. */
   readonly waiters = new Set<() => void>();

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Bus } from '../../streams/bus.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
-import { eventStream, type EventRow } from '../../rooms/module.ts';
-import type { SyncStore } from '../store/rooms-of-user.ts';
+import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/module.ts';
+import type { TimelineStore } from '../store/timelines.ts';
 import { RoomView } from './room-view.ts';
 import { UserView, type RoomOfUser } from './user-view.ts';
 
@@ -17,15 +17,17 @@ export interface SyncViews {
   /** The user's view, loaded when there is none. Call `release` when done with it. */
   acquire(userNid: number, userId: string): Promise<UserView>;
   release(user: UserView): void;
-  room(roomNid: number): RoomView | undefined;
-  user(userNid: number): UserView | undefined;
-  /** Wakes a user's long polls when the current batch of rows has been handled. */
-  wake(user: UserView): void;
+  /** The user's own data has changed. */
+  touchUser(userNid: number, pos: number): void;
+  /** Something that is not an event has changed in a room. */
+  touchRoom(roomNid: number, change: { receiptPos?: number; typingPos?: number }): void;
+  /** Users sharing a room with this one may have something to see. */
+  touchSharing(userNid: number): void;
   /** Wakes all long polls, for shutdown. */
   wakeAll(): void;
 }
 
-export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
+export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
   const rooms = new Map<number, RoomView>();
   const users = new Map<number, UserView>();
   const resting = new LRUCache<number, UserView>({
@@ -49,7 +51,11 @@ export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
     if (view.activeUsers.size === 0) rooms.delete(view.roomNid);
   }
 
-  function enterView(room: Omit<RoomOfUser, 'view'>, user: UserView, position: number): RoomView {
+  function enterView(
+    room: Pick<RoomOfUser, 'roomNid' | 'roomId' | 'roomVersion'>,
+    user: UserView,
+    position: number,
+  ): RoomView {
     let view = rooms.get(room.roomNid);
     if (!view) {
       view = new RoomView(room.roomNid, room.roomId, room.roomVersion, position);
@@ -62,13 +68,18 @@ export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
   /** Applies a membership; the newest wins, whatever the order of arrival. */
   function setMembership(
     user: UserView,
-    row: Omit<RoomOfUser, 'view' | 'joinedPos'>,
+    row: Omit<RoomOfUser, 'view' | 'joinedPos' | 'isJoinedPosExact'>,
     windowStart: number,
+    isLoaded: boolean,
   ): void {
     const before = user.rooms.get(row.roomNid);
     if (before && before.pos >= row.pos) return;
     const stays = before?.membership === 'join' && row.membership === 'join';
-    const room = { ...row, joinedPos: stays ? before.joinedPos : row.pos };
+    const room = {
+      ...row,
+      joinedPos: stays ? before.joinedPos : row.pos,
+      isJoinedPosExact: stays ? before.isJoinedPosExact : !isLoaded,
+    };
     let view = before?.view ?? null;
     if (row.membership === 'join') view ??= enterView(room, user, windowStart);
     else if (view) {
@@ -87,8 +98,8 @@ export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
         if (user) {
           const { roomId, roomVersion } = row;
           const { roomNid, eventNid } = event;
-          const to = membership.to;
-          setMembership(user, { roomNid, roomId, roomVersion, membership: to, pos, eventNid }, pos - 1);
+          const own = { roomNid, roomId, roomVersion, membership: membership.to, pos, eventNid };
+          setMembership(user, own, pos - 1, false);
           toWake.add(user);
         }
       }
@@ -101,6 +112,12 @@ export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
   }
 
   bus.subscribe(eventStream, onEvents);
+  bus.subscribe(forgottenRoomStream, (rows) => {
+    for (const { row } of rows) {
+      const known = users.get(row.userNid)?.rooms;
+      if (known?.get(row.roomNid)?.membership !== 'join') known?.delete(row.roomNid);
+    }
+  });
   bus.afterRows(() => {
     for (const user of toWake) {
       for (const waiter of user.waiters) waiter();
@@ -117,7 +134,7 @@ export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
       const rows = await store.memberships(userNid);
       // Rows of the stream reach a room's view from now on.
       const now = bus.position();
-      for (const row of rows) setMembership(user, row, now);
+      for (const row of rows) setMembership(user, row, now, true);
     } catch (error) {
       forget(user);
       throw error;
@@ -143,9 +160,24 @@ export function createSyncViews(store: SyncStore, bus: Bus): SyncViews {
     release(user) {
       if (--user.users === 0) resting.set(user.userNid, user);
     },
-    room: (roomNid) => rooms.get(roomNid),
-    user: (userNid) => users.get(userNid),
-    wake: (user) => void toWake.add(user),
+    touchUser(userNid, pos) {
+      const user = users.get(userNid);
+      if (!user) return;
+      user.ownPos = Math.max(user.ownPos, pos);
+      toWake.add(user);
+    },
+    touchRoom(roomNid, { receiptPos = 0, typingPos = 0 }) {
+      const room = rooms.get(roomNid);
+      if (!room) return;
+      room.receiptPos = Math.max(room.receiptPos, receiptPos);
+      room.typingPos = Math.max(room.typingPos, typingPos);
+      for (const user of room.activeUsers) toWake.add(user);
+    },
+    touchSharing(userNid) {
+      for (const { view } of users.get(userNid)?.rooms.values() ?? []) {
+        if (view) for (const user of view.activeUsers) toWake.add(user);
+      }
+    },
     wakeAll() {
       for (const user of users.values()) for (const waiter of user.waiters) waiter();
     },

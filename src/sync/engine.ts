@@ -1,0 +1,361 @@
+import type { Clock } from '../kernel/clock.ts';
+import { compileEventFields } from '../matrix/filters/event-fields.ts';
+import type { EventFilter, RoomEventFilter } from '../matrix/filters/event-filter.ts';
+import type { Filter } from '../matrix/filters/filter.ts';
+import { timelineMatchOf } from '../rooms/module.ts';
+import type { Bus } from '../streams/bus.ts';
+import { formatPosition, type StreamPosition } from '../streams/position.ts';
+import type { LazyMemberMemory } from './lazy-members.ts';
+import type { LoadOptions, RoomLoader } from './load-rooms.ts';
+import { joinedPlan, planRooms, type PlanOptions, type RoomPlan } from './plan.ts';
+import type { AccountDataChanges, RoomReceipt, SyncSources } from './sources.ts';
+import type { RoomOfUser, UserView } from './views/user-view.ts';
+import type { SyncViews } from './views/views.ts';
+import {
+  entriesJson,
+  joinedRoomJson,
+  leftRoomJson,
+  strippedRoomJson,
+  type WriteOptions,
+} from './write-rooms.ts';
+
+/** Who syncs. */
+export interface SyncReader {
+  userId: string;
+  userNid: number;
+  deviceId: string | null;
+  deviceNid: number | null;
+}
+
+export interface SyncRequest {
+  reader: SyncReader;
+  /** Null: the client begins anew. */
+  since: StreamPosition | null;
+  filter: Filter;
+  fullState: boolean;
+  stateAfter: boolean;
+  /** How long to wait for something new, in milliseconds. */
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+/** An answer: its pieces, to be sent one after the other. */
+export type SyncAnswer = string | AsyncIterable<string>;
+
+const timelineLimitDefault = 10;
+const timelineLimitMax = 1000;
+/** Rooms of an initial sync that are read and written together; bounds its memory. */
+const roomsAtOnce = 100;
+
+const noChanges: AccountDataChanges = { global: [], rooms: new Map() };
+
+export interface SyncEngineNeeds {
+  bus: Bus;
+  clock: Clock;
+  views: SyncViews;
+  loader: RoomLoader;
+  lazyMembers: LazyMemberMemory;
+  sources: SyncSources;
+}
+
+/** Answers `/sync`. */
+export interface SyncEngine {
+  sync(request: SyncRequest): Promise<SyncAnswer>;
+}
+
+export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
+  const { bus, views, sources } = needs;
+
+  function planOptions(request: SyncRequest, upto: StreamPosition): PlanOptions {
+    const { room } = request.filter;
+    const wanted = room.timeline.limit ?? timelineLimitDefault;
+    return {
+      since: request.since?.durable ?? null,
+      uptoPos: upto.durable,
+      timelineLimit: Math.min(wanted, timelineLimitMax),
+      includeLeave: room.includeLeave,
+      fullState: request.fullState,
+      wantsRoom: (roomId) => room.admitsRoom(roomId) && room.timeline.admitsRoom(roomId),
+    };
+  }
+
+  async function loadOptions(request: SyncRequest, plan: PlanOptions): Promise<LoadOptions> {
+    const { reader, filter, since } = request;
+    const { timeline, state } = filter.room;
+    const lazy = state.lazyLoadMembers || timeline.lazyLoadMembers;
+    const device = `${reader.userNid} ${reader.deviceNid ?? 0}`;
+    return {
+      user: reader,
+      timelineLimit: plan.timelineLimit,
+      timelineFilter: timeline,
+      timelineMatch: timelineMatchOf(timeline.criteria),
+      stateFilter: state,
+      ignoredUsers: await sources.accountData.ignoredUsers(reader.userNid),
+      stateAfter: request.stateAfter,
+      fullState: request.fullState,
+      lazyMembers: lazy
+        ? needs.lazyMembers.of(device, {
+            isFresh: since === null,
+            sendsRedundant: state.includeRedundantMembers,
+          })
+        : null,
+    };
+  }
+
+  function writeOptions(request: SyncRequest): WriteOptions {
+    const { filter, reader } = request;
+    const keep = filter.eventFields ? compileEventFields(filter.eventFields) : null;
+    const admits = (section: RoomEventFilter | EventFilter) => (type: string) =>
+      section.matchesAll || section.admits(type, null);
+    return {
+      now: needs.clock.now(),
+      reader,
+      stateAfter: request.stateAfter,
+      threadCounts: filter.room.timeline.unreadThreadNotifications,
+      eventFields: keep ? (json) => JSON.stringify(keep(JSON.parse(json) as never)) : null,
+      wantsEphemeral: admits(filter.room.ephemeral),
+      wantsAccountData: admits(filter.room.accountData),
+    };
+  }
+
+  /** Receipts of rooms in which there may be new ones. */
+  async function changedReceipts(
+    user: UserView,
+    request: SyncRequest,
+    plans: ReadonlyMap<number, RoomPlan>,
+    options: PlanOptions,
+  ): Promise<Map<number, RoomReceipt[]>> {
+    const since = options.since ?? -1;
+    const wanted: { roomNid: number; afterPos: number }[] = [];
+    for (const { view, roomNid, roomId } of user.rooms.values()) {
+      if (!view) continue;
+      const isNew = plans.get(roomNid)?.isNew ?? false;
+      const mayHave = isNew || since < view.createdPos || view.receiptPos > since;
+      if (mayHave && request.filter.room.admitsRoom(roomId)) {
+        wanted.push({ roomNid, afterPos: isNew ? -1 : since });
+      }
+    }
+    const byRoom = new Map<number, RoomReceipt[]>();
+    if (wanted.length === 0) return byRoom;
+    const { ephemeral } = request.filter.room;
+    if (!ephemeral.matchesAll && !ephemeral.admits('m.receipt', null)) return byRoom;
+    for (const receipt of await sources.receipts.changes(wanted, user.userNid)) {
+      const list = byRoom.get(receipt.roomNid);
+      if (list) list.push(receipt);
+      else byRoom.set(receipt.roomNid, [receipt]);
+    }
+    return byRoom;
+  }
+
+  function changedAccountData(user: UserView, since: number | null) {
+    if (since !== null && since >= user.since && user.ownPos <= since) return noChanges;
+    return sources.accountData.changes(user.userNid, since ?? -1);
+  }
+
+  /** Whether who is typing in a room has changed since. */
+  function typingIn(
+    { roomNid, view }: RoomOfUser,
+    since: StreamPosition | null,
+  ): readonly string[] | null {
+    const pos = view?.typingPos ?? 0;
+    if (since !== null && pos <= since.ephemeral) return null;
+    const users = sources.typing.usersIn(roomNid);
+    return since === null && users.length === 0 ? null : users;
+  }
+
+  /** Joined rooms in which only something other than the timeline has changed. */
+  function addQuietRooms(
+    user: UserView,
+    plans: Map<number, RoomPlan>,
+    roomNids: Iterable<number>,
+    options: PlanOptions,
+  ): void {
+    for (const nid of roomNids) {
+      const room = user.rooms.get(nid);
+      if (plans.has(nid) || room?.membership !== 'join' || !options.wantsRoom(room.roomId)) continue;
+      const plan = joinedPlan(room, options);
+      plan.events ??= [];
+      plans.set(nid, plan);
+    }
+  }
+
+  /** The answer, or null when there is nothing new. */
+  async function build(
+    user: UserView,
+    request: SyncRequest,
+    upto: StreamPosition,
+  ): Promise<SyncAnswer | null> {
+    const { since, reader, filter } = request;
+    const options = planOptions(request, upto);
+    const plans = planRooms(user, options);
+    if (options.since !== null) {
+      await needs.loader.settleJoins([...plans.values()], reader.userId, options.since);
+    }
+    const presence = sources.presence.changes(reader, since?.ephemeral ?? null);
+    const [receipts, accountData, presenceEvents] = await Promise.all([
+      changedReceipts(user, request, plans, options),
+      changedAccountData(user, options.since),
+      presence,
+    ]);
+    addQuietRooms(user, plans, receipts.keys(), options);
+    addQuietRooms(user, plans, accountData.rooms.keys(), options);
+    if (since !== null) {
+      const typing: number[] = [];
+      for (const { roomNid, view } of user.rooms.values()) {
+        if (view && view.typingPos > since.ephemeral) typing.push(roomNid);
+      }
+      addQuietRooms(user, plans, typing, options);
+    }
+    const wantsPresence = filter.presence;
+    const presenceWanted = presenceEvents.filter(
+      () => wantsPresence.matchesAll || wantsPresence.admits('m.presence', null),
+    );
+    const global = accountData.global.filter(
+      ({ type }) => filter.accountData.matchesAll || filter.accountData.admits(type, null),
+    );
+    const isEmpty = plans.size === 0 && global.length === 0 && presenceWanted.length === 0;
+    if (isEmpty && since !== null) return null;
+
+    const head =
+      `{"next_batch":"${formatPosition(upto)}","account_data":{"events":[${entriesJson(global)}]},` +
+      `"presence":{"events":[${presenceWanted.join(',')}]}`;
+    const load = await loadOptions(request, options);
+    const write = writeOptions(request);
+    const roomsOf = (some: RoomPlan[]) =>
+      roomSections(some, { request, load, write, receipts, accountData });
+    const all = [...plans.values()];
+    if (all.length <= roomsAtOnce) return `${head},${joinSections([await roomsOf(all)])}}`;
+    return streamed(head, all, roomsOf);
+  }
+
+  interface Parts {
+    request: SyncRequest;
+    load: LoadOptions;
+    write: WriteOptions;
+    receipts: Map<number, RoomReceipt[]>;
+    accountData: AccountDataChanges;
+  }
+
+  type Sections = Record<RoomPlan['section'], string[]>;
+
+  async function roomSections(plans: RoomPlan[], parts: Parts): Promise<Sections> {
+    const { request, load, write, receipts, accountData } = parts;
+    const { reader, since } = request;
+    const joined = plans.filter((plan) => plan.section === 'join');
+    const [unread] = await Promise.all([
+      joined.length === 0
+        ? null
+        : sources.unread.counts(
+            reader,
+            joined.map((plan) => plan.room.roomNid),
+          ),
+      needs.loader.load(plans, load),
+    ]);
+    const sections: Sections = { join: [], invite: [], knock: [], leave: [] };
+    for (const plan of plans) {
+      const { roomNid } = plan.room;
+      const data = accountData.rooms.get(roomNid) ?? [];
+      let json: string;
+      if (plan.section === 'join') {
+        const typing = typingIn(plan.room, plan.isNew ? null : since);
+        const extras = {
+          receipts: receipts.get(roomNid) ?? [],
+          typing,
+          accountData: data,
+          unread: unread?.get(roomNid),
+        };
+        json = joinedRoomJson(plan, extras, write);
+      } else if (plan.section === 'leave') {
+        json = leftRoomJson(plan, data, write);
+      } else {
+        if (isInviteIgnored(plan, load)) continue;
+        json = strippedRoomJson(plan);
+      }
+      sections[plan.section].push(json);
+    }
+    return sections;
+  }
+
+  function isInviteIgnored(plan: RoomPlan, load: LoadOptions): boolean {
+    if (load.ignoredUsers.size === 0 || plan.section !== 'invite') return false;
+    const own = plan.state.find(
+      (event) => event.type === 'm.room.member' && event.stateKey === load.user.userId,
+    );
+    return own !== undefined && load.ignoredUsers.has(own.sender);
+  }
+
+  async function* streamed(
+    head: string,
+    plans: readonly RoomPlan[],
+    roomsOf: (some: RoomPlan[]) => Promise<Sections>,
+  ): AsyncGenerator<string> {
+    yield `${head},"rooms":{"join":{`;
+    const others = plans.filter((plan) => plan.section !== 'join');
+    const joined = plans.filter((plan) => plan.section === 'join');
+    let isFirst = true;
+    for (let i = 0; i < joined.length; i += roomsAtOnce) {
+      // One after the other on purpose: memory is bounded by what is being written.
+      // oxlint-disable-next-line no-await-in-loop
+      const { join } = await roomsOf(joined.slice(i, i + roomsAtOnce));
+      yield `${isFirst ? '' : ','}${join.join(',')}`;
+      isFirst = false;
+    }
+    const { invite, knock, leave } = await roomsOf(others);
+    yield `},"invite":{${invite.join(',')}},"knock":{${knock.join(',')}},"leave":{${leave.join(',')}}}}`;
+  }
+
+  async function wait(user: UserView, untilMs: number, signal: AbortSignal): Promise<boolean> {
+    const remaining = untilMs - Date.now();
+    if (remaining <= 0 || signal.aborted) return false;
+    return new Promise<boolean>((resolve) => {
+      const done = (isNews: boolean) => {
+        clearTimeout(timer);
+        user.waiters.delete(onNews);
+        signal.removeEventListener('abort', onAbort);
+        resolve(isNews);
+      };
+      const onNews = () => done(true);
+      const onAbort = () => done(false);
+      const timer = setTimeout(() => done(false), remaining);
+      user.waiters.add(onNews);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  return {
+    async sync(request) {
+      const { reader, since, signal } = request;
+      const user = await views.acquire(reader.userNid, reader.userId);
+      try {
+        const untilMs = Date.now() + request.timeoutMs;
+        for (;;) {
+          const upto = { durable: bus.position(), ephemeral: bus.ephemeralPosition() };
+          // oxlint-disable-next-line no-await-in-loop
+          const answer = await build(user, request, upto);
+          if (answer !== null) return answer;
+          const isBehind = bus.position() > upto.durable;
+          // oxlint-disable-next-line no-await-in-loop
+          if (!isBehind && !(await wait(user, untilMs, signal))) {
+            return emptyAnswer(upto, since);
+          }
+        }
+      } finally {
+        views.release(user);
+      }
+    },
+  };
+}
+
+const emptyAnswer = (upto: StreamPosition, since: StreamPosition | null) => {
+  const next = {
+    durable: Math.max(upto.durable, since?.durable ?? 0),
+    ephemeral: upto.ephemeral,
+  };
+  return `{"next_batch":"${formatPosition(next)}","account_data":{"events":[]},"presence":{"events":[]},"rooms":{"join":{},"invite":{},"knock":{},"leave":{}}}`;
+};
+
+function joinSections(sections: readonly Record<RoomPlan['section'], string[]>[]): string {
+  const part = (name: RoomPlan['section']) =>
+    `"${name}":{${sections.flatMap((section) => section[name]).join(',')}}`;
+  return `"rooms":{${part('join')},${part('invite')},${part('knock')},${part('leave')}}`;
+}

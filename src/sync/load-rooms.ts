@@ -1,0 +1,232 @@
+import {
+  contentOf,
+  visibilityFor,
+  type HistorySpan,
+  type StoredEvent,
+  type TimelineMatch,
+} from '../rooms/module.ts';
+import type { RoomEventFilter } from '../matrix/filters/event-filter.ts';
+import type { LazyMembers } from './lazy-members.ts';
+import type { RoomPlan } from './plan.ts';
+import type { MemberWanted, RoomStateStore, StateWanted } from './store/room-states.ts';
+import type { TimelineStore } from './store/timelines.ts';
+
+/** How the rooms of an answer are to be filled in. */
+export interface LoadOptions {
+  user: { userNid: number; userId: string };
+  timelineLimit: number;
+  timelineFilter: RoomEventFilter;
+  timelineMatch: TimelineMatch | null;
+  stateFilter: RoomEventFilter;
+  ignoredUsers: ReadonlySet<string>;
+  /** The state at the end of the timeline instead of that before it (MSC4222). */
+  stateAfter: boolean;
+  fullState: boolean;
+  /** Null: all members are sent. */
+  lazyMembers: LazyMembers | null;
+}
+
+export interface RoomLoader {
+  /** Timelines, states and summaries of all the rooms, in a constant number of round trips. */
+  load(plans: readonly RoomPlan[], options: LoadOptions): Promise<void>;
+  /** Corrects `joinedPos` where a profile change may pass for the join. */
+  settleJoins(plans: readonly RoomPlan[], userId: string, since: number): Promise<void>;
+}
+
+type Histories = Map<number, HistorySpan[]>;
+
+export function createRoomLoader(timelines: TimelineStore, states: RoomStateStore): RoomLoader {
+  async function loadHistories(roomNids: number[], userId: string): Promise<Histories> {
+    const histories: Histories = new Map(roomNids.map((nid) => [nid, []]));
+    if (roomNids.length === 0) return histories;
+    const rows = await timelines.histories(roomNids, userId);
+    for (const row of rows) histories.get(row.roomNid)!.push(row);
+    return histories;
+  }
+
+  async function loadTimelines(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
+    const missing = plans.filter((plan) => plan.events === null);
+    if (missing.length === 0) return;
+    const ranges = missing.map(({ room, afterPos, uptoPos }) => ({
+      roomNid: room.roomNid,
+      afterPos,
+      uptoPos,
+    }));
+    const byRoom = new Map<number, StoredEvent[]>(missing.map(({ room }) => [room.roomNid, []]));
+    const limit = options.timelineLimit + 1;
+    const rows = await timelines.timelines(ranges, limit, options.timelineMatch);
+    for (const event of rows) byRoom.get(event.roomNid)!.push(event);
+    for (const plan of missing) {
+      const events = byRoom.get(plan.room.roomNid)!;
+      plan.events = events;
+      if (options.timelineMatch || !plan.room.view) continue;
+      // What was read fills the room's memory for the next reader.
+      const isAll = events.length < limit;
+      const start = isAll ? Math.max(plan.afterPos, 0) : events[0]!.pos! - 1;
+      if (events.at(-1)?.pos === plan.room.view.lastEventPos || plan.room.view.lastEventPos === 0) {
+        plan.room.view.prepend(events, start);
+      }
+    }
+  }
+
+  /** Leaves out what the user may not or does not want to see, and cuts to the limit. */
+  function cut(plan: RoomPlan, options: LoadOptions, history: HistorySpan[] | undefined): void {
+    const { timelineLimit, timelineFilter, ignoredUsers, user } = options;
+    let events = plan.events!;
+    if (!timelineFilter.matchesAll) {
+      events = events.filter((event) =>
+        timelineFilter.admits(event.type, event.sender, () => contentOf(event)),
+      );
+    }
+    if (ignoredUsers.size > 0) {
+      events = events.filter(
+        (event) => event.stateKey !== null || !ignoredUsers.has(event.sender),
+      );
+    }
+    plan.isLimited = events.length > timelineLimit;
+    if (plan.isLimited) events = timelineLimit === 0 ? [] : events.slice(-timelineLimit);
+    if (history) {
+      const visibility = visibilityFor(user.userId, history);
+      const first = events.findIndex((event) => visibility.allows(event));
+      const visible = events.filter((event) => visibility.allows(event));
+      if (visible.length < events.length && first !== 0) plan.isLimited = true;
+      events = visible;
+      if (plan.section === 'leave' && visibility.lastJoinedPos < 0) plan.stateWanted = null;
+    }
+    plan.events = events;
+  }
+
+  /** The position before which the client does not see the timeline. */
+  const startOf = (plan: RoomPlan) => {
+    const first = plan.events![0];
+    return first ? first.pos! - 1 : plan.uptoPos;
+  };
+
+  function wantState(plan: RoomPlan, options: LoadOptions): StateWanted | null {
+    const whole = plan.isNew || options.fullState;
+    const atPos = options.stateAfter ? plan.uptoPos : startOf(plan);
+    const { roomNid } = plan.room;
+    if (whole) return { roomNid, atPos, afterPos: -1 };
+    // Without a gap every change of the state is an event of the timeline, unless left out.
+    const isCovered = !plan.isLimited && options.timelineFilter.matchesAll;
+    if (isCovered && !options.stateAfter) return null;
+    if (isCovered && plan.events!.every((event) => event.stateKey === null)) return null;
+    const isFiltered = !options.timelineFilter.matchesAll && !plan.isLimited;
+    return { roomNid, atPos: isFiltered ? plan.uptoPos : atPos, afterPos: plan.afterPos };
+  }
+
+  function membersWanted(plan: RoomPlan, lazy: LazyMembers, options: LoadOptions): MemberWanted[] {
+    const users = new Set(plan.events!.map((event) => event.sender));
+    if (plan.isNew || options.fullState) users.add(options.user.userId);
+    for (const hero of plan.summary?.heroes ?? []) users.add(hero);
+    const { roomNid } = plan.room;
+    const atPos = options.stateAfter ? plan.uptoPos : startOf(plan);
+    const forget = plan.isNew || options.fullState || plan.isLimited;
+    return lazy
+      .unsent(roomNid, users, forget && plan.isNew)
+      .map((userId) => ({ roomNid, userId, atPos }));
+  }
+
+  async function loadStates(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
+    const byRoom = new Map(plans.map((plan) => [plan.room.roomNid, plan]));
+    const wanted = plans.flatMap((plan) => (plan.stateWanted ? [plan.stateWanted] : []));
+    const { lazyMembers: lazy } = options;
+    const members = lazy ? plans.flatMap((plan) => membersWanted(plan, lazy, options)) : [];
+    if (wanted.length === 0 && members.length === 0) return;
+    const rows = lazy
+      ? await states.statesLazily(wanted, members)
+      : await states.states(wanted);
+    for (const event of rows) {
+      const plan = byRoom.get(event.roomNid)!;
+      const { stateFilter } = options;
+      const isWanted =
+        stateFilter.matchesAll ||
+        stateFilter.admits(event.type, event.sender, () => contentOf(event));
+      if (isWanted) plan.state.push(event);
+    }
+    for (const plan of plans) {
+      if (options.stateAfter || plan.state.length === 0) continue;
+      const inTimeline = new Set(plan.events!.map((event) => event.eventId));
+      plan.state = plan.state.filter((event) => !inTimeline.has(event.eventId));
+    }
+  }
+
+  async function loadSummaries(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
+    const concerned = plans.filter(
+      (plan) =>
+        plan.section === 'join' &&
+        (plan.isNew ||
+          plan.isLimited ||
+          plan.events!.some((event) => event.type === 'm.room.member')),
+    );
+    if (concerned.length === 0) return;
+    const nids = concerned.map((plan) => plan.room.roomNid);
+    const rows = await states.summaries(nids, options.user.userNid);
+    const byRoom = new Map(rows.map((row) => [row.roomNid, row]));
+    for (const plan of concerned) plan.summary = byRoom.get(plan.room.roomNid) ?? null;
+  }
+
+  async function loadStripped(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
+    if (plans.length === 0) return;
+    const rooms = plans.map(({ room }) => ({ roomNid: room.roomNid, pos: room.pos }));
+    const rows = await states.stripped(rooms, options.user);
+    const byRoom = new Map(plans.map((plan) => [plan.room.roomNid, plan]));
+    for (const event of rows) {
+      const plan = byRoom.get(event.roomNid)!;
+      if (!plan.state.some((known) => known.eventId === event.eventId)) plan.state.push(event);
+    }
+  }
+
+  return {
+    async load(plans, options) {
+      const shown = plans.filter(({ section }) => section === 'join' || section === 'leave');
+      const stripped = plans.filter(({ section }) => section === 'invite' || section === 'knock');
+      // Rooms of which the user may not see all that the timeline brings.
+      const partly = shown.filter((plan) => plan.isNew || plan.section === 'leave');
+      const [histories] = await Promise.all([
+        loadHistories(
+          partly.map((plan) => plan.room.roomNid),
+          options.user.userId,
+        ),
+        loadTimelines(shown, options),
+        loadStripped(stripped, options),
+      ]);
+      for (const plan of shown) {
+        cut(plan, options, histories.get(plan.room.roomNid));
+        const history = histories.get(plan.room.roomNid);
+        const neverJoined =
+          plan.section === 'leave' &&
+          history !== undefined &&
+          visibilityFor(options.user.userId, history).lastJoinedPos < 0;
+        plan.stateWanted = neverJoined ? null : wantState(plan, options);
+      }
+      if (options.lazyMembers) await loadSummaries(shown, options);
+      await Promise.all([
+        loadStates(shown, options),
+        options.lazyMembers ? null : loadSummaries(shown, options),
+      ]);
+    },
+    async settleJoins(plans, userId, since) {
+      const doubtful = plans.filter(
+        ({ room }) => !room.isJoinedPosExact && room.joinedPos > since && room.view !== null,
+      );
+      if (doubtful.length === 0) return;
+      const nids = doubtful.map(({ room }) => room.roomNid);
+      const histories = await loadHistories(nids, userId);
+      for (const plan of doubtful) {
+        const { room } = plan;
+        for (const span of histories.get(room.roomNid)!.toReversed()) {
+          if (!span.isMember) continue;
+          const content = JSON.parse(span.content) as { membership?: unknown };
+          if (content.membership !== 'join') break;
+          room.joinedPos = span.fromPos;
+        }
+        room.isJoinedPosExact = true;
+        if (room.joinedPos > since) continue;
+        plan.isNew = false;
+        plan.afterPos = since;
+        plan.events = room.view!.eventsAfter(since);
+      }
+    },
+  };
+}

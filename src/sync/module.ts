@@ -1,0 +1,40 @@
+import type { Database } from '../database/database.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Bus } from '../streams/bus.ts';
+import { sync } from './endpoints/sync.ts';
+import { createSyncEngine } from './engine.ts';
+import { createLazyMemberMemory } from './lazy-members.ts';
+import { createRoomLoader } from './load-rooms.ts';
+import type { SyncSources } from './sources.ts';
+import { createRoomStateStore } from './store/room-states.ts';
+import { createTimelineStore } from './store/timelines.ts';
+import { createSyncViews, type SyncViews } from './views/views.ts';
+
+export type {
+  AccountDataChanges,
+  AccountDataEntry,
+  RoomReceipt,
+  RoomUnread,
+  SyncSources,
+  UnreadCount,
+} from './sources.ts';
+export type { SyncViews } from './views/views.ts';
+
+export interface SyncNeeds {
+  database: Database;
+  bus: Bus;
+  clock: Clock;
+  sources: SyncSources;
+}
+
+/** `/sync` and the memory it answers from. */
+export function createSync(needs: SyncNeeds): { endpoints: Endpoint[]; views: SyncViews } {
+  const { database, bus, clock, sources } = needs;
+  const timelines = createTimelineStore(database);
+  const views = createSyncViews(timelines, bus);
+  const loader = createRoomLoader(timelines, createRoomStateStore(database));
+  const lazyMembers = createLazyMemberMemory();
+  const engine = createSyncEngine({ bus, clock, views, loader, lazyMembers, sources });
+  return { endpoints: bindEndpoints([sync], { engine, sources }), views };
+}

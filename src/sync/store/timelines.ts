@@ -1,0 +1,114 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+import {
+  eventColumns,
+  eventJoins,
+  type HistorySpan,
+  type StoredEvent,
+  type TimelineMatch,
+} from '../../rooms/module.ts';
+
+export interface MembershipRow {
+  roomNid: number;
+  roomId: string;
+  roomVersion: string;
+  membership: string;
+  /** Stream position of the membership event. */
+  pos: number;
+  eventNid: number;
+}
+
+const selectMemberships = statement<[number], MembershipRow>(
+  'sync_memberships',
+  `select m.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
+     m.membership, m.pos, m.event_nid as "eventNid"
+   from memberships m join rooms r on r.room_nid = m.room_nid
+   where m.user_nid = $1 and not m.is_forgotten`,
+);
+
+const wanted = `unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w(room_nid, after_pos, upto_pos)`;
+const inRange = `e.room_nid = w.room_nid and e.pos > w.after_pos and e.pos <= w.upto_pos
+  and e.status = 0`;
+
+const selectTimelines = statement<[number[], number[], number[], number], StoredEvent>(
+  'sync_timelines',
+  `select ${eventColumns} from ${wanted}
+   cross join lateral (
+     select * from events e where ${inRange} order by e.pos desc, e.sub desc limit $4) e
+   ${eventJoins} order by e.room_nid, e.pos, e.sub`,
+);
+
+const selectMatching = statement<
+  [
+    number[],
+    number[],
+    number[],
+    number,
+    string[] | null,
+    string[] | null,
+    string[] | null,
+    string[] | null,
+    boolean | null,
+  ],
+  StoredEvent
+>(
+  'sync_timelines_matching',
+  `select m.* from ${wanted}
+   cross join lateral (
+     select ${eventColumns} from events e ${eventJoins}
+     where ${inRange}
+       and ($5::text[] is null or t.event_type like any($5))
+       and ($6::text[] is null or not t.event_type like any($6))
+       and ($7::text[] is null or u.user_id = any($7))
+       and ($8::text[] is null or not u.user_id = any($8))
+       and ($9::boolean is null
+         or $9 = (e.content like '%"url":%' and (e.content::json ->> 'url') is not null))
+     order by e.pos desc, e.sub desc limit $4) m
+   order by m."roomNid", m.pos, m.sub`,
+);
+
+const selectHistories = statement<[number[], string], HistorySpan & { roomNid: number }>(
+  'sync_visibility_histories',
+  `select s.room_nid as "roomNid", t.event_type = 'm.room.member' as "isMember", e.content,
+     s.from_pos as "fromPos", s.to_pos as "toPos"
+   from unnest($1::bigint[]) as w(room_nid)
+     cross join (values ('m.room.history_visibility', ''), ('m.room.member', $2))
+       as k(type, state_key)
+     join event_types t on t.event_type = k.type
+     join room_state s on s.room_nid = w.room_nid and s.type_nid = t.type_nid
+       and s.state_key = k.state_key
+     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
+   order by s.room_nid, s.from_pos`,
+);
+
+export interface TimelineWanted {
+  roomNid: number;
+  /** Exclusive. */
+  afterPos: number;
+  /** Inclusive. */
+  uptoPos: number;
+}
+
+/** Memberships and timelines for sync: a round trip for all rooms. */
+export function createTimelineStore(database: Queryable) {
+  const list = <T, K extends keyof T>(rows: readonly T[], key: K) => rows.map((row) => row[key]);
+  return {
+    memberships: (userNid: number) => database.query(selectMemberships, [userNid]),
+    /** The newest `limit` events of each range, oldest first. */
+    timelines(ranges: readonly TimelineWanted[], limit: number, match: TimelineMatch | null) {
+      const rooms = list(ranges, 'roomNid');
+      const after = list(ranges, 'afterPos');
+      const upto = list(ranges, 'uptoPos');
+      if (!match) return database.query(selectTimelines, [rooms, after, upto, limit]);
+      const { types, notTypes, senders, notSenders, containsUrl } = match;
+      return database.query(selectMatching, [
+        rooms, after, upto, limit, types, notTypes, senders, notSenders, containsUrl,
+      ]);
+    },
+    /** History visibility and the user's membership in each room, and when they held. */
+    histories: (roomNids: number[], userId: string) =>
+      database.query(selectHistories, [roomNids, userId]),
+  };
+}
+
+export type TimelineStore = ReturnType<typeof createTimelineStore>;

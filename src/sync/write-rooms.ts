@@ -1,0 +1,139 @@
+import { clientEventJson, placeBefore, strippedEventJson, type StoredEvent } from '../rooms/module.ts';
+import { formatPlace } from '../streams/position.ts';
+import type { RoomPlan } from './plan.ts';
+import type { AccountDataEntry, RoomReceipt, RoomUnread, UnreadCount } from './sources.ts';
+
+/** What a joined room shows beside its events. */
+export interface RoomExtras {
+  receipts: readonly RoomReceipt[];
+  /** Null: nothing about typing has changed. */
+  typing: readonly string[] | null;
+  accountData: readonly AccountDataEntry[];
+  unread: RoomUnread | undefined;
+}
+
+export interface WriteOptions {
+  now: number;
+  reader: { userNid: number; deviceNid: number | null };
+  /** The name of the state section. */
+  stateAfter: boolean;
+  /** Unread counts of threads apart from the room's. */
+  threadCounts: boolean;
+  /** Event members to be kept, null for all. */
+  eventFields: ((eventJson: string) => string) | null;
+  wantsEphemeral(type: string): boolean;
+  wantsAccountData(type: string): boolean;
+}
+
+const eventsJson = (events: readonly StoredEvent[], options: WriteOptions, membership?: string) =>
+  events
+    .map((event) => {
+      const json = clientEventJson(event, {
+        now: options.now,
+        senderNid: options.reader.userNid,
+        deviceNid: options.reader.deviceNid,
+        membership,
+      });
+      return options.eventFields ? options.eventFields(json) : json;
+    })
+    .join(',');
+
+const entryJson = ({ type, content }: AccountDataEntry) =>
+  `{"type":${JSON.stringify(type)},"content":${content}}`;
+
+export const entriesJson = (entries: readonly AccountDataEntry[]) =>
+  entries.map(entryJson).join(',');
+
+function receiptJson(receipts: readonly RoomReceipt[]): string {
+  const content: Record<string, Record<string, Record<string, { ts: number; thread_id?: string }>>> =
+    Object.create(null) as never;
+  for (const { eventId, type, userId, ts, threadId } of receipts) {
+    const byType = (content[eventId] ??= Object.create(null) as never);
+    const byUser = (byType[type] ??= Object.create(null) as never);
+    byUser[userId] = threadId === null ? { ts } : { ts, thread_id: threadId };
+  }
+  return `{"type":"m.receipt","content":${JSON.stringify(content)}}`;
+}
+
+const countJson = ({ notifications, highlights }: UnreadCount) =>
+  `{"notification_count":${notifications},"highlight_count":${highlights}}`;
+
+function unreadJson(unread: RoomUnread | undefined, threadCounts: boolean): string {
+  if (!unread) return '"unread_notifications":{"notification_count":0,"highlight_count":0}';
+  if (!threadCounts) {
+    const all = { ...unread.main };
+    for (const count of unread.threads.values()) {
+      all.notifications += count.notifications;
+      all.highlights += count.highlights;
+    }
+    return `"unread_notifications":${countJson(all)}`;
+  }
+  const threads = [...unread.threads].map(
+    ([threadId, count]) => `${JSON.stringify(threadId)}:${countJson(count)}`,
+  );
+  let text = `"unread_notifications":${countJson(unread.main)}`;
+  if (threads.length > 0) text += `,"unread_thread_notifications":{${threads.join(',')}}`;
+  return text;
+}
+
+function timelineJson(plan: RoomPlan, options: WriteOptions): string {
+  const events = plan.events!;
+  const first = events[0];
+  const place = first
+    ? placeBefore(first)
+    : { pos: plan.afterPos >= 0 && !plan.isLimited ? plan.afterPos : plan.uptoPos, sub: 0 };
+  const membership = plan.section === 'join' ? 'join' : undefined;
+  return `"timeline":{"events":[${eventsJson(events, options, membership)}],"limited":${plan.isLimited},"prev_batch":"${formatPlace(place)}"}`;
+}
+
+function stateJson(plan: RoomPlan, options: WriteOptions): string {
+  const name = options.stateAfter ? 'state_after' : 'state';
+  return `"${name}":{"events":[${eventsJson(plan.state, options)}]}`;
+}
+
+function summaryJson(plan: RoomPlan): string {
+  if (!plan.summary) return '"summary":{}';
+  const { joinedCount, invitedCount, heroes } = plan.summary;
+  let text = `"summary":{"m.joined_member_count":${joinedCount},"m.invited_member_count":${invitedCount}`;
+  if (heroes) text += `,"m.heroes":${JSON.stringify(heroes)}`;
+  return `${text}}`;
+}
+
+/** A joined room: `"id":{…}`. */
+export function joinedRoomJson(plan: RoomPlan, extras: RoomExtras, options: WriteOptions): string {
+  const ephemeral: string[] = [];
+  if (extras.typing && options.wantsEphemeral('m.typing')) {
+    const userIds = JSON.stringify(extras.typing);
+    ephemeral.push(`{"type":"m.typing","content":{"user_ids":${userIds}}}`);
+  }
+  if (extras.receipts.length > 0 && options.wantsEphemeral('m.receipt')) {
+    ephemeral.push(receiptJson(extras.receipts));
+  }
+  const accountData = extras.accountData.filter(({ type }) => options.wantsAccountData(type));
+  return (
+    `${JSON.stringify(plan.room.roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
+    `"account_data":{"events":[${entriesJson(accountData)}]},` +
+    `"ephemeral":{"events":[${ephemeral.join(',')}]},` +
+    `${unreadJson(extras.unread, options.threadCounts)},${summaryJson(plan)}}`
+  );
+}
+
+/** A room the user has left: `"id":{…}`. */
+export function leftRoomJson(
+  plan: RoomPlan,
+  accountData: readonly AccountDataEntry[],
+  options: WriteOptions,
+): string {
+  const wanted = accountData.filter(({ type }) => options.wantsAccountData(type));
+  return (
+    `${JSON.stringify(plan.room.roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
+    `"account_data":{"events":[${entriesJson(wanted)}]}}`
+  );
+}
+
+/** An invite or a knock: `"id":{…}`, with what the user may know of the room. */
+export function strippedRoomJson(plan: RoomPlan): string {
+  const name = plan.section === 'invite' ? 'invite_state' : 'knock_state';
+  const events = plan.state.map(strippedEventJson).join(',');
+  return `${JSON.stringify(plan.room.roomId)}:{"${name}":{"events":[${events}]}}`;
+}
