@@ -11,6 +11,7 @@ import { joinedPlan, planRooms, type PlanOptions, type RoomPlan } from './plan.t
 import type { AccountDataChanges, RoomReceipt, SyncSources } from './sources.ts';
 import type { RoomOfUser, UserView } from './views/user-view.ts';
 import type { SyncViews } from './views/views.ts';
+import { waitForNews } from './wait.ts';
 import {
   entriesJson,
   joinedRoomJson,
@@ -304,24 +305,6 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     yield `},"invite":{${invite.join(',')}},"knock":{${knock.join(',')}},"leave":{${leave.join(',')}}}}`;
   }
 
-  async function wait(user: UserView, untilMs: number, signal: AbortSignal): Promise<boolean> {
-    const remaining = untilMs - Date.now();
-    if (remaining <= 0 || signal.aborted) return false;
-    return new Promise<boolean>((resolve) => {
-      const done = (isNews: boolean) => {
-        clearTimeout(timer);
-        user.waiters.delete(onNews);
-        signal.removeEventListener('abort', onAbort);
-        resolve(isNews);
-      };
-      const onNews = () => done(true);
-      const onAbort = () => done(false);
-      const timer = setTimeout(() => done(false), remaining);
-      user.waiters.add(onNews);
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
-  }
-
   return {
     async sync(request) {
       const { reader, since, signal } = request;
@@ -335,7 +318,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
           if (answer !== null) return answer;
           const isBehind = bus.position() > upto.durable;
           // oxlint-disable-next-line no-await-in-loop
-          if (!isBehind && !(await wait(user, untilMs, signal))) {
+          if (!isBehind && !(await waitForNews(user, untilMs, signal))) {
             return emptyAnswer(upto, since);
           }
         }

@@ -39,7 +39,8 @@ export interface PlanOptions {
   wantsRoom(roomId: string): boolean;
 }
 
-function newPlan(
+/** A room's part of an answer, with nothing found out yet. */
+export function newPlan(
   room: RoomOfUser,
   parts: Pick<RoomPlan, 'section' | 'afterPos' | 'uptoPos' | 'isNew' | 'events'>,
 ): RoomPlan {

@@ -44,7 +44,8 @@ const entryJson = ({ type, content }: AccountDataEntry) =>
 export const entriesJson = (entries: readonly AccountDataEntry[]) =>
   entries.map(entryJson).join(',');
 
-function receiptJson(receipts: readonly RoomReceipt[]): string {
+/** The m.receipt event of a room. */
+export function receiptJson(receipts: readonly RoomReceipt[]): string {
   const content: Record<string, Record<string, Record<string, { ts: number; thread_id?: string }>>> =
     Object.create(null) as never;
   for (const { eventId, type, userId, ts, threadId } of receipts) {

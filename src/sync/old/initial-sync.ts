@@ -1,0 +1,162 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { emptyFilter } from '../../matrix/filters/filter.ts';
+import { clientEventJson, placeBefore, strippedEventJson } from '../../rooms/module.ts';
+import type { Bus } from '../../streams/bus.ts';
+import { formatPlace, formatPosition } from '../../streams/position.ts';
+import type { SyncReader } from '../engine.ts';
+import type { RoomLoader } from '../load-rooms.ts';
+import { joinedPlan, newPlan, type PlanOptions, type RoomPlan } from '../plan.ts';
+import type { SyncSources } from '../sources.ts';
+import type { RoomOfUser } from '../views/user-view.ts';
+import type { SyncViews } from '../views/views.ts';
+import { entriesJson, receiptJson } from '../write-rooms.ts';
+
+export interface OldSyncNeeds {
+  bus: Bus;
+  clock: Clock;
+  views: SyncViews;
+  loader: RoomLoader;
+  sources: SyncSources;
+}
+
+export interface OldSyncOptions {
+  /** Messages of each room. */
+  limit: number;
+  /** Rooms that the user has left are shown too. */
+  includesLeft: boolean;
+}
+
+/** Rooms read together; bounds the memory of an answer. */
+const roomsAtOnce = 100;
+
+function planOf(room: RoomOfUser, options: PlanOptions): RoomPlan {
+  if (room.membership === 'join') return joinedPlan(room, options);
+  const isStripped = room.membership === 'invite' || room.membership === 'knock';
+  return newPlan(room, {
+    section: isStripped ? (room.membership as 'invite' | 'knock') : 'leave',
+    afterPos: -1,
+    uptoPos: room.pos,
+    isNew: true,
+    events: isStripped ? [] : null,
+  });
+}
+
+/**
+ * Snapshots in the form of before `/sync`: `/initialSync` and `/rooms/{id}/initialSync`.
+ * Source: client-server spec r0.0.0 and the deprecated endpoints of later versions.
+ */
+export function createOldSync(needs: OldSyncNeeds) {
+  const { bus, views, sources } = needs;
+
+  async function roomsJson(
+    reader: SyncReader,
+    rooms: readonly RoomOfUser[],
+    { limit }: OldSyncOptions,
+  ): Promise<string[]> {
+    const options: PlanOptions = {
+      since: null,
+      uptoPos: bus.position(),
+      timelineLimit: limit,
+      includeLeave: true,
+      fullState: true,
+      wantsRoom: () => true,
+    };
+    const plans = rooms.map((room) => planOf(room, options));
+    const joined = rooms.filter((room) => room.view !== null);
+    const [data, receipts, ignoredUsers] = await Promise.all([
+      sources.accountData.changes(reader.userNid, -1),
+      sources.receipts.changes(
+        joined.map(({ roomNid }) => ({ roomNid, afterPos: -1 })),
+        reader.userNid,
+      ),
+      sources.accountData.ignoredUsers(reader.userNid),
+    ]);
+    await needs.loader.load(plans, {
+      user: reader,
+      timelineLimit: limit,
+      timelineFilter: emptyFilter.room.timeline,
+      timelineMatch: null,
+      stateFilter: emptyFilter.room.state,
+      ignoredUsers,
+      stateAfter: true,
+      fullState: true,
+      lazyMembers: null,
+    });
+    return plans.map((plan) => {
+      const { roomNid } = plan.room;
+      const own = receipts.filter((receipt) => receipt.roomNid === roomNid);
+      return roomJson(plan, reader, {
+        accountData: entriesJson(data.rooms.get(roomNid) ?? []),
+        receipts: own.length === 0 ? '' : receiptJson(own),
+      });
+    });
+  }
+
+  function roomJson(
+    plan: RoomPlan,
+    reader: SyncReader,
+    extras: { accountData: string; receipts: string },
+  ): string {
+    const { roomId, membership } = plan.room;
+    const id = JSON.stringify(roomId);
+    const head = `{"room_id":${id},"membership":${JSON.stringify(membership)}`;
+    if (plan.section === 'invite' || plan.section === 'knock') {
+      const own = plan.state.find((event) => event.stateKey === reader.userId);
+      const invite = own ? `,"invite":${strippedEventJson(own)}` : '';
+      return `${head}${invite},"state":[${plan.state.map(strippedEventJson).join(',')}]}`;
+    }
+    const now = needs.clock.now();
+    const { userNid: senderNid, deviceNid } = reader;
+    const write = (event: RoomPlan['state'][number]) =>
+      clientEventJson(event, { roomId, now, senderNid, deviceNid });
+    const events = plan.events!;
+    const end = { pos: plan.uptoPos, sub: 0 };
+    const start = events[0] ? placeBefore(events[0]) : end;
+    const messages = `{"start":"${formatPlace(start)}","end":"${formatPlace(end)}","chunk":[${events.map(write).join(',')}]}`;
+    return (
+      `${head},"messages":${messages},"state":[${plan.state.map(write).join(',')}],` +
+      `"account_data":[${extras.accountData}],"receipts":[${extras.receipts}],"presence":[]}`
+    );
+  }
+
+  return {
+    /** The whole snapshot, piece by piece. */
+    async *initialSync(reader: SyncReader, options: OldSyncOptions): AsyncGenerator<string> {
+      const user = await views.acquire(reader.userNid, reader.userId);
+      try {
+        const end = { durable: bus.position(), ephemeral: bus.ephemeralPosition() };
+        const data = await sources.accountData.changes(reader.userNid, -1);
+        const presence = await sources.presence.changes(reader, null);
+        yield `{"end":"${formatPosition(end)}","presence":[${presence.join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;
+        const rooms = [...user.rooms.values()].filter(
+          (room) => options.includesLeft || !['leave', 'ban'].includes(room.membership),
+        );
+        for (let i = 0; i < rooms.length; i += roomsAtOnce) {
+          // One after the other on purpose: memory is bounded by what is being written.
+          // oxlint-disable-next-line no-await-in-loop
+          const texts = await roomsJson(reader, rooms.slice(i, i + roomsAtOnce), options);
+          yield `${i > 0 ? ',' : ''}${texts.join(',')}`;
+        }
+        yield ']}';
+      } finally {
+        views.release(user);
+      }
+    },
+    /** One room of it. Throws M_FORBIDDEN for a room that the user has not been in. */
+    async roomInitialSync(reader: SyncReader, roomId: string, limit: number): Promise<string> {
+      const user = await views.acquire(reader.userNid, reader.userId);
+      try {
+        const room = [...user.rooms.values()].find((own) => own.roomId === roomId);
+        if (!room) {
+          throw new MatrixError('M_FORBIDDEN', `User ${reader.userId} not in room ${roomId}`);
+        }
+        return (await roomsJson(reader, [room], { limit, includesLeft: true }))[0]!;
+      } finally {
+        views.release(user);
+      }
+    },
+  };
+}
+
+export type OldSync = ReturnType<typeof createOldSync>;

@@ -1,0 +1,27 @@
+import type { UserView } from './views/user-view.ts';
+
+/**
+ * Waits until something concerns the user: true. False when the time (milliseconds since 1970) has
+ * come or the client has gone.
+ */
+export function waitForNews(
+  user: UserView,
+  untilMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const remaining = untilMs - Date.now();
+  if (remaining <= 0 || signal.aborted) return Promise.resolve(false);
+  return new Promise<boolean>((resolve) => {
+    const done = (isNews: boolean) => {
+      clearTimeout(timer);
+      user.waiters.delete(onNews);
+      signal.removeEventListener('abort', onAbort);
+      resolve(isNews);
+    };
+    const onNews = () => done(true);
+    const onAbort = () => done(false);
+    const timer = setTimeout(() => done(false), remaining);
+    user.waiters.add(onNews);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
