@@ -1,0 +1,108 @@
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Bus } from '../streams/bus.ts';
+import { createBoard } from './board.ts';
+import type { PresenceConfig } from './config.ts';
+import { getPresence } from './endpoints/get-presence.ts';
+import type { PresenceSurroundings } from './endpoints/needs.ts';
+import { setPresence } from './endpoints/set-presence.ts';
+import { createTracker, type ActiveUser } from './tracker.ts';
+import type { Presence, PresenceState } from './streams.ts';
+
+export { defaultPresenceConfig } from './config.ts';
+export type { PresenceConfig } from './config.ts';
+export { isPresenceState, presenceStream } from './streams.ts';
+export type { Presence, PresenceState } from './streams.ts';
+export { presenceEventJson } from './presence-event.ts';
+export type { PresenceSurroundings } from './endpoints/needs.ts';
+export type { ActiveUser } from './tracker.ts';
+
+export interface PresenceNeeds extends PresenceSurroundings {
+  config: PresenceConfig;
+  clock: Clock;
+  bus: Bus;
+}
+
+export interface PresenceModule {
+  endpoints: Endpoint[];
+  /** A sync of the device begins; call what is returned when it ends. */
+  syncing(user: ActiveUser, setPresence: PresenceState): () => void;
+  /** The user has done something that counts as being active. */
+  noteActivity(user: ActiveUser): void;
+  /**
+   * For `/sync`: those who share a room with the reader, and the reader, whose presence changed
+   * after an ephemeral position (null: everybody who is there), and those of `newlySharing`
+   * whatever the position. Without a change it asks nobody and costs nothing.
+   */
+  visibleTo(
+    readerNid: number,
+    after: number | null,
+    newlySharing?: Iterable<number>,
+  ): readonly Presence[] | Promise<readonly Presence[]>;
+  /** What another server says of its user, who shares a room with one of this server's. */
+  receive(presence: Omit<Presence, 'isLocal'>): void;
+  stop(): void;
+}
+
+const nobody: readonly Presence[] = [];
+const nothing = () => {};
+
+/** Presence, kept in memory. */
+export function createPresence(needs: PresenceNeeds): PresenceModule {
+  const { config, clock, bus, whoShares, userNidOf } = needs;
+  const board = createBoard(bus);
+  const tracker = createTracker(config, clock, bus, board);
+  const isTracked = config.isEnabled && config.isTracked;
+
+  async function sharing(
+    readerNid: number,
+    changed: readonly Presence[],
+    newlySharing: Iterable<number>,
+  ): Promise<Presence[]> {
+    const found = new Map<number, Presence>();
+    const candidates = changed.map(({ userNid }) => userNid).filter((nid) => nid !== readerNid);
+    const shares =
+      candidates.length > 0 ? await whoShares(readerNid, candidates) : new Set<number>();
+    for (const presence of changed) {
+      const { userNid } = presence;
+      if (userNid === readerNid || shares.has(userNid))
+        found.set(userNid, tracker.upToDate(presence));
+    }
+    for (const userNid of newlySharing) {
+      const presence = board.get(userNid);
+      if (!presence || presence.state === 'offline') continue;
+      found.set(userNid, tracker.upToDate(presence));
+    }
+    return [...found.values()];
+  }
+
+  return {
+    endpoints: bindEndpoints([getPresence, setPresence], {
+      clock,
+      config,
+      board,
+      tracker,
+      whoShares,
+      userNidOf,
+    }),
+    syncing: (user, state) => (isTracked ? tracker.syncing(user, state) : nothing),
+    noteActivity(user) {
+      if (isTracked) tracker.noteActivity(user);
+    },
+    visibleTo(readerNid, after, newlySharing) {
+      if (!config.isEnabled) return nobody;
+      const isUnchanged = after !== null && after >= board.lastPos();
+      if (isUnchanged && newlySharing === undefined) return nobody;
+      let changed = board.changedAfter(after ?? -1);
+      if (after === null && !config.includeOfflineOnInitialSync) {
+        changed = changed.filter((presence) => presence.state !== 'offline');
+      }
+      if (changed.length === 0 && newlySharing === undefined) return nobody;
+      return sharing(readerNid, changed, newlySharing ?? []);
+    },
+    receive(presence) {
+      if (config.isEnabled) tracker.receive(presence);
+    },
+    stop: () => tracker.stop(),
+  };
+}

@@ -1,0 +1,18 @@
+import type { Presence } from './streams.ts';
+
+/** The content of `m.presence`, and the answer of `GET /presence/{userId}/status`. */
+export function presenceContent(presence: Presence, now: number): Record<string, unknown> {
+  const content: Record<string, unknown> = { presence: presence.state };
+  if (presence.lastActiveTs !== null) {
+    content.last_active_ago = Math.max(0, now - presence.lastActiveTs);
+  }
+  if (presence.statusMsg !== null) content.status_msg = presence.statusMsg;
+  if (presence.state === 'online') content.currently_active = presence.isCurrentlyActive;
+  return content;
+}
+
+/** The `m.presence` event for `/sync`, as JSON text. `now`: milliseconds since 1970. */
+export function presenceEventJson(presence: Presence, now: number): string {
+  const content = JSON.stringify(presenceContent(presence, now));
+  return `{"content":${content},"sender":${JSON.stringify(presence.userId)},"type":"m.presence"}`;
+}
