@@ -8,11 +8,22 @@ export interface EventFilter {
   readonly matchesAll: boolean;
   /** Largest number of events; null: the server's own. */
   readonly limit: number | null;
+  /** What the filter says, for those who let a database filter. */
+  readonly criteria: EventCriteria;
   /**
    * Whether an event is wanted. `content` is only called when the filter asks for something
    * there; without it (account data has none to look at) such conditions do not hold.
    */
   admits(type: string, sender: string | null, content?: () => JsonObject): boolean;
+}
+
+/** The lists of a filter as the client gave them; null: absent. Types may have `*`. */
+export interface EventCriteria {
+  readonly types: readonly string[] | null;
+  readonly notTypes: readonly string[] | null;
+  readonly senders: readonly string[] | null;
+  readonly notSenders: readonly string[] | null;
+  readonly containsUrl: boolean | null;
 }
 
 /** Which events of rooms are wanted. Spec: `RoomEventFilter`. */
@@ -93,16 +104,21 @@ function contentMatcher(members: Members): ContentMatcher | null {
 
 export function eventFilterOf(members: Members): EventFilter {
   const limit = members.count('limit');
-  const types = listMatcher(members.strings('types'), members.strings('not_types'), oneOfTypes);
-  const senders = idMatcher(
-    members.strings('senders', { sigil: '@' }),
-    members.strings('not_senders', { sigil: '@' }),
-  );
+  const criteria: EventCriteria = {
+    types: members.strings('types'),
+    notTypes: members.strings('not_types'),
+    senders: members.strings('senders', { sigil: '@' }),
+    notSenders: members.strings('not_senders', { sigil: '@' }),
+    containsUrl: members.boolean('contains_url'),
+  };
+  const types = listMatcher(criteria.types, criteria.notTypes, oneOfTypes);
+  const senders = idMatcher(criteria.senders, criteria.notSenders);
   const content = contentMatcher(members);
   const matchesAll = types === everything && senders === everything && content === null;
   return {
     matchesAll,
     limit,
+    criteria,
     admits: matchesAll
       ? everything
       : (type, sender, contentOf) =>

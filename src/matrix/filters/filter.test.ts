@@ -35,6 +35,13 @@ test('types, senders and their exclusions', () => {
   assert.ok(!filter.admits('m.room.message', '@c:x'));
   assert.ok(!filter.admits('m.room.message', null));
   assert.ok(!parseRoomEventFilter({ types: [] }).admits('m.room.message', '@a:x'));
+  assert.deepEqual(parseRoomEventFilter({ types: ['a*'], not_senders: [] }).criteria, {
+    types: ['a*'],
+    notTypes: null,
+    senders: null,
+    notSenders: [],
+    containsUrl: null,
+  });
 });
 
 test('content is looked at only when asked for', () => {
