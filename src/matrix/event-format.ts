@@ -1,0 +1,121 @@
+import { hash } from 'node:crypto';
+import { toBase64, toUrlSafeBase64 } from './base64.ts';
+import { canonicalJson, canonicalJsonLenient, NotCanonical } from './canonical-json.ts';
+import { idBytesMax, isEventId, isRoomId, isUserId } from './ids.ts';
+import type { JsonObject, JsonValue, Pdu } from './pdu.ts';
+import { redactContent } from './redaction.ts';
+import type { RoomVersion } from './room-versions.ts';
+
+/** Largest event as canonical JSON, in bytes (client-server spec, "Size limits"). */
+export const eventBytesMax = 65_536;
+
+/** Canonical JSON by the rules of the room version. */
+export function canonicalFor(version: RoomVersion, value: JsonValue): string {
+  return version.enforceCanonicalJson ? canonicalJson(value) : canonicalJsonLenient(value);
+}
+
+const keptAlways = [
+  'event_id', 'type', 'room_id', 'sender', 'state_key', 'hashes', 'signatures', 'depth',
+  'prev_events', 'auth_events', 'origin_server_ts',
+] as const;
+const keptBefore11 = ['prev_state', 'membership', 'origin'] as const;
+
+/** Removes what a redaction removes. Source: "Redactions" of each room version. */
+export function redactPdu(version: RoomVersion, pdu: Pdu): Pdu {
+  const source = pdu as unknown as JsonObject;
+  const kept: JsonObject = {};
+  for (const key of keptAlways) if (source[key] !== undefined) kept[key] = source[key];
+  if (!version.updatedRedaction) {
+    for (const key of keptBefore11) if (source[key] !== undefined) kept[key] = source[key];
+  }
+  kept['content'] = redactContent(version, pdu.type, pdu.content);
+  return kept as unknown as Pdu;
+}
+
+const sha256 = (text: string) => hash('sha256', text, 'buffer');
+
+/** Unpadded base64 hash of the whole event (server-server spec, "Calculating the content hash"). */
+export function contentHash(version: RoomVersion, pdu: Pdu): string {
+  const { hashes: _h, signatures: _s, unsigned: _u, ...rest } = pdu as unknown as JsonObject;
+  return toBase64(sha256(canonicalFor(version, rest)));
+}
+
+/** The JSON that is signed and of which the reference hash is taken: the redacted event. */
+export function signableText(version: RoomVersion, pdu: Pdu): string {
+  const redacted = redactPdu(version, pdu) as unknown as JsonObject;
+  delete redacted['signatures'];
+  delete redacted['unsigned'];
+  return canonicalFor(version, redacted);
+}
+
+export function eventIdFromText(version: RoomVersion, text: string): string {
+  const bytes = sha256(text);
+  return `$${version.eventIdFormat === 'base64' ? toBase64(bytes) : toUrlSafeBase64(bytes)}`;
+}
+
+/** The event's id: its own in versions 1 and 2, else from its reference hash. */
+export function eventIdOf(version: RoomVersion, pdu: Pdu): string {
+  if (version.eventIdFormat === 'explicit') return pdu.event_id!;
+  return eventIdFromText(version, signableText(version, pdu));
+}
+
+/** The room of an event: from version 12 on a create event's own hash. */
+export function roomIdOf(version: RoomVersion, pdu: Pdu): string {
+  if (pdu.room_id !== undefined || !version.roomIdIsCreateHash) return pdu.room_id!;
+  return `!${eventIdOf(version, pdu).slice(1)}`;
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const referencesMax = { prev_events: 20, auth_events: 10 } as const;
+
+function referenceFault(version: RoomVersion, value: unknown, name: keyof typeof referencesMax) {
+  if (!Array.isArray(value)) return `${name} is no list`;
+  if (value.length > referencesMax[name]) return `${name} has more than ${referencesMax[name]}`;
+  const isReference = (entry: unknown) =>
+    version.eventIdFormat === 'explicit'
+      ? Array.isArray(entry) && typeof entry[0] === 'string'
+      : typeof entry === 'string' && isEventId(entry);
+  return value.every(isReference) ? null : `${name} has something that is no reference`;
+}
+
+function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
+  const { type, sender, state_key: stateKey, room_id: roomId, depth, content } = pdu;
+  if (typeof type !== 'string' || Buffer.byteLength(type) > idBytesMax) return 'bad type';
+  if (typeof sender !== 'string' || !isUserId(sender)) return 'bad sender';
+  if (stateKey !== undefined && typeof stateKey !== 'string') return 'bad state_key';
+  if (typeof stateKey === 'string' && Buffer.byteLength(stateKey) > idBytesMax) {
+    return 'state_key too long';
+  }
+  const isHashedCreate = version.roomIdIsCreateHash && type === 'm.room.create';
+  if (isHashedCreate ? roomId !== undefined : typeof roomId !== 'string' || !isRoomId(roomId)) {
+    return 'bad room_id';
+  }
+  if (!Number.isSafeInteger(depth) || (depth as number) < 0) return 'bad depth';
+  if (!Number.isSafeInteger(pdu['origin_server_ts'])) return 'bad origin_server_ts';
+  if (!isObject(content)) return 'content is no object';
+  if (!isObject(pdu['hashes']) || !isObject(pdu['signatures'])) return 'no hashes or signatures';
+  if (version.eventIdFormat === 'explicit' && !isEventId(String(pdu['event_id'] ?? ''))) {
+    return 'bad event_id';
+  }
+  return null;
+}
+
+/** What is wrong with the format of an event of another server; null when nothing is. */
+export function pduFault(version: RoomVersion, pdu: unknown): string | null {
+  if (!isObject(pdu)) return 'not an object';
+  const fault =
+    fieldFault(version, pdu) ??
+    referenceFault(version, pdu['prev_events'], 'prev_events') ??
+    referenceFault(version, pdu['auth_events'], 'auth_events');
+  if (fault !== null) return fault;
+  try {
+    const { unsigned: _unsigned, ...rest } = pdu;
+    const bytes = Buffer.byteLength(canonicalFor(version, rest));
+    return bytes > eventBytesMax ? `${bytes} bytes, more than ${eventBytesMax}` : null;
+  } catch (error) {
+    if (error instanceof NotCanonical) return error.message;
+    throw error;
+  }
+}
