@@ -1,0 +1,114 @@
+import pg from 'pg';
+import { columnTypes, PipelinedConnection, runOn, type AnyStatement } from './connection.ts';
+import type { BatchItem, Database, Queryable } from './database.ts';
+import { statement } from './statement.ts';
+
+export interface DatabaseOptions {
+  connection: pg.ClientConfig;
+  /** Pipelined connections for single statements; default 2. */
+  readConnections?: number;
+  /** Connections for transactions; default 8. */
+  poolSize?: number;
+}
+
+const begin = statement('begin', 'begin') as AnyStatement;
+const commit = statement('commit', 'commit') as AnyStatement;
+
+/** Tries of a transaction that lost against another one. */
+const attemptsMax = 5;
+
+function isConflict(error: unknown): boolean {
+  const code = error instanceof pg.DatabaseError ? error.code : undefined;
+  return code === '40001' || code === '40P01';
+}
+
+async function runBatch(client: pg.Client, items: readonly BatchItem[]): Promise<unknown[][]> {
+  // A single statement is a transaction of its own.
+  if (items.length === 1) return [await runOn(client, items[0]!.statement, items[0]!.params)];
+  // All are sent before the first has answered; after an error PostgreSQL refuses the rest of the
+  // transaction, and the commit at its end becomes a rollback.
+  const opened = runOn(client, begin, []);
+  const answers = items.map((item) => runOn(client, item.statement, item.params));
+  const closed = runOn(client, commit, []);
+  const settled = await Promise.allSettled([opened, ...answers, closed]);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return settled
+    .slice(1, -1)
+    .map((result) => (result as PromiseFulfilledResult<unknown[]>).value);
+}
+
+/** Opens a database over pipelined connections and a pool; see `Database`. Connects at first use. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const connection = {
+    application_name: 'lattice',
+    keepAlive: true,
+    ...options.connection,
+  };
+  const readers = Array.from(
+    { length: options.readConnections ?? 2 },
+    () => new PipelinedConnection(connection),
+  );
+  const lanes = new Map<string, PipelinedConnection>();
+  const pool = new pg.Pool({
+    ...connection,
+    types: columnTypes,
+    max: options.poolSize ?? 8,
+  });
+  // An idle connection that is lost is replaced when one is needed.
+  pool.on('error', () => undefined);
+  let turn = 0;
+
+  function laneOf(name: string): PipelinedConnection {
+    let lane = lanes.get(name);
+    if (!lane) lanes.set(name, (lane = new PipelinedConnection(connection)));
+    return lane;
+  }
+
+  async function attempt<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await runOn(client, begin, []);
+      const tx: Queryable = {
+        query: (wanted, params) => runOn(client, wanted as AnyStatement, params) as Promise<never>,
+      };
+      const result = await work(tx);
+      await runOn(client, commit, []);
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((failure: unknown) => {
+        broken = failure instanceof Error ? failure : new Error(String(failure));
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  return {
+    query(wanted, params) {
+      turn = (turn + 1) % readers.length;
+      return readers[turn]!.run(wanted as AnyStatement, params) as Promise<never>;
+    },
+    async transaction(work) {
+      for (let tries = 1; ; tries++) {
+        try {
+          // oxlint-disable-next-line no-await-in-loop
+          return await attempt(work);
+        } catch (error) {
+          if (!isConflict(error) || tries === attemptsMax) throw error;
+        }
+      }
+    },
+    async batch(name, items) {
+      if (items.length === 0) return [];
+      const lane = laneOf(name);
+      return runBatch(lane.current ?? (await lane.open()), items);
+    },
+    async close() {
+      const connections = [...readers, ...lanes.values()];
+      await Promise.all([...connections.map((each) => each.close()), pool.end()]);
+    },
+  };
+}
