@@ -1,0 +1,119 @@
+import { bindEndpoints, endpoint, Reply, type Endpoint } from './endpoint.ts';
+import { knownVersions, unstableFeatures } from './versions.ts';
+import { MatrixError } from '../kernel/errors.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+
+export interface ServerEndpointNeeds {
+  metrics: Metrics;
+  /** Base URL for clients, without a slash at the end; null: not announced. */
+  publicBaseUrl: string | null;
+  /** `host:port` for other servers; null: not announced. */
+  wellKnownServer: string | null;
+  /** Further members of `/.well-known/matrix/client`. */
+  wellKnownClient: Record<string, unknown>;
+  /** Contact data of `/.well-known/matrix/support`; null: none. */
+  support: Record<string, unknown> | null;
+  /** All endpoints, for their description. */
+  describe(): Record<string, unknown>;
+}
+
+const declare = endpoint<ServerEndpointNeeds>();
+const runsOn = { group: 'client', balance: 'none' } as const;
+
+const versions = declare({
+  operation: 'getVersions',
+  method: 'GET',
+  paths: ['/_matrix/client/versions'],
+  auth: 'optional',
+  runsOn,
+  summary: 'The versions of the specification that are spoken here',
+  source: 'CS 1.19, getVersions',
+  handle: () => ({ versions: knownVersions, unstable_features: unstableFeatures }),
+});
+
+const wellKnownClient = declare({
+  operation: 'getWellknown',
+  method: 'GET',
+  paths: ['/.well-known/matrix/client'],
+  auth: 'none',
+  runsOn,
+  summary: 'Where clients find the server',
+  source: 'CS 1.19, getWellknown',
+  handle(_context, { publicBaseUrl, wellKnownClient: extra }) {
+    if (publicBaseUrl === null) {
+      throw new MatrixError('M_NOT_FOUND', '`public_baseurl` is not configured');
+    }
+    return { ...extra, 'm.homeserver': { base_url: `${publicBaseUrl}/` } };
+  },
+});
+
+const wellKnownServer = declare({
+  operation: 'getWellKnownServer',
+  method: 'GET',
+  paths: ['/.well-known/matrix/server'],
+  auth: 'none',
+  runsOn,
+  summary: 'Where other servers find the server',
+  source: 'SS 1.19, getWellKnown',
+  handle(_context, { wellKnownServer: server }) {
+    if (server === null) throw new MatrixError('M_NOT_FOUND', '`serve_server_wellknown` is off');
+    return { 'm.server': server };
+  },
+});
+
+const wellKnownSupport = declare({
+  operation: 'getWellknownSupport',
+  method: 'GET',
+  paths: ['/.well-known/matrix/support'],
+  auth: 'none',
+  runsOn,
+  summary: 'Whom to ask for help',
+  source: 'CS 1.19, getWellknownSupport',
+  handle(_context, { support }) {
+    if (support === null) throw new MatrixError('M_NOT_FOUND', 'No support contacts are configured');
+    return support;
+  },
+});
+
+const health = declare({
+  operation: 'health',
+  method: 'GET',
+  paths: ['/health'],
+  auth: 'none',
+  resource: 'health',
+  runsOn,
+  summary: 'Whether the process answers',
+  handle: () => 'OK',
+});
+
+const metricsEndpoint = declare({
+  operation: 'metrics',
+  method: 'GET',
+  paths: ['/_synapse/metrics', '/metrics'],
+  auth: 'none',
+  resource: 'metrics',
+  runsOn,
+  summary: 'Metrics for Prometheus',
+  async handle(_context, { metrics: { registry } }) {
+    return new Reply(200, await registry.metrics(), { 'Content-Type': registry.contentType });
+  },
+});
+
+const openApi = declare({
+  operation: 'getOpenApi',
+  method: 'GET',
+  paths: ['/_lattice/openapi.json'],
+  auth: 'none',
+  resource: 'admin',
+  runsOn: { group: 'admin', balance: 'none' },
+  summary: 'All endpoints of this server as an OpenAPI description',
+  handle: (_context, { describe }) => describe(),
+});
+
+/** What every server offers beside its domains. */
+export function serverEndpoints(needs: ServerEndpointNeeds): Endpoint[] {
+  return bindEndpoints(
+    [versions, wellKnownClient, wellKnownServer, wellKnownSupport, health, metricsEndpoint, openApi],
+    needs,
+  );
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http';
+import { MatrixError } from '../kernel/errors.ts';
+
+/** The client went away before its request was whole. */
+export class ClientGone extends Error {
+  constructor() {
+    super('the client went away');
+    this.name = 'ClientGone';
+  }
+}
+
+function tooLarge(bytesMax: number): MatrixError {
+  return new MatrixError('M_TOO_LARGE', `The request body may have at most ${bytesMax} bytes`);
+}
+
+/** Reads a whole body. Rejects with M_TOO_LARGE, or ClientGone. */
+export function readBody(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const announced = Number(req.headers['content-length'] ?? 0);
+  if (announced > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    let bytes = 0;
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) {
+        chunks = [];
+        reject(tooLarge(bytesMax));
+        return;
+      }
+      chunks.push(chunk);
+    });
+    req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    req.on('error', () => reject(new ClientGone()));
+    req.on('close', () => {
+      if (!req.complete) reject(new ClientGone());
+    });
+  });
+}
+
+/** Deeper JSON is refused: it is never meant well. */
+const depthMax = 200;
+
+function isTooDeep(value: unknown, left: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (left === 0) return true;
+  for (const key in value) {
+    if (isTooDeep((value as Record<string, unknown>)[key], left - 1)) return true;
+  }
+  return false;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** A body as a JSON object. Throws M_NOT_JSON, M_BAD_JSON. */
+export function parseJsonObject(body: Buffer): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(body));
+  } catch {
+    throw new MatrixError('M_NOT_JSON', 'Content not JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MatrixError('M_BAD_JSON', 'Content must be a JSON object.');
+  }
+  // Only long texts can be deep.
+  if (body.length > depthMax && isTooDeep(value, depthMax)) {
+    throw new MatrixError('M_BAD_JSON', `JSON may be at most ${depthMax} levels deep`);
+  }
+  return value as Record<string, unknown>;
+}

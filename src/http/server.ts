@@ -1,0 +1,109 @@
+import { chmod, unlink } from 'node:fs/promises';
+import { createServer as createPlainServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Dispatcher, type DispatcherNeeds } from './dispatcher.ts';
+import type { Endpoint, Resource } from './endpoint.ts';
+
+/** Where a server listens and what it offers there. */
+export interface ListenerOptions {
+  /** A port with addresses, or a unix socket with its file mode. */
+  at: { port: number; addresses: readonly string[] } | { path: string; mode: number };
+  resources: readonly Resource[];
+  /** PEM texts. */
+  tls: { certificate: string; key: string } | null;
+  /** Behind a proxy: the client's address is in X-Forwarded-For. */
+  isForwarded: boolean;
+}
+
+export interface HttpServer {
+  /** Opens all listeners; gives their URLs. */
+  listen(): Promise<string[]>;
+  /** Stops accepting, ends long polls, waits for requests at most this long. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A request's headers must be there by then; slow clients hold no resources for longer. */
+const headersTimeoutMs = 30_000;
+const requestTimeoutMs = 5 * 60_000;
+const keepAliveMs = 75_000;
+
+export function createHttpServer(
+  listeners: readonly ListenerOptions[],
+  endpoints: readonly Endpoint[],
+  needs: Omit<DispatcherNeeds, 'stopping'>,
+): HttpServer {
+  const stopping = new AbortController();
+  const servers: Server[] = [];
+
+  function serverFor(listener: ListenerOptions): Server {
+    const dispatcher = new Dispatcher(
+      endpoints,
+      { ...needs, stopping: stopping.signal },
+      { resources: new Set(listener.resources), isForwarded: listener.isForwarded },
+    );
+    const options = {
+      keepAliveTimeout: keepAliveMs,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      noDelay: true,
+    };
+    const { tls } = listener;
+    const server = tls
+      ? createTlsServer({ ...options, cert: tls.certificate, key: tls.key })
+      : createPlainServer(options);
+    server.on('request', (req, res) => void dispatcher.dispatch(req, res));
+    servers.push(server);
+    return server;
+  }
+
+  async function open(server: Server, at: object): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(at, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  async function listenAt(listener: ListenerOptions): Promise<string[]> {
+    const { at, tls } = listener;
+    if ('path' in at) {
+      await unlink(at.path).catch(() => undefined);
+      await open(serverFor(listener), { path: at.path });
+      await chmod(at.path, at.mode);
+      return [`unix:${at.path}`];
+    }
+    const scheme = tls ? 'https' : 'http';
+    return Promise.all(
+      at.addresses.map(async (host) => {
+        const server = serverFor(listener);
+        await open(server, { port: at.port, host });
+        const { port } = server.address() as AddressInfo;
+        return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+      }),
+    );
+  }
+
+  return {
+    async listen() {
+      return (await Promise.all(listeners.map(listenAt))).flat();
+    },
+    async close(graceMs) {
+      stopping.abort();
+      const closed = servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeIdleConnections();
+          }),
+      );
+      const timer = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections();
+      }, graceMs);
+      await Promise.all(closed);
+      clearTimeout(timer);
+    },
+  };
+}
