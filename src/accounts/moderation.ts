@@ -1,0 +1,86 @@
+import type { Database } from '../database/database.ts';
+import { MatrixError } from '../kernel/errors.ts';
+import type { AccountDirectory } from './directory.ts';
+import type { Devices } from './devices.ts';
+import type { Profiles } from './profiles.ts';
+import type { Sessions } from './sessions.ts';
+import {
+  deactivateAccount,
+  reactivateAccount,
+  updateAdmin,
+  updateLocked,
+  updatePasswordHash,
+  updateShadowBanned,
+  updateSuspended,
+  updateUserType,
+  updateValidUntil,
+  type AccountRow,
+} from './store/accounts.ts';
+import type { AccountEvents, UserRef } from './subscribers.ts';
+import { isUserId, serverNameOf } from './user-ids.ts';
+
+/** Changes to an account as a whole: by its user, or by admins. */
+export interface Moderation {
+  /** Throws M_INVALID_PARAM for users of other servers, M_NOT_FOUND for unknown or deactivated. */
+  localAccount(userId: string): Promise<AccountRow>;
+  setLocked(user: UserRef, isLocked: boolean): Promise<void>;
+  setSuspended(user: UserRef, isSuspended: boolean): Promise<void>;
+  setAdmin(user: UserRef, isAdmin: boolean): Promise<void>;
+  setShadowBanned(user: UserRef, isShadowBanned: boolean): Promise<void>;
+  setUserType(user: UserRef, userType: string | null): Promise<void>;
+  /** Until when the account may be used, in milliseconds since 1970; null: for good. */
+  setValidUntil(user: UserRef, validUntilTs: number | null): Promise<void>;
+  setPasswordHash(user: UserRef, passwordHash: string | null): Promise<void>;
+  /** Ends the account: its devices, tokens, identifiers and profile go, then its rooms. */
+  deactivate(user: UserRef, how: { erase: boolean }): Promise<void>;
+  reactivate(user: UserRef, passwordHash: string | null): Promise<void>;
+}
+
+export interface ModerationDependencies {
+  database: Database;
+  serverName: string;
+  directory: AccountDirectory;
+  devices: Devices;
+  profiles: Profiles;
+  sessions: Sessions;
+  events: AccountEvents;
+}
+
+export function createModeration(dependencies: ModerationDependencies): Moderation {
+  const { database, serverName, directory, devices, profiles, sessions, events } = dependencies;
+
+  function setter<T>(statement: Parameters<typeof database.query<[number, T], object>>[0]) {
+    return async (user: UserRef, value: T) => {
+      await database.query(statement, [user.userNid, value]);
+      sessions.changed(user.userNid);
+    };
+  }
+
+  return {
+    async localAccount(userId) {
+      if (!isUserId(userId) || serverNameOf(userId) !== serverName) {
+        throw new MatrixError('M_INVALID_PARAM', 'User does not belong to the local server.');
+      }
+      const account = await directory.byUserId(userId);
+      if (!account || account.isDeactivated) {
+        throw new MatrixError('M_NOT_FOUND', 'User not found.');
+      }
+      return account;
+    },
+    setLocked: setter(updateLocked),
+    setSuspended: setter(updateSuspended),
+    setAdmin: setter(updateAdmin),
+    setShadowBanned: setter(updateShadowBanned),
+    setUserType: setter(updateUserType),
+    setValidUntil: setter(updateValidUntil),
+    setPasswordHash: setter(updatePasswordHash),
+    async deactivate(user, how) {
+      // First, so that nobody can log in any more whatever happens to the rest.
+      await database.query(deactivateAccount, [user.userNid, how.erase]);
+      await devices.deleteOthers(user, { deviceId: null, tokenNid: null });
+      await profiles.remove(user);
+      await events.deactivated(user, how);
+    },
+    reactivate: setter(reactivateAccount),
+  };
+}

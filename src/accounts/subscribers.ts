@@ -1,0 +1,62 @@
+import type { DeletedDevice } from './store/devices.ts';
+
+/** A user of this server, as other domains refer to it. */
+export interface UserRef {
+  userNid: number;
+  userId: string;
+}
+
+/** A profile field that has a new value; undefined: it was removed. */
+export interface ProfileChange {
+  field: string;
+  value: unknown;
+}
+
+/**
+ * What other domains do when something happens to an account. Each is awaited before the request
+ * that caused it is answered, so it should be short.
+ */
+export interface AccountSubscriber {
+  /** A new account, guests too. */
+  registered?(user: UserRef & { isGuest: boolean }): Promise<void>;
+  /** The account was deactivated and its devices are gone. Leave its rooms. */
+  deactivated?(user: UserRef, how: { erase: boolean }): Promise<void>;
+  /** `propagate: false`: the name and avatar in rooms are to stay as they are. */
+  profileChanged?(
+    user: UserRef,
+    changes: readonly ProfileChange[],
+    how: { propagate: boolean },
+  ): Promise<void>;
+  devicesAdded?(user: UserRef, deviceIds: readonly string[]): Promise<void>;
+  /** The devices' names have changed. */
+  devicesRenamed?(user: UserRef, deviceIds: readonly string[]): Promise<void>;
+  /** Logged out or removed: drop their keys, inboxes, pushers. */
+  devicesDeleted?(user: UserRef, devices: readonly DeletedDevice[]): Promise<void>;
+}
+
+/** Tells every subscriber, in the order in which they came. */
+export type AccountEvents = Required<AccountSubscriber> & {
+  subscribe(subscriber: AccountSubscriber): void;
+};
+
+export function createAccountEvents(): AccountEvents {
+  const subscribers: AccountSubscriber[] = [];
+  function teller<K extends keyof AccountSubscriber>(key: K): Required<AccountSubscriber>[K] {
+    const tell = async (...args: unknown[]) => {
+      for (const subscriber of subscribers) {
+        const react = subscriber[key] as ((...a: unknown[]) => Promise<void>) | undefined;
+        await react?.apply(subscriber, args);
+      }
+    };
+    return tell as Required<AccountSubscriber>[K];
+  }
+  return {
+    subscribe: (subscriber) => void subscribers.push(subscriber),
+    registered: teller('registered'),
+    deactivated: teller('deactivated'),
+    profileChanged: teller('profileChanged'),
+    devicesAdded: teller('devicesAdded'),
+    devicesRenamed: teller('devicesRenamed'),
+    devicesDeleted: teller('devicesDeleted'),
+  };
+}

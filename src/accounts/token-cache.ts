@@ -1,0 +1,64 @@
+import { LRUCache } from 'lru-cache';
+import type { Requester } from '../http/endpoint.ts';
+
+/** What is remembered of a checked access token. */
+export interface CachedToken {
+  readonly requester: AccountRequester;
+  /** Milliseconds since 1970; Infinity when it does not expire. */
+  readonly validUntilTs: number;
+  readonly isLocked: boolean;
+  /** When the database is asked again. */
+  readonly recheckTs: number;
+  /** The connection recorded last, so that a busy device is recorded once a minute. */
+  seenTs: number;
+  seenIp: string;
+  seenUserAgent: string;
+}
+
+/** A requester with what only some endpoints ask for. */
+export interface AccountRequester extends Requester {
+  isSuspended: boolean;
+}
+
+/** Tokens remembered; about 600 bytes each. */
+const cachedTokensMax = 100_000;
+
+/** Checked access tokens by their text, and by user so that a user's can be dropped together. */
+export interface TokenCache {
+  get(key: string): CachedToken | undefined;
+  set(key: string, token: CachedToken): void;
+  delete(key: string): void;
+  /** Drops everything known of a user. */
+  dropUser(userNid: number): void;
+  /** Changes with every drop: what was read from the database before may be outdated. */
+  generation(): number;
+}
+
+export function createTokenCache(max = cachedTokensMax): TokenCache {
+  const keysByUser = new Map<number, Set<string>>();
+  let generation = 0;
+  const tokens = new LRUCache<string, CachedToken>({
+    max,
+    dispose(token, key) {
+      const userNid = token.requester.userNid;
+      const keys = keysByUser.get(userNid);
+      keys?.delete(key);
+      if (keys?.size === 0) keysByUser.delete(userNid);
+    },
+  });
+  return {
+    get: (key) => tokens.get(key),
+    set(key, token) {
+      tokens.set(key, token);
+      const keys = keysByUser.get(token.requester.userNid) ?? new Set();
+      keys.add(key);
+      keysByUser.set(token.requester.userNid, keys);
+    },
+    delete: (key) => void tokens.delete(key),
+    dropUser(userNid) {
+      generation++;
+      for (const key of [...(keysByUser.get(userNid) ?? [])]) tokens.delete(key);
+    },
+    generation: () => generation,
+  };
+}

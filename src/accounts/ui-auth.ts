@@ -1,0 +1,305 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Reply, type RequestInfo, type Requester } from '../http/endpoint.ts';
+import type { Database } from '../database/database.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { MatrixError } from '../kernel/errors.ts';
+import { randomLetters } from '../kernel/random.ts';
+import {
+  completeUiAuthStage,
+  deleteOldUiAuthSessions,
+  selectUiAuthSession,
+  upsertUiAuthSession,
+  type UiAuthSessionRow,
+} from './store/ui-auth.ts';
+import { selectLastValidated, updateLastValidated } from './store/tokens.ts';
+
+/** A session of interactive authentication while a request is handled. */
+export interface UiAuthSession {
+  readonly id: string;
+  readonly createdTs: number;
+  readonly operation: string;
+  readonly description: string;
+  /** The request body without `auth` and passwords. */
+  request: Record<string, unknown>;
+  /** Stage → what the stage found out, for example the user id of a password. */
+  completed: Record<string, unknown>;
+  passwordHash: string | null;
+  registeredUserId: string | null;
+  registrationToken: string | null;
+}
+
+export interface StageContext {
+  session: UiAuthSession;
+  request: RequestInfo;
+  /** Null while registering. */
+  requester: Requester | null;
+}
+
+/** One way to authenticate, for example a password. */
+export interface UiAuthStage {
+  /**
+   * Checks what the client sent for the stage and gives a result to remember (JSON). Throws
+   * `StageFailed` when the client may try again; any other error ends the request.
+   */
+  check(auth: Record<string, unknown>, context: StageContext): Promise<unknown>;
+  /** What the client needs to know beforehand; the stage's entry in `params`. */
+  params?(): Record<string, unknown>;
+}
+
+/** The client's attempt was wrong; it gets the flows once more, with this error. */
+export class StageFailed extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface UiAuthRequest {
+  /** The body as sent. */
+  body: Record<string, unknown>;
+  request: RequestInfo;
+  requester: Requester | null;
+  /** Each a list of stages; any one of them is enough. */
+  flows: readonly (readonly string[])[];
+  /** For people, for example `remove device(s) from your account`. */
+  description: string;
+  /** The stages may be left out when the token's holder has authenticated lately. */
+  mayReuse?: boolean;
+  /**
+   * Called when the client has to go on authenticating: may put into the session what is to be
+   * kept, such as the hash of a password that the client need not send again.
+   */
+  onIncomplete?: (session: UiAuthSession) => Promise<void>;
+}
+
+/** What is known when authentication is complete. */
+export interface UiAuthDone {
+  completed: Record<string, unknown>;
+  /** The body without `auth`: this request's, or the session's when this one had none. */
+  body: Record<string, unknown>;
+  session: UiAuthSession | null;
+  /** Stores changes of the session, when the client knows it and could come back to it. */
+  keep(): Promise<void>;
+}
+
+/** Interactive authentication. Source: CS 1.19, "User-Interactive Authentication API". */
+export interface UiAuth {
+  /** Answers 401 with the flows until one is complete; then `then` does the work. */
+  authorise(asked: UiAuthRequest, then: (done: UiAuthDone) => Promise<unknown>): Promise<unknown>;
+  /** Reads the session a body names, if it does and the session exists. */
+  sessionOf(body: Record<string, unknown>): Promise<UiAuthSession | null>;
+  addStage(name: string, stage: UiAuthStage): void;
+  stage(name: string): UiAuthStage | undefined;
+  /** Completes a stage outside of the request, for example on a page in the browser. */
+  completeStage(sessionId: string, stage: string, result: unknown): Promise<void>;
+  removeOld(): Promise<void>;
+}
+
+/** A session that is older is forgotten. */
+const sessionKeptMs = 48 * 60 * 60 * 1000;
+/** Body members that are never stored. */
+const secretMembers = new Set(['auth', 'password', 'new_password']);
+
+export function createUiAuth(database: Database, clock: Clock, reuseMs: number): UiAuth {
+  const stages = new Map<string, UiAuthStage>();
+
+  async function load(id: string): Promise<UiAuthSession | null> {
+    const [row] = await database.query(selectUiAuthSession, [id]);
+    return row && row.createdTs > clock.now() - sessionKeptMs ? parseSession(row) : null;
+  }
+
+  async function save(session: UiAuthSession): Promise<void> {
+    await database.query(upsertUiAuthSession, [
+      session.id,
+      session.createdTs,
+      session.operation,
+      session.description,
+      JSON.stringify(session.request),
+      JSON.stringify(session.completed),
+      session.passwordHash,
+      session.registeredUserId,
+      session.registrationToken,
+    ]);
+  }
+
+  async function openSession(asked: UiAuthRequest, sessionId: unknown): Promise<UiAuthSession> {
+    const operation = operationOf(asked);
+    const body = withoutSecrets(asked.body);
+    if (typeof sessionId !== 'string' || sessionId === '') {
+      return {
+        id: randomLetters(24),
+        createdTs: clock.now(),
+        operation,
+        description: asked.description,
+        request: body,
+        completed: {},
+        passwordHash: null,
+        registeredUserId: null,
+        registrationToken: null,
+      };
+    }
+    const session = await load(sessionId);
+    if (!session) throw new MatrixError('M_UNKNOWN', `Unknown session ID: ${sessionId}`);
+    const isSame =
+      Object.keys(body).length === 0 ||
+      // While registering, clients add to the request as they go on.
+      asked.requester === null ||
+      isDeepStrictEqual(body, session.request);
+    if (session.operation !== operation || !isSame) {
+      throw new MatrixError(
+        'M_FORBIDDEN',
+        'Requested operation has changed during the UI authentication session.',
+      );
+    }
+    if (Object.keys(body).length > 0) session.request = body;
+    return session;
+  }
+
+  function challenge(asked: UiAuthRequest, session: UiAuthSession, failure: StageFailed | null) {
+    const params: Record<string, unknown> = {};
+    for (const name of asked.flows.flat()) {
+      const stageParams = stages.get(name)?.params?.();
+      if (stageParams) params[name] = stageParams;
+    }
+    return new Reply(401, {
+      session: session.id,
+      flows: asked.flows.map((flow) => ({ stages: flow })),
+      params,
+      ...(Object.keys(session.completed).length > 0 || failure
+        ? { completed: Object.keys(session.completed) }
+        : {}),
+      ...(failure ? { errcode: failure.code, error: failure.message } : {}),
+    });
+  }
+
+  /** Runs the stage the client attempts. Gives the failure it may recover from, if any. */
+  async function attempt(
+    asked: UiAuthRequest,
+    session: UiAuthSession,
+    auth: Record<string, unknown>,
+  ): Promise<StageFailed | null> {
+    const name = auth['type'];
+    if (typeof name !== 'string' || name in session.completed) return null;
+    const stage = stages.get(name);
+    if (!stage || !isNext(name, asked.flows, session.completed)) {
+      return new StageFailed('M_UNKNOWN', `${name} is not a stage that can be done now`);
+    }
+    try {
+      const { request, requester } = asked;
+      session.completed[name] = await stage.check(auth, { session, request, requester });
+      return null;
+    } catch (error) {
+      if (error instanceof StageFailed) return error;
+      throw error;
+    }
+  }
+
+  async function wasLately(asked: UiAuthRequest): Promise<boolean> {
+    const { requester } = asked;
+    if (!asked.mayReuse || reuseMs === 0 || !requester?.tokenNid) return false;
+    const [row] = await database.query(selectLastValidated, [
+      requester.userNid,
+      requester.tokenNid,
+    ]);
+    return (row?.lastValidatedTs ?? 0) > clock.now() - reuseMs;
+  }
+
+  async function authorise(
+    asked: UiAuthRequest,
+    then: (done: UiAuthDone) => Promise<unknown>,
+  ): Promise<unknown> {
+    const { auth: given, ...body } = asked.body;
+    if (await wasLately(asked)) {
+      return then({ completed: {}, body, session: null, keep: () => Promise.resolve() });
+    }
+    const auth = isRecord(given) ? given : {};
+    const session = await openSession(asked, auth['session']);
+    let isStored = typeof auth['session'] === 'string' && auth['session'] !== '';
+    const failure = isRecord(given) ? await attempt(asked, session, auth) : null;
+    if (session.registrationToken !== null && !isStored) {
+      // Whatever becomes of this request, the hold on the token ends with the session.
+      await save(session);
+      isStored = true;
+    }
+    const isComplete =
+      isRecord(given) &&
+      asked.flows.some((flow) => flow.every((stage) => stage in session.completed));
+    if (failure || !isComplete) {
+      await asked.onIncomplete?.(session);
+      await save(session);
+      return challenge(asked, session, failure);
+    }
+    if (reuseMs > 0 && asked.requester?.tokenNid) {
+      const { userNid, tokenNid } = asked.requester;
+      await database.query(updateLastValidated, [userNid, tokenNid, clock.now()]);
+    }
+    return then({
+      completed: session.completed,
+      body: { ...session.request, ...body },
+      session,
+      keep: () => (isStored ? save(session) : Promise.resolve()),
+    });
+  }
+
+  return {
+    authorise,
+    async sessionOf(body) {
+      const auth = body['auth'];
+      const id = isRecord(auth) ? auth['session'] : undefined;
+      return typeof id === 'string' && id !== '' ? load(id) : null;
+    },
+    addStage(name, stage) {
+      if (stages.has(name)) throw new Error(`stage ${name} is added twice`);
+      stages.set(name, stage);
+    },
+    stage: (name) => stages.get(name),
+    async completeStage(sessionId, stage, result) {
+      const text = JSON.stringify(result);
+      const rows = await database.query(completeUiAuthStage, [sessionId, stage, text]);
+      if (rows.length === 0) {
+        throw new MatrixError('M_UNKNOWN', `Unknown session ID: ${sessionId}`);
+      }
+    },
+    async removeOld() {
+      await database.query(deleteOldUiAuthSessions, [clock.now() - sessionKeptMs]);
+    },
+  };
+}
+
+/** Method, path and user: what a session is good for. */
+function operationOf({ request, requester }: UiAuthRequest): string {
+  const path = request.url.split('?', 1)[0];
+  return `${request.method} ${path} ${requester?.userId ?? ''}`;
+}
+
+/** Stages are done in the order of a flow. */
+function isNext(
+  stage: string,
+  flows: readonly (readonly string[])[],
+  completed: Record<string, unknown>,
+): boolean {
+  return flows.some((flow) => flow.find((name) => !(name in completed)) === stage);
+}
+
+function withoutSecrets(body: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(body).filter(([key]) => !secretMembers.has(key)));
+}
+
+function parseSession(row: UiAuthSessionRow): UiAuthSession {
+  return {
+    id: row.sessionId,
+    createdTs: row.createdTs,
+    operation: row.operation,
+    description: row.description,
+    request: JSON.parse(row.request) as Record<string, unknown>,
+    completed: JSON.parse(row.completed) as Record<string, unknown>,
+    passwordHash: row.passwordHash,
+    registeredUserId: row.registeredUserId,
+    registrationToken: row.registrationToken,
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
