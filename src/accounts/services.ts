@@ -1,4 +1,5 @@
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
+import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Authenticator } from './authentication.ts';
 import type { AccountsConfig } from './config.ts';
@@ -12,6 +13,7 @@ import type { OpenId } from './openid.ts';
 import type { Profiles } from './profiles.ts';
 import type { RegistrationTokens } from './registration-tokens.ts';
 import type { Registration } from './registration.ts';
+import type { ThreepidRow } from './store/threepids.ts';
 import type { Sessions } from './sessions.ts';
 import type { UiAuth } from './ui-auth.ts';
 import type { ReauthFlows } from './ui-auth-stages.ts';
@@ -24,6 +26,7 @@ export interface RoomVersionsOffered {
 
 /** What the endpoints of this domain work with. */
 export interface AccountServices {
+  database: Database;
   config: AccountsConfig;
   clock: Clock;
   appservices: AppserviceRegistrations;
@@ -44,5 +47,6 @@ export interface AccountServices {
   roomVersions: RoomVersionsOffered;
   sessions: Sessions;
   sharesRoom: (userNid: number, otherUserId: string) => Promise<boolean>;
+  threepidsOf: (userNid: number) => Promise<ThreepidRow[]>;
   uiAuth: UiAuth;
 }

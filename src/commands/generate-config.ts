@@ -117,6 +117,15 @@ const portOf = (text: string) => {
   return port;
 };
 
+interface GenerateOptions {
+  serverName: string;
+  dataDir: string;
+  port: number;
+  address: string;
+  databaseUrl?: string;
+  open: boolean;
+}
+
 export function addGenerateConfig(program: Command): void {
   program
     .command('generate-config')
@@ -127,7 +136,7 @@ export function addGenerateConfig(program: Command): void {
     .option('--address <address>', 'address of the listener', '127.0.0.1')
     .option('--database-url <url>', 'a PostgreSQL to use instead of an own one')
     .option('--open', 'free registration and no rate limits, for tests; loopback only', false)
-    .action(async (options: Record<string, never>) => {
+    .action(async (options: GenerateOptions) => {
       const { serverName, dataDir, port, address, databaseUrl = null, open } = options;
       const path = await writeConfig({
         serverName,

@@ -1,0 +1,180 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { Type } from 'typebox';
+import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { randomLetters } from '../../kernel/random.ts';
+import { hashPassword } from '../password-hash.ts';
+import { userIdFor } from '../usernames.ts';
+import type { AccountServices } from '../services.ts';
+
+const declare = endpoint<AccountServices>();
+const runsOn = { group: 'admin', balance: 'none' } as const;
+const registerPath = '/_synapse/admin/v1/register';
+
+/** A nonce is good for one registration within this time. */
+const nonceMs = 60_000;
+const noncesMax = 1_000;
+
+/** Nonces handed out by this process and not used yet. */
+const nonces = new Map<string, number>();
+
+function takeNonce(nonce: string, now: number): boolean {
+  const validUntil = nonces.get(nonce);
+  nonces.delete(nonce);
+  return validUntil !== undefined && validUntil >= now;
+}
+
+const secretOf = ({ config }: AccountServices): string => {
+  const { sharedSecret } = config.registration;
+  if (sharedSecret === null) {
+    throw new MatrixError('M_UNKNOWN', 'Shared secret registration is not enabled');
+  }
+  return sharedSecret;
+};
+
+const getNonce = declare({
+  operation: 'getRegistrationNonce',
+  method: 'GET',
+  paths: [registerPath],
+  auth: 'none',
+  runsOn,
+  summary: 'A nonce for registration by the shared secret',
+  source: 'Synapse admin API, "Shared-Secret Registration"',
+  handle(_context, services) {
+    secretOf(services);
+    const now = services.clock.now();
+    for (const [old, validUntil] of nonces) {
+      if (validUntil >= now && nonces.size < noncesMax) break;
+      nonces.delete(old);
+    }
+    const nonce = randomLetters(64);
+    nonces.set(nonce, now + nonceMs);
+    return { nonce };
+  },
+});
+
+function isMacRight(secret: string, parts: readonly string[], mac: string): boolean {
+  const expected = Buffer.from(createHmac('sha1', secret).update(parts.join('\0')).digest('hex'));
+  const given = Buffer.from(mac);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+const registerBySecret = declare({
+  operation: 'registerBySharedSecret',
+  method: 'POST',
+  paths: [registerPath],
+  auth: 'none',
+  runsOn,
+  summary: 'Makes an account, for whoever knows the shared secret',
+  source: 'Synapse admin API, "Shared-Secret Registration"',
+  body: Type.Object({
+    nonce: Type.String(),
+    username: Type.String(),
+    password: Type.String({ maxLength: 512 }),
+    mac: Type.String(),
+    admin: Type.Optional(Type.Boolean()),
+    displayname: Type.Optional(Type.String()),
+    user_type: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    inhibit_login: Type.Optional(Type.Boolean()),
+  }),
+  errors: ['M_FORBIDDEN', 'M_USER_IN_USE', 'M_INVALID_USERNAME'],
+  async handle({ body }, services) {
+    const secret = secretOf(services);
+    if (!takeNonce(body.nonce, services.clock.now())) {
+      throw new MatrixError('M_UNKNOWN', 'unrecognised nonce');
+    }
+    const { nonce, username, password, admin = false, user_type: userType } = body;
+    const parts = [nonce, username, password, admin ? 'admin' : 'notadmin'];
+    if (userType) parts.push(userType);
+    if (!isMacRight(secret, parts, body.mac)) {
+      throw new MatrixError('M_FORBIDDEN', 'HMAC incorrect');
+    }
+    const { config, appservices, registration } = services;
+    const registered = await registration.register({
+      userId: userIdFor(username.toLowerCase(), config, appservices),
+      passwordHash: await hashPassword(password, config.password.pepper),
+      isAdmin: admin,
+      userType: userType ?? null,
+      displayName: body.displayname,
+      device: body.inhibit_login
+        ? null
+        : { deviceId: null, displayName: null, refresh: false },
+    });
+    return registered.session ?? { user_id: registered.userId, home_server: config.serverName };
+  },
+});
+
+const whois = declare({
+  operation: 'getWhoIs',
+  method: 'GET',
+  paths: [
+    ...clientPaths('/admin/whois/:userId'),
+    '/_synapse/admin/v1/whois/:userId',
+  ],
+  auth: 'user',
+  runsOn,
+  summary: 'From where a user has been connected',
+  source: 'CS 1.19, getWhoIs',
+  errors: ['M_FORBIDDEN'],
+  async handle({ params, requester }, { moderation, connections }) {
+    const userId = params['userId']!;
+    if (userId !== requester.userId && !requester.isAdmin) {
+      throw new MatrixError('M_FORBIDDEN', 'You are not a server admin');
+    }
+    const account = await moderation.localAccount(userId);
+    const devices: Record<string, { sessions: { connections: object[] }[] }> = {};
+    for (const { deviceId, ip, userAgent, lastSeenTs } of await connections.list(account.userNid)) {
+      const device = (devices[deviceId ?? ''] ??= { sessions: [{ connections: [] }] });
+      const connection = { ip, last_seen: lastSeenTs, user_agent: userAgent };
+      device.sessions[0]!.connections.push(connection);
+    }
+    return { user_id: userId, devices };
+  },
+});
+
+/** Suspension and locking by admins (client-server spec, "Account moderation"; MSC4323). */
+const moderation = (['suspend', 'lock'] as const).flatMap((action) => {
+  const member = action === 'suspend' ? 'suspended' : 'locked';
+  const paths = [
+    ...clientPaths(`/admin/${action}/:userId`, { since: 'v1' }),
+    `/_matrix/client/unstable/uk.timedout.msc4323/admin/${action}/:userId`,
+  ];
+  const set = declare({
+    operation: action === 'suspend' ? 'setAdminSuspendUser' : 'setAdminLockUser',
+    method: 'PUT',
+    paths,
+    auth: 'admin',
+    runsOn,
+    summary: `Sets whether a user is ${member}`,
+    source: 'CS 1.19; MSC4323',
+    body: Type.Object({ [member]: Type.Boolean() }),
+    errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+    async handle({ params, body, requester }, services) {
+      const account = await services.moderation.localAccount(params['userId']!);
+      if (account.userId === requester.userId || account.isAdmin) {
+        throw new MatrixError('M_FORBIDDEN', `Admins cannot be ${member}`);
+      }
+      const value = (body as Record<string, boolean>)[member]!;
+      if (action === 'suspend') await services.moderation.setSuspended(account, value);
+      else await services.moderation.setLocked(account, value);
+      return { [member]: value };
+    },
+  });
+  const get = declare({
+    operation: action === 'suspend' ? 'getAdminSuspendUser' : 'getAdminLockUser',
+    method: 'GET',
+    paths,
+    auth: 'admin',
+    runsOn,
+    summary: `Whether a user is ${member}`,
+    source: 'CS 1.19; MSC4323',
+    errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+    async handle({ params }, services) {
+      const account = await services.moderation.localAccount(params['userId']!);
+      return { [member]: action === 'suspend' ? account.isSuspended : account.isLocked };
+    },
+  });
+  return [set, get];
+});
+
+export const adminEndpoints = [getNonce, registerBySecret, whois, ...moderation];

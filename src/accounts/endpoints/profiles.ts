@@ -1,0 +1,140 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint, type Requester } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { isUserId } from '../../matrix/ids.ts';
+import type { AccountServices } from '../services.ts';
+import type { UserRef } from '../subscribers.ts';
+
+const declare = endpoint<AccountServices>();
+const runsOn = { group: 'client', balance: 'none' } as const;
+
+/** Who may look at profiles depends on the configuration. */
+async function checkMayLook(
+  { config, sharesRoom }: AccountServices,
+  userId: string,
+  requester: Requester | null,
+): Promise<void> {
+  if (!isUserId(userId)) throw new MatrixError('M_INVALID_PARAM', 'Invalid user id');
+  const { requireAuth, onlyRoomMates } = config.profiles;
+  if (!requester && (requireAuth || onlyRoomMates)) {
+    throw new MatrixError('M_MISSING_TOKEN', 'Profiles are for logged-in users');
+  }
+  if (!onlyRoomMates || requester!.userId === userId) return;
+  if (!(await sharesRoom(requester!.userNid, userId))) {
+    throw new MatrixError('M_FORBIDDEN', 'Profile is not visible to those who share no room', {});
+  }
+}
+
+const getUserProfile = declare({
+  operation: 'getUserProfile',
+  method: 'GET',
+  paths: clientPaths('/profile/:userId'),
+  auth: 'optional',
+  runsOn,
+  summary: "A user's profile",
+  source: 'CS 1.19, getUserProfile',
+  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  async handle({ params, requester }, services) {
+    const userId = params['userId']!;
+    await checkMayLook(services, userId, requester);
+    return services.profiles.get(userId);
+  },
+});
+
+const fieldPaths = clientPaths('/profile/:userId/:keyName', {
+  also: ['unstable/uk.tcpip.msc4133'],
+});
+
+const getProfileField = declare({
+  operation: 'getProfileField',
+  method: 'GET',
+  paths: fieldPaths,
+  auth: 'optional',
+  runsOn,
+  summary: "One field of a user's profile",
+  source: 'CS 1.19, getProfileField; MSC4133',
+  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  async handle({ params, requester }, services) {
+    const { userId, keyName } = params as Record<string, string>;
+    await checkMayLook(services, userId!, requester);
+    try {
+      return await services.profiles.getField(userId!, keyName!);
+    } catch (error) {
+      const isOldField = keyName === 'displayname' || keyName === 'avatar_url';
+      if (!isOldField || !(error instanceof MatrixError) || error.code !== 'M_NOT_FOUND') throw error;
+      // A user without a name has a profile all the same.
+      await services.profiles.get(userId!);
+      return {};
+    }
+  },
+});
+
+/** Whose profile is changed: the user's own, or for admins anybody's on this server. */
+async function targetOf(
+  services: AccountServices,
+  userId: string,
+  requester: Requester,
+): Promise<UserRef> {
+  if (userId === requester.userId) return requester;
+  if (!requester.isAdmin) {
+    throw new MatrixError('M_FORBIDDEN', "Cannot set another user's profile");
+  }
+  return services.moderation.localAccount(userId);
+}
+
+const propagateQuery = Type.Object({
+  propagate: Type.Optional(Type.Boolean()),
+  'org.matrix.msc4069.propagate': Type.Optional(Type.Boolean()),
+});
+
+const setProfileField = declare({
+  operation: 'setProfileField',
+  method: 'PUT',
+  paths: fieldPaths,
+  auth: 'user',
+  runsOn,
+  summary: "Sets a field of the user's profile",
+  source: 'CS 1.19, setProfileField; MSC4133',
+  query: propagateQuery,
+  body: Type.Record(Type.String(), Type.Any()),
+  errors: ['M_FORBIDDEN', 'M_KEY_TOO_LARGE', 'M_PROFILE_TOO_LARGE', 'M_MISSING_PARAM'],
+  async handle({ params, query, body, requester }, services) {
+    const { userId, keyName } = params as Record<string, string>;
+    const user = await targetOf(services, userId!, requester);
+    if (!requester.isAdmin) services.profiles.checkMayChange(keyName!);
+    if (!Object.hasOwn(body, keyName!)) {
+      throw new MatrixError('M_MISSING_PARAM', `Missing key '${keyName}'`);
+    }
+    const propagate = query.propagate ?? query['org.matrix.msc4069.propagate'] ?? true;
+    await services.profiles.setField(user, keyName!, body[keyName!], { propagate });
+    return {};
+  },
+});
+
+const deleteProfileField = declare({
+  operation: 'deleteProfileField',
+  method: 'DELETE',
+  paths: fieldPaths,
+  auth: 'user',
+  runsOn,
+  summary: "Removes a field of the user's profile",
+  source: 'CS 1.19, deleteProfileField; MSC4133',
+  query: propagateQuery,
+  bodyMode: 'none',
+  async handle({ params, query, requester }, services) {
+    const { userId, keyName } = params as Record<string, string>;
+    const user = await targetOf(services, userId!, requester);
+    if (!requester.isAdmin) services.profiles.checkMayChange(keyName!);
+    await services.profiles.setField(user, keyName!, undefined, {
+      propagate: query.propagate ?? true,
+    });
+    return {};
+  },
+});
+
+export const profileEndpoints = [
+  getUserProfile,
+  getProfileField,
+  setProfileField,
+  deleteProfileField,
+];

@@ -1,0 +1,43 @@
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../database/database.ts';
+import type { MemberProfile } from './profiles.ts';
+import { selectMemberProfiles } from './store/profiles.ts';
+import type { AccountEvents } from './subscribers.ts';
+
+/** Users whose name and avatar are kept in memory. */
+const cachedMax = 50_000;
+
+/** Names and avatars for membership events, remembered until they change. */
+export interface MemberProfiles {
+  of(user: { userId: string; userNid: number | undefined }): MemberProfile | Promise<MemberProfile>;
+}
+
+export function createMemberProfiles(database: Database, events: AccountEvents): MemberProfiles {
+  const cache = new LRUCache<string, MemberProfile>({ max: cachedMax });
+  let changes = 0;
+  events.subscribe({
+    async profileChanged(user) {
+      changes++;
+      cache.delete(user.userId);
+    },
+    async deactivated(user) {
+      changes++;
+      cache.delete(user.userId);
+    },
+  });
+
+  async function load(userId: string, userNid: number): Promise<MemberProfile> {
+    const before = changes;
+    const profile: MemberProfile = {};
+    for (const { field, value } of await database.query(selectMemberProfiles, [[userNid]])) {
+      profile[field as keyof MemberProfile] = JSON.parse(value) as string;
+    }
+    if (before === changes) cache.set(userId, profile);
+    return profile;
+  }
+
+  return {
+    of: ({ userId, userNid }) =>
+      cache.get(userId) ?? (userNid === undefined ? {} : load(userId, userNid)),
+  };
+}

@@ -1,0 +1,148 @@
+import type { AppserviceRegistrations } from '../appservices/registrations.ts';
+import type { Database } from '../database/database.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Bus } from '../streams/bus.ts';
+import { createAuthenticator, type Authenticator } from './authentication.ts';
+import type { AccountsConfig } from './config.ts';
+import { createConnections } from './connections.ts';
+import { createCredentials } from './credentials.ts';
+import { createDevices } from './devices.ts';
+import { createAccountDirectory } from './directory.ts';
+import { accountEndpoints } from './endpoints/account.ts';
+import { adminEndpoints } from './endpoints/admin.ts';
+import { deviceEndpoints } from './endpoints/devices.ts';
+import { loginEndpoints } from './endpoints/login.ts';
+import { profileEndpoints } from './endpoints/profiles.ts';
+import { registrationEndpoints } from './endpoints/registration.ts';
+import type { LoginLimiter } from './limiter.ts';
+import { builtInLoginTypes } from './login-types.ts';
+import { createMemberProfiles, type MemberProfiles } from './member-profiles.ts';
+import { createModeration } from './moderation.ts';
+import { createOpenId } from './openid.ts';
+import { createProfiles, type RemoteProfile } from './profiles.ts';
+import { createRegistrationTokens } from './registration-tokens.ts';
+import { createRegistration } from './registration.ts';
+import type { AccountServices, RoomVersionsOffered } from './services.ts';
+import { createSessions } from './sessions.ts';
+import { selectThreepids } from './store/threepids.ts';
+import { deleteExpiredTokens } from './store/tokens.ts';
+import { createAccountEvents, type AccountEvents } from './subscribers.ts';
+import { createTokenCache } from './token-cache.ts';
+import { addBuiltInStages, createReauthFlows } from './ui-auth-stages.ts';
+import { createUiAuth } from './ui-auth.ts';
+
+export type { AccountSubscriber, ProfileChange, UserRef } from './subscribers.ts';
+export type { LoginLimiter, LoginLimit } from './limiter.ts';
+export type { AccountsConfig } from './config.ts';
+
+export interface AccountsNeeds {
+  database: Database;
+  bus: Bus;
+  clock: Clock;
+  config: AccountsConfig;
+  appservices: AppserviceRegistrations;
+  limiter: LoginLimiter;
+  roomVersions: RoomVersionsOffered;
+  sharesRoom(userNid: number, otherUserId: string): Promise<boolean>;
+  remoteProfile: RemoteProfile;
+}
+
+export interface Accounts {
+  endpoints: Endpoint[];
+  authenticator: Authenticator;
+  memberProfiles: MemberProfiles;
+  events: AccountEvents;
+  services: AccountServices;
+  /** Writes what is gathered and forgets what is over; to be called every minute or so. */
+  tidy(): Promise<void>;
+  /** Writes what is gathered. */
+  flush(): Promise<void>;
+}
+
+/** Accounts: who may use the server, their devices and sessions, their profiles. */
+export function createAccounts(needs: AccountsNeeds): Accounts {
+  const { database, bus, clock, config, appservices, limiter } = needs;
+  const events = createAccountEvents();
+  const cache = createTokenCache();
+  const connections = createConnections(database, clock);
+  const directory = createAccountDirectory(database, config.serverName);
+  const sessions = createSessions({ database, clock, config, bus, cache, events });
+  const credentials = createCredentials({ database, clock, config, directory, limiter });
+  const profiles = createProfiles({
+    database,
+    config,
+    events,
+    remoteProfile: needs.remoteProfile,
+  });
+  const devices = createDevices({ database, clock, connections, sessions, events });
+  const uiAuth = createUiAuth(database, clock, config.uiAuthTimeoutMs);
+  addBuiltInStages(uiAuth, { database, clock, credentials });
+  const { serverName } = config;
+  const services: AccountServices = {
+    database,
+    config,
+    clock,
+    appservices,
+    authenticator: createAuthenticator({ database, clock, cache, connections, appservices }),
+    connections,
+    devices,
+    directory,
+    limiter,
+    loginTypes: builtInLoginTypes({ config, credentials, directory, appservices }),
+    moderation: createModeration({
+      database,
+      serverName,
+      directory,
+      devices,
+      profiles,
+      sessions,
+      events,
+    }),
+    openId: createOpenId(database, clock),
+    profiles,
+    reauthFlows: createReauthFlows(config, directory, []),
+    registrationFlows: () => [
+      config.registration.requiresToken ? ['m.login.registration_token'] : ['m.login.dummy'],
+    ],
+    registration: createRegistration({
+      database,
+      clock,
+      config,
+      appservices,
+      directory,
+      sessions,
+      events,
+    }),
+    registrationTokens: createRegistrationTokens(database, clock),
+    roomVersions: needs.roomVersions,
+    sessions,
+    sharesRoom: needs.sharesRoom,
+    threepidsOf: (userNid) => database.query(selectThreepids, [userNid]),
+    uiAuth,
+  };
+  const declared = [
+    ...loginEndpoints,
+    ...registrationEndpoints,
+    ...accountEndpoints,
+    ...deviceEndpoints,
+    ...profileEndpoints,
+    ...adminEndpoints,
+  ];
+  return {
+    endpoints: bindEndpoints(declared, services),
+    authenticator: services.authenticator,
+    memberProfiles: createMemberProfiles(database, events),
+    events,
+    services,
+    async tidy() {
+      await connections.flush();
+      await Promise.all([
+        connections.removeOld(config.connectionsKeptMs),
+        uiAuth.removeOld(),
+        database.query(deleteExpiredTokens, [clock.now()]),
+      ]);
+    },
+    flush: () => connections.flush(),
+  };
+}
