@@ -4,8 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
-import { generateSigningKeyLine } from '../matrix/signing.ts';
-import { randomLetters } from '../kernel/random.ts';
+import { writeSigningKey } from '../config/signing-key-file.ts';
 
 export interface NewConfig {
   serverName: string;
@@ -102,13 +101,6 @@ export async function writeConfig(wanted: NewConfig): Promise<string> {
   await writeFile(path, configText({ ...wanted, dataDir }, secret), { mode: 0o600 });
   await writeSigningKey(join(dataDir, 'signing.key'));
   return path;
-}
-
-/** Makes a signing key file unless there is one. */
-export async function writeSigningKey(path: string): Promise<void> {
-  if (existsSync(path)) return;
-  const version = `a_${randomLetters(4)}`;
-  await writeFile(path, `${generateSigningKeyLine(version)}\n`, { mode: 0o600 });
 }
 
 const portOf = (text: string) => {

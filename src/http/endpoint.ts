@@ -20,7 +20,8 @@ export type Resource = 'client' | 'federation' | 'media' | 'metrics' | 'health' 
 
 /** The rate-limit classes of the `rc_*` options; `none` is never limited. */
 export type RateLimitClass =
-  | 'none' | 'message' | 'registration' | 'registration_token_validity' | 'login' | 'admin_redaction'
+  | 'none' | 'message' | 'registration' | 'registration_token_validity' | 'login' | 'login_account'
+  | 'login_failed' | 'admin_redaction'
   | 'join' | 'invite' | 'room_creation' | 'media_create' | 'presence' | 'reports' | 'user_directory';
 
 /** The user on whose behalf a request runs, resolved from its access token. */

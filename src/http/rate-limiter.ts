@@ -24,12 +24,18 @@ export interface RateLimiter {
   take(limitClass: RateLimitClass, key: string): void;
   /** Whether a use would pass, without counting it. Throws M_LIMIT_EXCEEDED. */
   check(limitClass: RateLimitClass, key: string): void;
+  /** Counts one use, whether or not it would pass. */
+  count(limitClass: RateLimitClass, key: string): void;
 }
 
 export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter {
   const buckets = new LRUCache<string, Bucket>({ max: keysMax });
 
-  function use(limitClass: RateLimitClass, key: string, isCounted: boolean): void {
+  function use(
+    limitClass: RateLimitClass,
+    key: string,
+    { isCounted, isRefused }: { isCounted: boolean; isRefused: boolean },
+  ): void {
     const limit = limits[limitClass];
     if (!limit || limitClass === 'none') return;
     const now = clock.now();
@@ -37,17 +43,18 @@ export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter
     const bucket = buckets.get(name) ?? { level: 0, ts: now };
     const leaked = ((now - bucket.ts) / 1000) * limit.perSecond;
     const level = Math.max(0, bucket.level - leaked);
-    if (level + 1 > limit.burst) {
+    if (isRefused && level + 1 > limit.burst) {
       const waitMs = Math.ceil(((level + 1 - limit.burst) / limit.perSecond) * 1000);
       throw new MatrixError('M_LIMIT_EXCEEDED', 'Too Many Requests', {
         extra: { retry_after_ms: waitMs },
       });
     }
-    if (isCounted) buckets.set(name, { level: level + 1, ts: now });
+    if (isCounted) buckets.set(name, { level: Math.min(level + 1, limit.burst), ts: now });
   }
 
   return {
-    take: (limitClass, key) => use(limitClass, key, true),
-    check: (limitClass, key) => use(limitClass, key, false),
+    take: (limitClass, key) => use(limitClass, key, { isCounted: true, isRefused: true }),
+    check: (limitClass, key) => use(limitClass, key, { isCounted: false, isRefused: true }),
+    count: (limitClass, key) => use(limitClass, key, { isCounted: true, isRefused: false }),
   };
 }

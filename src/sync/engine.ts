@@ -3,12 +3,13 @@ import { compileEventFields } from '../matrix/filters/event-fields.ts';
 import type { EventFilter, RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 import { timelineMatchOf } from '../rooms/module.ts';
+import type { Receipt } from '../receipts/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../streams/position.ts';
 import type { LazyMemberMemory } from './lazy-members.ts';
 import type { LoadOptions, RoomLoader } from './load-rooms.ts';
 import { joinedPlan, planRooms, type PlanOptions, type RoomPlan } from './plan.ts';
-import type { AccountDataChanges, RoomReceipt, SyncSources } from './sources.ts';
+import type { AccountDataChanges, SyncSources } from './sources.ts';
 import type { RoomOfUser, UserView } from './views/user-view.ts';
 import type { SyncViews } from './views/views.ts';
 import { waitForNews } from './wait.ts';
@@ -125,7 +126,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     request: SyncRequest,
     plans: ReadonlyMap<number, RoomPlan>,
     options: PlanOptions,
-  ): Promise<Map<number, RoomReceipt[]>> {
+  ): Promise<Map<number, readonly Receipt[]>> {
     const since = options.since ?? -1;
     const wanted: { roomNid: number; afterPos: number }[] = [];
     for (const { view, roomNid, roomId } of user.rooms.values()) {
@@ -136,16 +137,10 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
         wanted.push({ roomNid, afterPos: isNew ? -1 : since });
       }
     }
-    const byRoom = new Map<number, RoomReceipt[]>();
-    if (wanted.length === 0) return byRoom;
     const { ephemeral } = request.filter.room;
-    if (!ephemeral.matchesAll && !ephemeral.admits('m.receipt', null)) return byRoom;
-    for (const receipt of await sources.receipts.changes(wanted, user.userNid)) {
-      const list = byRoom.get(receipt.roomNid);
-      if (list) list.push(receipt);
-      else byRoom.set(receipt.roomNid, [receipt]);
-    }
-    return byRoom;
+    const isWanted = ephemeral.matchesAll || ephemeral.admits('m.receipt', null);
+    if (wanted.length === 0 || !isWanted) return new Map();
+    return sources.receipts.changed(wanted, options.uptoPos, user.userNid);
   }
 
   function changedAccountData(user: UserView, since: number | null) {
@@ -233,7 +228,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     request: SyncRequest;
     load: LoadOptions;
     write: WriteOptions;
-    receipts: Map<number, RoomReceipt[]>;
+    receipts: Map<number, readonly Receipt[]>;
     accountData: AccountDataChanges;
   }
 

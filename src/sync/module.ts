@@ -17,7 +17,6 @@ import { createSyncViews, type SyncViews } from './views/views.ts';
 export type {
   AccountDataChanges,
   AccountDataEntry,
-  RoomReceipt,
   RoomUnread,
   SyncSources,
   UnreadCount,

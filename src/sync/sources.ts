@@ -1,3 +1,4 @@
+import type { Receipt } from '../receipts/module.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 
 /** Account data as clients see it. */
@@ -11,18 +12,6 @@ export interface AccountDataChanges {
   global: AccountDataEntry[];
   /** By room number. */
   rooms: Map<number, AccountDataEntry[]>;
-}
-
-/** A receipt of a user for an event of a room. */
-export interface RoomReceipt {
-  roomNid: number;
-  userId: string;
-  eventId: string;
-  /** `m.read` or `m.read.private`. */
-  type: string;
-  /** Null: not of a thread. */
-  threadId: string | null;
-  ts: number;
 }
 
 export interface UnreadCount {
@@ -44,11 +33,12 @@ export interface SyncSources {
     ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
   };
   receipts: {
-    /** Receipts of rooms that changed after a position, the user's own private ones included. */
-    changes(
+    /** Receipts that changed after a position, by room, the user's own private ones included. */
+    changed(
       rooms: readonly { roomNid: number; afterPos: number }[],
-      userNid: number,
-    ): Promise<RoomReceipt[]>;
+      uptoPos: number,
+      readerNid: number,
+    ): Promise<Map<number, readonly Receipt[]>>;
   };
   typing: {
     /** Ids of the users who are typing. */
@@ -60,11 +50,11 @@ export interface SyncSources {
       reader: { userNid: number; userId: string },
       afterEphemeral: number | null,
     ): Promise<string[]> | string[];
-    /** A sync shows that the user is there. */
-    seen(
-      user: { userNid: number; userId: string },
+    /** A sync shows that the user is there; call what is returned when it ends. */
+    syncing(
+      user: { userNid: number; userId: string; deviceId: string | null },
       state: 'online' | 'unavailable' | 'offline',
-    ): void;
+    ): () => void;
   };
   unread: {
     counts(

@@ -1,11 +1,13 @@
 import { clientEventJson, placeBefore, strippedEventJson, type StoredEvent } from '../rooms/module.ts';
 import { formatPlace } from '../streams/position.ts';
+import { typingEventJson } from '../typing/module.ts';
 import type { RoomPlan } from './plan.ts';
-import type { AccountDataEntry, RoomReceipt, RoomUnread, UnreadCount } from './sources.ts';
+import { receiptEventJson, type Receipt } from '../receipts/module.ts';
+import type { AccountDataEntry, RoomUnread, UnreadCount } from './sources.ts';
 
 /** What a joined room shows beside its events. */
 export interface RoomExtras {
-  receipts: readonly RoomReceipt[];
+  receipts: readonly Receipt[];
   /** Null: nothing about typing has changed. */
   typing: readonly string[] | null;
   accountData: readonly AccountDataEntry[];
@@ -43,18 +45,6 @@ const entryJson = ({ type, content }: AccountDataEntry) =>
 
 export const entriesJson = (entries: readonly AccountDataEntry[]) =>
   entries.map(entryJson).join(',');
-
-/** The m.receipt event of a room. */
-export function receiptJson(receipts: readonly RoomReceipt[]): string {
-  const content: Record<string, Record<string, Record<string, { ts: number; thread_id?: string }>>> =
-    Object.create(null) as never;
-  for (const { eventId, type, userId, ts, threadId } of receipts) {
-    const byType = (content[eventId] ??= Object.create(null) as never);
-    const byUser = (byType[type] ??= Object.create(null) as never);
-    byUser[userId] = threadId === null ? { ts } : { ts, thread_id: threadId };
-  }
-  return `{"type":"m.receipt","content":${JSON.stringify(content)}}`;
-}
 
 const countJson = ({ notifications, highlights }: UnreadCount) =>
   `{"notification_count":${notifications},"highlight_count":${highlights}}`;
@@ -104,11 +94,10 @@ function summaryJson(plan: RoomPlan): string {
 export function joinedRoomJson(plan: RoomPlan, extras: RoomExtras, options: WriteOptions): string {
   const ephemeral: string[] = [];
   if (extras.typing && options.wantsEphemeral('m.typing')) {
-    const userIds = JSON.stringify(extras.typing);
-    ephemeral.push(`{"type":"m.typing","content":{"user_ids":${userIds}}}`);
+    ephemeral.push(typingEventJson(extras.typing));
   }
   if (extras.receipts.length > 0 && options.wantsEphemeral('m.receipt')) {
-    ephemeral.push(receiptJson(extras.receipts));
+    ephemeral.push(receiptEventJson(extras.receipts));
   }
   const accountData = extras.accountData.filter(({ type }) => options.wantsAccountData(type));
   return (

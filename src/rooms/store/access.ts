@@ -61,21 +61,13 @@ const markForgotten = statement<[number, number], { pos: number }>(
    where user_nid = $1 and room_nid = $2 and membership <> 'join' returning pos`,
 );
 
-const selectSharing = statement<[number], { userId: string; userNid: number }>(
+const selectSharing = statement<[number, number[]], { userNid: number }>(
   'select_users_sharing_rooms',
-  `select distinct u.user_id as "userId", u.user_nid as "userNid"
-   from memberships own
-     join memberships m on m.room_nid = own.room_nid and m.membership = 'join'
-     join users u on u.user_nid = m.user_nid
-   where own.user_nid = $1 and own.membership = 'join'`,
-);
-
-const selectShares = statement<[number, number], { shares: boolean }>(
-  'select_whether_users_share',
-  `select exists (
+  `select c.nid as "userNid" from unnest($2::bigint[]) as c(nid)
+   where exists (
      select from memberships a join memberships b on b.room_nid = a.room_nid
-     where a.user_nid = $1 and a.membership = 'join' and b.user_nid = $2
-       and b.membership = 'join') as shares`,
+     where a.user_nid = $1 and a.membership = 'join' and b.user_nid = c.nid
+       and b.membership = 'join')`,
 );
 
 /** Who is in which room. */
@@ -106,10 +98,10 @@ export function createAccessStore(database: Queryable) {
     async forget(userNid: number, roomNid: number): Promise<boolean> {
       return (await database.query(markForgotten, [userNid, roomNid])).length > 0;
     },
-    /** Everybody joined to a room that the user is joined to, the user included. */
-    sharing: (userNid: number) => database.query(selectSharing, [userNid]),
-    async doShare(userNid: number, otherNid: number): Promise<boolean> {
-      return (await database.query(selectShares, [userNid, otherNid]))[0]!.shares;
+    /** Those of the candidates who are joined to a room that the user is joined to. */
+    async sharing(userNid: number, candidates: readonly number[]): Promise<Set<number>> {
+      const rows = await database.query(selectSharing, [userNid, [...candidates]]);
+      return new Set(rows.map((row) => row.userNid));
     },
   };
 }

@@ -27,6 +27,16 @@ const internTypes = statement<[string[]], { event_type: string; type_nid: number
      join wanted w on w.name = t.event_type`,
 );
 
+const selectUserId = statement<[number], { userId: string }>(
+  'select_user_id',
+  'select user_id as "userId" from users where user_nid = $1',
+);
+
+const selectUserNid = statement<[string], { userNid: number }>(
+  'select_user_nid',
+  'select user_nid as "userNid" from users where user_id = $1',
+);
+
 /** Names kept in memory; about 200 bytes each. */
 const cachedNamesMax = 200_000;
 
@@ -38,14 +48,32 @@ export interface Interned {
   /** After `users([...])` has resolved for it; undefined when not in memory. */
   cachedUser(userId: string): number | undefined;
   cachedType(type: string): number | undefined;
+  /** The number of a user who has one already, else null. */
+  find(userId: string): number | null | Promise<number | null>;
+  /** The user id of a number that has been given. */
+  userId(userNid: number): string | Promise<string>;
 }
 
 export function createInterned(database: Queryable): Interned {
   const userNids = new LRUCache<string, number>({ max: cachedNamesMax });
   const typeNids = new LRUCache<string, number>({ max: cachedNamesMax });
+  const userIds = new LRUCache<number, string>({ max: cachedNamesMax });
+
+  async function load(userNid: number): Promise<string> {
+    const { userId } = (await database.query(selectUserId, [userNid]))[0]!;
+    userIds.set(userNid, userId);
+    return userId;
+  }
+
+  async function look(userId: string): Promise<number | null> {
+    const [row] = await database.query(selectUserNid, [userId]);
+    if (row) userNids.set(userId, row.userNid);
+    return row?.userNid ?? null;
+  }
+
   return {
-    async users(userIds) {
-      const missing = userIds.filter((id) => !userNids.has(id));
+    async users(wanted) {
+      const missing = wanted.filter((id) => !userNids.has(id));
       if (missing.length === 0) return;
       for (const row of await database.query(internUsers, [missing])) {
         userNids.set(row.user_id, row.user_nid);
@@ -60,5 +88,7 @@ export function createInterned(database: Queryable): Interned {
     },
     cachedUser: (userId) => userNids.get(userId),
     cachedType: (type) => typeNids.get(type),
+    find: (userId) => userNids.get(userId) ?? look(userId),
+    userId: (userNid) => userIds.get(userNid) ?? load(userNid),
   };
 }

@@ -71,16 +71,20 @@ export const sync = endpoint<SyncEndpointNeeds>()({
   async handle({ query, requester, request }, { engine, sources }) {
     const since = sinceOf(query.since);
     const filter = await filterOf(query.filter, requester.userNid, sources);
-    sources.presence.seen(requester, query.set_presence ?? 'online');
-    const answer = await engine.sync({
-      reader: requester,
-      since,
-      filter,
-      fullState: query.full_state ?? false,
-      stateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
-      timeoutMs: since === null ? 0 : Math.min(query.timeout ?? 0, timeoutMsMax),
-      signal: request.signal,
-    });
-    return typeof answer === 'string' ? new JsonText(answer) : new StreamedBody(answer);
+    const end = sources.presence.syncing(requester, query.set_presence ?? 'online');
+    try {
+      const answer = await engine.sync({
+        reader: requester,
+        since,
+        filter,
+        fullState: query.full_state ?? false,
+        stateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
+        timeoutMs: since === null ? 0 : Math.min(query.timeout ?? 0, timeoutMsMax),
+        signal: request.signal,
+      });
+      return typeof answer === 'string' ? new JsonText(answer) : new StreamedBody(answer);
+    } finally {
+      end();
+    }
   },
 });

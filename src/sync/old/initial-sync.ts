@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { emptyFilter } from '../../matrix/filters/filter.ts';
 import { clientEventJson, placeBefore, strippedEventJson } from '../../rooms/module.ts';
+import { receiptEventJson } from '../../receipts/module.ts';
 import type { Bus } from '../../streams/bus.ts';
 import { formatPlace, formatPosition } from '../../streams/position.ts';
 import type { SyncReader } from '../engine.ts';
@@ -10,7 +11,7 @@ import { joinedPlan, newPlan, type PlanOptions, type RoomPlan } from '../plan.ts
 import type { SyncSources } from '../sources.ts';
 import type { RoomOfUser } from '../views/user-view.ts';
 import type { SyncViews } from '../views/views.ts';
-import { entriesJson, receiptJson } from '../write-rooms.ts';
+import { entriesJson } from '../write-rooms.ts';
 
 export interface OldSyncNeeds {
   bus: Bus;
@@ -66,8 +67,9 @@ export function createOldSync(needs: OldSyncNeeds) {
     const joined = rooms.filter((room) => room.view !== null);
     const [data, receipts, ignoredUsers] = await Promise.all([
       sources.accountData.changes(reader.userNid, -1),
-      sources.receipts.changes(
+      sources.receipts.changed(
         joined.map(({ roomNid }) => ({ roomNid, afterPos: -1 })),
+        options.uptoPos,
         reader.userNid,
       ),
       sources.accountData.ignoredUsers(reader.userNid),
@@ -85,10 +87,10 @@ export function createOldSync(needs: OldSyncNeeds) {
     });
     return plans.map((plan) => {
       const { roomNid } = plan.room;
-      const own = receipts.filter((receipt) => receipt.roomNid === roomNid);
+      const own = receipts.get(roomNid) ?? [];
       return roomJson(plan, reader, {
         accountData: entriesJson(data.rooms.get(roomNid) ?? []),
-        receipts: own.length === 0 ? '' : receiptJson(own),
+        receipts: own.length === 0 ? '' : receiptEventJson(own),
       });
     });
   }

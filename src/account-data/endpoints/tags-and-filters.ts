@@ -1,0 +1,92 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
+import type { JsonObject } from '../../matrix/pdu.ts';
+import { checkOwn, roomNidOf, type AccountDataServices } from '../services.ts';
+
+const declare = endpoint<AccountDataServices>();
+const runsOn = { group: 'account_data', balance: 'user' } as const;
+const object = Type.Record(Type.String(), Type.Any());
+
+/** The room account data that holds a room's tags. */
+export const tagType = 'm.tag';
+
+async function tagsOf(services: AccountDataServices, userNid: number, roomNid: number) {
+  const text = await services.data.get(userNid, roomNid, tagType);
+  const { tags = {} } = (text === null ? {} : JSON.parse(text)) as { tags?: JsonObject };
+  return tags;
+}
+
+const getRoomTags = declare({
+  operation: 'getRoomTags',
+  method: 'GET',
+  paths: clientPaths('/user/:userId/rooms/:roomId/tags'),
+  auth: 'user',
+  runsOn,
+  summary: "A room's tags",
+  source: 'CS 1.19, getRoomTags',
+  async handle({ params, requester }, services) {
+    const { userId, roomId } = params as Record<string, string>;
+    checkOwn(requester, userId!, 'tags');
+    const roomNid = await roomNidOf(services, roomId!, requester);
+    return { tags: await tagsOf(services, requester.userNid, roomNid) };
+  },
+});
+
+const tagPaths = clientPaths('/user/:userId/rooms/:roomId/tags/:tag');
+
+const changeTag = (['PUT', 'DELETE'] as const).map((method) =>
+  declare({
+    operation: method === 'PUT' ? 'setRoomTag' : 'deleteRoomTag',
+    method,
+    paths: tagPaths,
+    auth: 'user',
+    runsOn,
+    summary: method === 'PUT' ? 'Tags a room' : 'Takes a tag off a room',
+    source: 'CS 1.19, setRoomTag, deleteRoomTag',
+    body: object,
+    bodyMode: 'optional',
+    async handle({ params, body, requester }, services) {
+      const { userId, roomId, tag } = params as Record<string, string>;
+      checkOwn(requester, userId!, 'tags');
+      const { userNid } = requester;
+      const roomNid = await roomNidOf(services, roomId!, requester);
+      const { [tag!]: _before, ...others } = await tagsOf(services, userNid, roomNid);
+      const tags = method === 'PUT' ? { ...others, [tag!]: body } : others;
+      await services.data.set(userNid, roomNid, tagType, JSON.stringify({ tags }));
+      return {};
+    },
+  }),
+);
+
+const defineFilter = declare({
+  operation: 'defineFilter',
+  method: 'POST',
+  paths: clientPaths('/user/:userId/filter', { also: ['v2_alpha'] }),
+  auth: 'guest',
+  runsOn: { group: 'client', balance: 'user' },
+  summary: 'Stores a filter',
+  source: 'CS 1.19, defineFilter',
+  body: object,
+  errors: ['M_FORBIDDEN', 'M_BAD_JSON'],
+  async handle({ params, body, requester }, { filters }) {
+    checkOwn(requester, params['userId']!, 'filters');
+    return { filter_id: await filters.add(requester.userNid, body) };
+  },
+});
+
+const getFilter = declare({
+  operation: 'getFilter',
+  method: 'GET',
+  paths: clientPaths('/user/:userId/filter/:filterId', { also: ['v2_alpha'] }),
+  auth: 'guest',
+  runsOn: { group: 'client', balance: 'user' },
+  summary: 'A stored filter',
+  source: 'CS 1.19, getFilter',
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
+  async handle({ params, requester }, { filters }) {
+    checkOwn(requester, params['userId']!, 'filters');
+    return new JsonText(await filters.text(requester.userNid, params['filterId']!));
+  },
+});
+
+export const tagAndFilterEndpoints = [getRoomTags, ...changeTag, defineFilter, getFilter];

@@ -1,0 +1,138 @@
+import { LRUCache } from 'lru-cache';
+import type { Bus } from '../streams/bus.ts';
+import type { Committer } from '../streams/committer.ts';
+import { rulesetOf } from '../matrix/push-rules/ruleset.ts';
+import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
+import { upsertEntry, type AccountDataStore } from './store/account-data.ts';
+import { accountDataStream } from './streams.ts';
+
+export interface UserRef {
+  userNid: number;
+  userId: string;
+}
+
+/** Account data as clients see it; content is JSON text. */
+export interface Entry {
+  type: string;
+  content: string;
+}
+
+/** The global entry that is not what clients see: what differs from the default push rules. */
+export const pushRulesType = 'm.push_rules';
+const ignoredUsersType = 'm.ignored_user_list';
+
+/** Users whose ignored users and push rules are kept in memory. */
+const cachedUsersMax = 50_000;
+
+/** What users keep on the server for themselves. */
+export interface AccountData {
+  /** JSON text; null: not set. `roomNid` 0: global. */
+  get(userNid: number, roomNid: number, type: string): Promise<string | null>;
+  /** Null content deletes. */
+  set(userNid: number, roomNid: number, type: string, content: string | null): Promise<void>;
+  changes(
+    userNid: number,
+    afterPos: number,
+  ): Promise<{ global: Entry[]; rooms: Map<number, Entry[]> }>;
+  ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
+  pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
+  setPushRules(userNid: number, differences: RuleDifferences): Promise<void>;
+}
+
+const nobody: ReadonlySet<string> = new Set();
+
+function ignoredIn(content: string | null): ReadonlySet<string> {
+  if (content === null) return nobody;
+  const { ignored_users: ignored } = JSON.parse(content) as { ignored_users?: unknown };
+  if (typeof ignored !== 'object' || ignored === null) return nobody;
+  return new Set(Object.keys(ignored));
+}
+
+export function createAccountEntries(
+  store: AccountDataStore,
+  committer: Committer,
+  bus: Bus,
+  userIdOf: (userNid: number) => Promise<string> | string,
+): AccountData {
+  const ignored = new LRUCache<number, ReadonlySet<string>>({ max: cachedUsersMax });
+  const rules = new LRUCache<number, RuleDifferences>({ max: cachedUsersMax });
+  let rowsSeen = 0;
+
+  bus.subscribe(accountDataStream, (rows) => {
+    for (const { row } of rows) {
+      if (row.roomNid !== 0) continue;
+      rowsSeen++;
+      if (row.type === ignoredUsersType) ignored.set(row.userNid, ignoredIn(row.content));
+      else if (row.type === pushRulesType) rules.set(row.userNid, differencesIn(row.content));
+    }
+  });
+
+  async function remembered<T extends object>(
+    cache: LRUCache<number, T>,
+    userNid: number,
+    type: string,
+    parse: (content: string | null) => T,
+  ): Promise<T> {
+    const before = rowsSeen;
+    const value = parse(await store.entry(userNid, 0, type));
+    if (before === rowsSeen) cache.set(userNid, value);
+    return value;
+  }
+
+  const set: AccountData['set'] = (userNid, roomNid, type, content) =>
+    committer.write<{ pos: number }, void>(
+      { statement: upsertEntry as never, params: [userNid, roomNid, type, content] },
+      (rows) => ({
+        result: undefined,
+        publish: rows.map(({ pos }) => ({
+          stream: accountDataStream,
+          pos,
+          row: { userNid, roomNid, type, content },
+        })),
+      }),
+    );
+
+  async function shownRules(userNid: number, content: string | null): Promise<string> {
+    const ruleset = rulesetOf(differencesIn(content), await userIdOf(userNid));
+    return JSON.stringify({ global: ruleset });
+  }
+
+  return {
+    get: (userNid, roomNid, type) => store.entry(userNid, roomNid, type),
+    set,
+    async changes(userNid, afterPos) {
+      const rows = await store.changes(userNid, afterPos);
+      const global: Entry[] = [];
+      const rooms = new Map<number, Entry[]>();
+      let hasRules = false;
+      for (const { roomNid, type, content } of rows) {
+        if (roomNid === 0 && type === pushRulesType) {
+          hasRules = true;
+          global.push({ type, content: await shownRules(userNid, content) });
+          continue;
+        }
+        const entry = { type, content: content ?? '{}' };
+        if (roomNid === 0) global.push(entry);
+        else {
+          const list = rooms.get(roomNid);
+          if (list) list.push(entry);
+          else rooms.set(roomNid, [entry]);
+        }
+      }
+      if (afterPos < 0 && !hasRules) {
+        global.push({ type: pushRulesType, content: await shownRules(userNid, null) });
+      }
+      return { global, rooms };
+    },
+    ignoredUsers: (userNid) =>
+      ignored.get(userNid) ?? remembered(ignored, userNid, ignoredUsersType, ignoredIn),
+    pushRules: (userNid) =>
+      rules.get(userNid) ?? remembered(rules, userNid, pushRulesType, differencesIn),
+    setPushRules: (userNid, differences) =>
+      set(userNid, 0, pushRulesType, JSON.stringify(differences)),
+  };
+}
+
+function differencesIn(content: string | null): RuleDifferences {
+  return content === null ? {} : (JSON.parse(content) as RuleDifferences);
+}

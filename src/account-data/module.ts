@@ -1,0 +1,77 @@
+import type { Database } from '../database/database.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Bus } from '../streams/bus.ts';
+import type { Committer } from '../streams/committer.ts';
+import type { RuleDifferences, UserRule } from '../matrix/push-rules/rule.ts';
+import { accountDataEndpoints } from './endpoints/account-data.ts';
+import { pushRuleEndpoints } from './endpoints/push-rules.ts';
+import { tagAndFilterEndpoints, tagType } from './endpoints/tags-and-filters.ts';
+import { createAccountEntries, type AccountData } from './entries.ts';
+import type { RoomLookup } from './services.ts';
+import { createStoredFilters, type StoredFilters } from './stored-filters.ts';
+import { createAccountDataStore } from './store/account-data.ts';
+import { createFilterStore } from './store/filters.ts';
+
+export { accountDataStream, type AccountDataRow } from './streams.ts';
+export type { AccountData, Entry } from './entries.ts';
+
+export interface AccountDataNeeds {
+  database: Database;
+  committer: Committer;
+  bus: Bus;
+  clock: Clock;
+  rooms: RoomLookup;
+  userIdOf(userNid: number): Promise<string> | string;
+}
+
+export interface AccountDataModule {
+  endpoints: Endpoint[];
+  data: AccountData;
+  filters: StoredFilters;
+  /** Takes a user's tags and push rules of one room over to another. */
+  carry(userNid: number, fromRoomId: string, toRoomId: string): Promise<void>;
+}
+
+/** The rules with those for one room repeated for another; null when there are none. */
+function carriedRules(
+  differences: RuleDifferences,
+  fromRoomId: string,
+  toRoomId: string,
+): RuleDifferences | null {
+  const rules = differences.own?.room ?? [];
+  const rule = rules.find((known) => known.rule_id === fromRoomId);
+  if (!rule || rules.some((known) => known.rule_id === toRoomId)) return null;
+  const carried: UserRule = { ...rule, rule_id: toRoomId };
+  return { ...differences, own: { ...differences.own, room: [...rules, carried] } };
+}
+
+/** What users keep on the server for themselves: account data, tags, push rules, filters. */
+export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
+  const { database, committer, bus, clock, rooms } = needs;
+  const store = createAccountDataStore(database);
+  const data = createAccountEntries(store, committer, bus, needs.userIdOf);
+  const filters = createStoredFilters(createFilterStore(database));
+  const services = { clock, data, store, filters, rooms };
+  const declared = [...accountDataEndpoints, ...tagAndFilterEndpoints, ...pushRuleEndpoints];
+
+  return {
+    endpoints: bindEndpoints(declared, services),
+    data,
+    filters,
+    async carry(userNid, fromRoomId, toRoomId) {
+      const [from, to] = await Promise.all([
+        rooms.of(fromRoomId, userNid),
+        rooms.of(toRoomId, userNid),
+      ]);
+      if (!from || !to) return;
+      const [tags, rules] = await Promise.all([
+        data.get(userNid, from.roomNid, tagType),
+        data.pushRules(userNid),
+      ]);
+      if (tags !== null) await data.set(userNid, to.roomNid, tagType, tags);
+      const carried = carriedRules(rules, fromRoomId, toRoomId);
+      if (carried) await data.setPushRules(userNid, carried);
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+
+export interface EntryRow {
+  roomNid: number;
+  type: string;
+  content: string | null;
+}
+
+/** `nothing`: an unchanged entry gets no new position. */
+export const upsertEntry = statement<
+  [userNid: number, roomNid: number, type: string, content: string | null],
+  { pos: number }
+>(
+  'upsert_account_data',
+  `insert into account_data as a (user_nid, room_nid, type, content, pos)
+     values ($1, $2, $3, $4, nextval('stream_position'))
+   on conflict (user_nid, room_nid, type)
+     do update set content = excluded.content, pos = excluded.pos
+     where a.content is distinct from excluded.content
+   returning pos`,
+);
+
+const selectEntry = statement<[number, number, string], { content: string | null }>(
+  'select_account_data_entry',
+  'select content from account_data where user_nid = $1 and room_nid = $2 and type = $3',
+);
+
+const selectRoomEntries = statement<[number, number], EntryRow>(
+  'select_room_account_data',
+  `select room_nid as "roomNid", type, content from account_data
+   where user_nid = $1 and room_nid = $2`,
+);
+
+const selectAll = statement<[number], EntryRow>(
+  'select_account_data',
+  `select room_nid as "roomNid", type, content from account_data
+   where user_nid = $1 and content is not null`,
+);
+
+const selectChanges = statement<[number, number], EntryRow>(
+  'select_account_data_changes',
+  `select room_nid as "roomNid", type, content from account_data
+   where user_nid = $1 and pos > $2`,
+);
+
+export function createAccountDataStore(database: Queryable) {
+  return {
+    /** JSON text; null: not set, or deleted. */
+    async entry(userNid: number, roomNid: number, type: string): Promise<string | null> {
+      const [row] = await database.query(selectEntry, [userNid, roomNid, type]);
+      return row?.content ?? null;
+    },
+    ofRoom: (userNid: number, roomNid: number) =>
+      database.query(selectRoomEntries, [userNid, roomNid]),
+    /** Everything after a position; -1: everything there is. */
+    changes: (userNid: number, afterPos: number) =>
+      afterPos < 0
+        ? database.query(selectAll, [userNid])
+        : database.query(selectChanges, [userNid, afterPos]),
+  };
+}
+
+export type AccountDataStore = ReturnType<typeof createAccountDataStore>;

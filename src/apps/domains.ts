@@ -1,0 +1,233 @@
+import { createAccountData, accountDataStream } from '../account-data/module.ts';
+import { createAccounts, type LoginLimiter } from '../accounts/module.ts';
+import type { AppserviceRegistrations } from '../appservices/registrations.ts';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../database/database.ts';
+import type { Authenticate } from '../http/dispatcher.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { serverEndpoints } from '../http/endpoints.ts';
+import { openApiOf } from '../http/openapi.ts';
+import type { RateLimiter } from '../http/rate-limiter.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
+import { version } from '../kernel/version.ts';
+import { knownRoomVersions } from '../matrix/room-versions.ts';
+import type { SigningKey } from '../matrix/signing.ts';
+import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
+import { createReceipts, receiptStream } from '../receipts/module.ts';
+import { createInterned, createRooms, membership, updateMemberProfiles } from '../rooms/module.ts';
+import type { Bus } from '../streams/bus.ts';
+import type { Committer } from '../streams/committer.ts';
+import { createSync, type SyncViews } from '../sync/module.ts';
+import { createTyping, typingStream } from '../typing/module.ts';
+import { createUnread } from '../unread/module.ts';
+
+/** What every domain of a process is built on. */
+export interface Foundation {
+  config: Config;
+  log: Log;
+  database: Database;
+  clock: Clock;
+  bus: Bus;
+  committer: Committer;
+  metrics: Metrics;
+  limiter: RateLimiter;
+  signingKey: SigningKey;
+  appservices: AppserviceRegistrations;
+}
+
+export interface Domains {
+  endpoints: Endpoint[];
+  authenticate: Authenticate;
+  /** Forgets what is over; to be called every minute or so. */
+  tidy(): Promise<void>;
+  /** Writes what waits and stops timers. */
+  close(): Promise<void>;
+}
+
+const headCacheBytes = 64 * 1024 * 1024;
+/** How long a transaction id is known (client-server spec, "Transaction identifiers"). */
+const transactionKeptMs = 24 * 60 * 60 * 1000;
+
+function loginLimiter(limiter: RateLimiter): LoginLimiter {
+  const classOf = { account: 'login_account', failed_attempts: 'login_failed' } as const;
+  return {
+    check: (limit, subject) => limiter.check(classOf[limit], subject),
+    take: (limit, subject) => limiter.take(classOf[limit], subject),
+    count(limit, subject) {
+      limiter.count(classOf[limit], subject);
+    },
+  };
+}
+
+/** Wakes those who sync when something other than events has changed. */
+function wakeSyncs(bus: Bus, views: SyncViews): void {
+  bus.subscribe(accountDataStream, (rows) => {
+    for (const { pos, row } of rows) views.touchUser(row.userNid, pos);
+  });
+  bus.subscribe(receiptStream, (rows) => {
+    for (const { pos, row } of rows) views.touchRoom(row.roomNid, { receiptPos: pos });
+  });
+  bus.subscribe(typingStream, (rows) => {
+    for (const { pos, row } of rows) views.touchRoom(row.roomNid, { typingPos: pos });
+  });
+  bus.subscribe(presenceStream, (rows) => {
+    for (const { row } of rows) views.touchSharing(row.userNid);
+  });
+}
+
+/** Puts the domains of a process together. */
+export function assembleDomains(foundation: Foundation): Domains {
+  const { config, log, database, clock, bus, committer, metrics, limiter } = foundation;
+  const { signingKey, appservices } = foundation;
+  const interned = createInterned(database);
+  const { serverName } = config;
+
+  const accounts = createAccounts({
+    database,
+    bus,
+    clock,
+    config: config.accounts,
+    appservices,
+    limiter: loginLimiter(limiter),
+    roomVersions: {
+      default: config.rooms.defaultRoomVersion,
+      available: Object.fromEntries(knownRoomVersions.map((id) => [id, 'stable' as const])),
+    },
+    async sharesRoom(userNid, otherUserId) {
+      const other = await interned.find(otherUserId);
+      return other !== null && (await rooms.services.members.sharing(userNid, [other])).size > 0;
+    },
+    remoteProfile: async () => null,
+  });
+  const profiles = {
+    async of(userId: string) {
+      if (!userId.endsWith(`:${serverName}`)) return {};
+      const userNid = interned.cachedUser(userId) ?? (await interned.find(userId)) ?? undefined;
+      return accounts.memberProfiles.of({ userId, userNid });
+    },
+  };
+  const rooms = createRooms({
+    database,
+    committer,
+    bus,
+    interned,
+    signingKey,
+    clock,
+    config: config.rooms,
+    profiles,
+    headCacheBytes,
+    roomData: { carry: (...args) => accountData.carry(...args) },
+  });
+  const accountData = createAccountData({
+    database,
+    committer,
+    bus,
+    clock,
+    rooms: rooms.services.access,
+    userIdOf: (userNid) => interned.userId(userNid),
+  });
+  const presence = createPresence({
+    config: config.presence,
+    clock,
+    bus,
+    whoShares: (userNid, candidates) => rooms.services.members.sharing(userNid, candidates),
+    userNidOf: (userId) => interned.find(userId),
+  });
+  const receipts = createReceipts({
+    clock,
+    database,
+    committer,
+    bus,
+    rooms: rooms.services.access,
+    setRoomAccountData: (userNid, roomNid, type, content) =>
+      accountData.data.set(userNid, roomNid, type, JSON.stringify(content)),
+    noteActivity: presence.noteActivity,
+  });
+  const typing = createTyping({
+    clock,
+    bus,
+    rooms: rooms.services.access,
+    noteActivity: presence.noteActivity,
+  });
+  const unread = createUnread({
+    database,
+    bus,
+    receipts,
+    pushRules: (userNid) => accountData.data.pushRules(userNid),
+  });
+  const sync = createSync({
+    database,
+    bus,
+    clock,
+    sources: {
+      accountData: accountData.data,
+      receipts,
+      typing: { usersIn: (roomNid) => typing.typingIn(roomNid) },
+      presence: {
+        async changes(reader, after) {
+          const visible = await presence.visibleTo(reader.userNid, after);
+          const now = clock.now();
+          return visible.map((one) => presenceEventJson(one, now));
+        },
+        syncing: presence.syncing,
+      },
+      unread,
+      filters: accountData.filters,
+    },
+  });
+  wakeSyncs(bus, sync.views);
+
+  accounts.events.subscribe({
+    async profileChanged(user, changes, { propagate }) {
+      const isShown = changes.some(({ field }) => field === 'displayname' || field === 'avatar_url');
+      if (propagate && isShown) await updateMemberProfiles(rooms.services, user);
+    },
+    async deactivated(user) {
+      const joined = await rooms.services.members.roomsOf(user.userNid, 'join');
+      const invited = await rooms.services.members.roomsOf(user.userNid, 'invite');
+      const actor = { ...user, deviceNid: null, isGuest: false, isAdmin: false, appservice: null };
+      const leave = (roomId: string) =>
+        membership.leave(rooms.services, actor, roomId, undefined).catch((error: unknown) => {
+          log.warn({ err: error, roomId }, 'a deactivated user could not leave a room');
+        });
+      await Promise.all([...joined, ...invited].map(leave));
+    },
+  });
+
+  const endpoints: Endpoint[] = [
+    ...accounts.endpoints,
+    ...rooms.endpoints,
+    ...accountData.endpoints,
+    ...receipts.endpoints,
+    ...typing.endpoints,
+    ...presence.endpoints,
+    ...sync.endpoints,
+  ];
+  endpoints.push(
+    ...serverEndpoints({
+      metrics,
+      publicBaseUrl: config.publicBaseUrl,
+      wellKnownServer: config.wellKnown.server,
+      wellKnownClient: config.wellKnown.client,
+      support: config.wellKnown.support,
+      describe: () => openApiOf(endpoints, version),
+    }),
+  );
+
+  return {
+    endpoints,
+    authenticate: (token, query, origin, options) =>
+      accounts.authenticator.authenticate(token, query, origin, options),
+    async tidy() {
+      await accounts.tidy();
+      await rooms.forgetTransactions(clock.now() - transactionKeptMs);
+    },
+    async close() {
+      typing.stop();
+      presence.stop();
+      await accounts.flush();
+    },
+  };
+}

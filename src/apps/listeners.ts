@@ -1,0 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../config/config.ts';
+import type { ListenerOptions } from '../http/server.ts';
+
+/** The configured listeners with the contents of their certificates. */
+export async function listenerOptions(config: Config): Promise<ListenerOptions[]> {
+  const { certificatePath, keyPath } = config.tls;
+  const isNeeded = config.listeners.some((listener) => listener.tls);
+  if (isNeeded && (certificatePath === null || keyPath === null)) {
+    throw new Error('a listener with tls needs tls_certificate_path and tls_private_key_path');
+  }
+  const tls = isNeeded
+    ? {
+        certificate: await readFile(certificatePath!, 'utf8'),
+        key: await readFile(keyPath!, 'utf8'),
+      }
+    : null;
+  return config.listeners.map((listener) => ({ ...listener, tls: listener.tls ? tls : null }));
+}

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import type pg from 'pg';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../database/database.ts';
+import { startEmbedded } from '../database/embedded/start.ts';
+import { migrate } from '../database/migrate.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { acquireServerLock } from '../database/server-lock.ts';
+import type { Log } from '../kernel/log.ts';
+
+export interface Storage {
+  database: Database;
+  /** The schema was made just now. */
+  isNew: boolean;
+  close(): Promise<void>;
+}
+
+/** Told of each step of the start and how long it took. */
+export type Progress = (step: string, ms: number) => void;
+
+async function timed<T>(progress: Progress, step: string, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const result = await work();
+  progress(step, Math.round(performance.now() - started));
+  return result;
+}
+
+/** Starts or reaches the database, brings its schema up to date, and takes it for this process. */
+export async function openStorage(config: Config, log: Log, progress: Progress): Promise<Storage> {
+  const embedded = config.database
+    ? null
+    : await timed(progress, 'started PostgreSQL', () =>
+        startEmbedded(join(config.dataDir, 'postgres'), log),
+      );
+  const connection = embedded?.connection ?? (config.database as pg.ClientConfig);
+  try {
+    const applied = await timed(progress, 'checked the database schema', () => migrate(connection));
+    for (const name of applied) log.info({ migration: name }, 'applied a migration');
+    const lock = await acquireServerLock(connection, (error) => {
+      log.error({ err: error }, 'the database was taken over by another process; stopping');
+      process.kill(process.pid, 'SIGTERM');
+    });
+    const database = openDatabase({ connection });
+    return {
+      database,
+      isNew: applied.includes('0001-core.sql'),
+      async close() {
+        await database.close();
+        await lock.release();
+        await embedded?.close();
+      },
+    };
+  } catch (error) {
+    await embedded?.close();
+    throw error;
+  }
+}

@@ -1,0 +1,189 @@
+import { LRUCache } from 'lru-cache';
+import { accountDataStream } from '../account-data/module.ts';
+import type { Database } from '../database/database.ts';
+import { RulesetClasses } from '../matrix/push-rules/classes.ts';
+import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
+import { receiptStream, type Receipt, type Receipts } from '../receipts/module.ts';
+import { eventStream } from '../rooms/module.ts';
+import type { Bus } from '../streams/bus.ts';
+import { Reading, type UnreadCount } from './reading.ts';
+import { RoomWatch } from './room-watch.ts';
+import { createUnreadStore, type RoomFactsRow } from './store/unread.ts';
+
+export type { UnreadCount } from './reading.ts';
+
+export interface UnreadNeeds {
+  database: Database;
+  bus: Bus;
+  receipts: Pick<Receipts, 'own'>;
+  pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
+}
+
+export interface RoomUnread {
+  main: UnreadCount;
+  threads: Map<string, UnreadCount>;
+}
+
+/** What users have not read, by their push rules. */
+export interface Unread {
+  /** Unread counts of a user in rooms. Without a query when the user has asked before. */
+  counts(
+    user: { userNid: number; userId: string },
+    roomNids: readonly number[],
+  ): Promise<Map<number, RoomUnread>>;
+}
+
+/** Pairs of user and room kept in memory. */
+const readingsMax = 200_000;
+/** Unread events of a room that are looked at; beyond it the count stays where it is. */
+const eventsMax = 1_000;
+/** Tries to read a room that changes meanwhile. */
+const attemptsMax = 5;
+
+/**
+ * Counts are kept in memory for users who sync and moved on by the event stream: an event is
+ * judged once per class of users with the same rules, whatever the number of members.
+ */
+export function createUnread(needs: UnreadNeeds): Unread {
+  const { bus } = needs;
+  const store = createUnreadStore(needs.database);
+  const classes = new RulesetClasses();
+  const watches = new Map<number, RoomWatch>();
+  /** Rooms being read, and whether something happened there meanwhile. */
+  const loading = new Map<number, { isDirty: boolean; users: number }>();
+  const readings = new LRUCache<string, Reading>({
+    max: readingsMax,
+    dispose(reading) {
+      const watch = watches.get(reading.roomNid);
+      if (watch?.readings.get(reading.userNid) !== reading) return;
+      watch.remove(reading);
+      if (watch.readings.size === 0) watches.delete(reading.roomNid);
+    },
+  });
+  const roomsOfUser = (userNid: number) =>
+    [...watches.values()].filter((watch) => watch.readings.has(userNid));
+  const keyOf = (userNid: number, roomNid: number) => `${userNid} ${roomNid}`;
+
+  function touch(roomNid: number): void {
+    const load = loading.get(roomNid);
+    if (load) load.isDirty = true;
+  }
+
+  bus.subscribe(eventStream, (rows) => {
+    for (const { row } of rows) {
+      const { roomNid } = row.event;
+      touch(roomNid);
+      watches.get(roomNid)?.onEvent(row);
+      const { membership } = row;
+      if (membership?.isLocal && membership.to !== 'join') {
+        readings.delete(keyOf(membership.userNid, roomNid));
+      }
+    }
+  });
+  bus.subscribe(receiptStream, (rows) => {
+    for (const { row } of rows) {
+      touch(row.roomNid);
+      const key = keyOf(row.userNid, row.roomNid);
+      const reading = readings.peek(key);
+      if (!reading) continue;
+      const last = watches.get(row.roomNid)?.lastPos ?? Infinity;
+      if (row.threadId === null && row.eventPos >= last && last > 0) reading.readAll(row.eventPos);
+      else readings.delete(key);
+    }
+  });
+  bus.subscribe(accountDataStream, (rows) => {
+    for (const { row } of rows) {
+      if (row.roomNid !== 0 || row.type !== 'm.push_rules') continue;
+      for (const { roomNid } of roomsOfUser(row.userNid)) {
+        readings.delete(keyOf(row.userNid, roomNid));
+      }
+    }
+  });
+
+  function begin(roomNids: readonly number[]): void {
+    for (const nid of roomNids) {
+      const load = loading.get(nid);
+      if (load) {
+        load.users++;
+        load.isDirty = false;
+      } else loading.set(nid, { isDirty: false, users: 1 });
+    }
+  }
+
+  /** Those of the rooms in which something happened while they were read. */
+  function end(roomNids: readonly number[]): number[] {
+    return roomNids.filter((nid) => {
+      const load = loading.get(nid)!;
+      if (--load.users === 0) loading.delete(nid);
+      return load.isDirty;
+    });
+  }
+
+  async function read(user: { userNid: number; userId: string }, roomNids: number[]) {
+    const [receipts, facts, differences] = await Promise.all([
+      needs.receipts.own(user.userNid, roomNids),
+      store.facts(roomNids, user.userId),
+      needs.pushRules(user.userNid),
+    ]);
+    const byRoom = Map.groupBy(receipts, (receipt: Receipt) => receipt.roomNid);
+    const found = facts.map((fact) => ({
+      fact,
+      reading: new Reading(fact.roomNid, user, fact.joinedPos, byRoom.get(fact.roomNid) ?? []),
+    }));
+    const since = found.map(({ reading }) => ({
+      roomNid: reading.roomNid,
+      afterPos: reading.readPos,
+    }));
+    const events = await store.events(since, user.userNid, eventsMax);
+    return { found, events: Map.groupBy(events, (event) => event.roomNid), differences };
+  }
+
+  function keep(
+    { found, events, differences }: Awaited<ReturnType<typeof read>>,
+    isDirty: ReadonlySet<number>,
+  ): void {
+    const rules = classes.of(differences);
+    for (const { fact, reading } of found) {
+      if (isDirty.has(fact.roomNid)) continue;
+      const watch = watchOf(fact);
+      watch.add(reading, fact.member, rules);
+      for (const event of events.get(fact.roomNid) ?? []) {
+        watch.countFor(reading, event);
+        watch.lastPos = Math.max(watch.lastPos, event.pos!);
+      }
+      readings.set(keyOf(reading.userNid, reading.roomNid), reading);
+    }
+  }
+
+  function watchOf(fact: RoomFactsRow): RoomWatch {
+    let watch = watches.get(fact.roomNid);
+    if (!watch) watches.set(fact.roomNid, (watch = new RoomWatch(fact)));
+    return watch;
+  }
+
+  return {
+    async counts(user, roomNids) {
+      let missing = roomNids.filter((nid) => !readings.has(keyOf(user.userNid, nid)));
+      for (let tries = 1; missing.length > 0; tries++) {
+        begin(missing);
+        let result;
+        let dirty: number[];
+        try {
+          // oxlint-disable-next-line no-await-in-loop
+          result = await read(user, missing);
+        } finally {
+          dirty = end(missing);
+        }
+        if (tries === attemptsMax) dirty = [];
+        keep(result, new Set(dirty));
+        missing = dirty;
+      }
+      const counts = new Map<number, RoomUnread>();
+      for (const nid of roomNids) {
+        const reading = readings.get(keyOf(user.userNid, nid));
+        if (reading) counts.set(nid, { main: reading.main, threads: reading.threads });
+      }
+      return counts;
+    },
+  };
+}
