@@ -8,7 +8,9 @@ import { addServe } from './commands/serve.ts';
 import { ConfigError } from './config/read-files.ts';
 import { version } from './kernel/version.ts';
 
-const program = new Command('lattice').description('A Matrix homeserver').version(version, '--version');
+const program = new Command('lattice')
+  .description('A Matrix homeserver')
+  .version(version, '--version');
 addServe(program);
 addCheckConfig(program);
 addGenerateConfig(program);

@@ -1,4 +1,7 @@
-import type { AppserviceRegistration, AppserviceRegistrations } from '../appservices/registrations.ts';
+import type {
+  AppserviceRegistration,
+  AppserviceRegistrations,
+} from '../appservices/registrations.ts';
 import { isInterestedInUser } from '../appservices/registrations.ts';
 import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';

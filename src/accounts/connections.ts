@@ -1,10 +1,6 @@
 import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
-import {
-  deleteOldConnections,
-  selectConnections,
-  upsertConnections,
-} from './store/devices.ts';
+import { deleteOldConnections, selectConnections, upsertConnections } from './store/devices.ts';
 
 interface Seen {
   userNid: number;
@@ -29,9 +25,9 @@ export interface Connections {
   ): void;
   /** Writes what has been recorded, with one statement. */
   flush(): Promise<void>;
-  list(userNid: number): Promise<
-    { deviceId: string | null; ip: string; userAgent: string; lastSeenTs: number }[]
-  >;
+  list(
+    userNid: number,
+  ): Promise<{ deviceId: string | null; ip: string; userAgent: string; lastSeenTs: number }[]>;
   /** Forgets connections not seen for `keptMs`. */
   removeOld(keptMs: number): Promise<void>;
 }

@@ -71,10 +71,10 @@ export function createCredentials(dependencies: CredentialsDependencies): Creden
       const hash = account?.passwordHash;
       if (!account || !hash) {
         await spendTime(password);
-        return refuse() as never;
+        return refuse();
       }
       const { ok, needsRehash } = await verifyPassword(password, pepper, hash);
-      if (!ok) return refuse() as never;
+      if (!ok) return refuse();
       if (needsRehash) {
         const newer = await hashPassword(password, pepper);
         await database.query(updatePasswordHash, [account.userNid, newer]);

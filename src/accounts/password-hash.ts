@@ -42,7 +42,11 @@ export async function hashPassword(password: string, pepper: string): Promise<st
 const phc = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
 async function verifyArgon2(password: string, pepper: string, match: RegExpExecArray) {
-  const cost = { memory: Number(match[1]), passes: Number(match[2]), parallelism: Number(match[3]) };
+  const cost = {
+    memory: Number(match[1]),
+    passes: Number(match[2]),
+    parallelism: Number(match[3]),
+  };
   const expected = Buffer.from(match[5]!, 'base64');
   const tag = await derived(password, pepper, Buffer.from(match[4]!, 'base64'), cost);
   const ok = tag.length === expected.length && timingSafeEqual(tag, expected);

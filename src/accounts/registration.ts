@@ -1,4 +1,7 @@
-import type { AppserviceRegistration, AppserviceRegistrations } from '../appservices/registrations.ts';
+import type {
+  AppserviceRegistration,
+  AppserviceRegistrations,
+} from '../appservices/registrations.ts';
 import { isInterestedInUser } from '../appservices/registrations.ts';
 import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -116,7 +119,10 @@ export function createRegistration(dependencies: RegistrationDependencies): Regi
       const userId = userIdFor(username, config, appservices, { appserviceId: service.id });
       const owner = appservices.exclusiveFor(userId);
       if (!isInterestedInUser(service, userId) || (owner && owner.id !== service.id)) {
-        throw new MatrixError('M_EXCLUSIVE', 'Invalid user localpart for this application service.');
+        throw new MatrixError(
+          'M_EXCLUSIVE',
+          'Invalid user localpart for this application service.',
+        );
       }
       return userId;
     },

@@ -219,10 +219,7 @@ function refreshRefused(message: string, isSoft: boolean): MatrixError {
   return new MatrixError('M_UNKNOWN_TOKEN', message, { extra: { soft_logout: isSoft } });
 }
 
-function checkRefreshable(
-  row: RefreshRow | undefined,
-  now: number,
-): asserts row is RefreshRow {
+function checkRefreshable(row: RefreshRow | undefined, now: number): asserts row is RefreshRow {
   if (!row) throw refreshRefused('refresh token does not exist or has been used already', false);
   if (row.isDeactivated) {
     throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated');

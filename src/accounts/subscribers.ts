@@ -48,7 +48,7 @@ export function createAccountEvents(): AccountEvents {
         await react?.apply(subscriber, args);
       }
     };
-    return tell as Required<AccountSubscriber>[K];
+    return tell;
   }
   return {
     subscribe: (subscriber) => void subscribers.push(subscriber),

@@ -57,7 +57,9 @@ export function createTokenCache(max = cachedTokensMax): TokenCache {
     delete: (key) => void tokens.delete(key),
     dropUser(userNid) {
       generation++;
-      for (const key of [...(keysByUser.get(userNid) ?? [])]) tokens.delete(key);
+      // A copy: dropping a token takes its key out of the set.
+      const keys = Array.from(keysByUser.get(userNid) ?? []);
+      for (const key of keys) tokens.delete(key);
     },
     generation: () => generation,
   };

@@ -47,10 +47,7 @@ export function userIdFor(
     refuse('Numeric user IDs are reserved for guest users.');
   }
   if (appservices.exclusiveFor(userId)) {
-    throw new MatrixError(
-      'M_EXCLUSIVE',
-      'This user ID is reserved by an application service.',
-    );
+    throw new MatrixError('M_EXCLUSIVE', 'This user ID is reserved by an application service.');
   }
   return userId;
 }

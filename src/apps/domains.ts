@@ -181,7 +181,9 @@ export function assembleDomains(foundation: Foundation): Domains {
 
   accounts.events.subscribe({
     async profileChanged(user, changes, { propagate }) {
-      const isShown = changes.some(({ field }) => field === 'displayname' || field === 'avatar_url');
+      const isShown = changes.some(
+        ({ field }) => field === 'displayname' || field === 'avatar_url',
+      );
       if (propagate && isShown) await updateMemberProfiles(rooms.services, user);
     },
     async deactivated(user) {

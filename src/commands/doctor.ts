@@ -41,7 +41,7 @@ const oldestPostgres = 150_000;
 
 async function checkDatabase({ database }: Config): Promise<Finding> {
   if (!database) return good(`own PostgreSQL, from ${locatePostgres()}`);
-  const client = new pg.Client(database as pg.ClientConfig);
+  const client = new pg.Client(database);
   try {
     await client.connect();
     const { rows } = await client.query<{ version: string; collation: string }>(
@@ -50,7 +50,9 @@ async function checkDatabase({ database }: Config): Promise<Finding> {
     );
     const { version, collation } = rows[0]!;
     if (Number(version) < oldestPostgres) return bad('PostgreSQL 15 or newer is needed');
-    return good(`PostgreSQL ${Math.floor(Number(version) / 10_000)} answers; collation ${collation}`);
+    return good(
+      `PostgreSQL ${Math.floor(Number(version) / 10_000)} answers; collation ${collation}`,
+    );
   } catch (error) {
     return bad(`the database cannot be reached: ${(error as Error).message}`);
   } finally {
@@ -62,7 +64,9 @@ function checkPort(port: number, host: string): Promise<Finding> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error) => resolve(bad(`${host}:${port}: ${error.message}`)));
-    server.listen({ port, host }, () => server.close(() => resolve(good(`${host}:${port} is free`))));
+    server.listen({ port, host }, () =>
+      server.close(() => resolve(good(`${host}:${port} is free`))),
+    );
   });
 }
 

@@ -105,7 +105,8 @@ export async function writeConfig(wanted: NewConfig): Promise<string> {
 
 const portOf = (text: string) => {
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${text} is not a port`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`${text} is not a port`);
   return port;
 };
 

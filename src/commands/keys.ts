@@ -15,7 +15,10 @@ export function addKeys(program: Command): void {
   program
     .command('hash-password')
     .description('print the hash of a password, as the database keeps it')
-    .option('-p, --password <text>', 'the password; asked for when not given; - reads it from stdin')
+    .option(
+      '-p, --password <text>',
+      'the password; asked for when not given; - reads it from stdin',
+    )
     .option('-c, --config-path <path>', 'take the pepper from this configuration')
     .action(async (options: { password?: string; configPath?: string }) => {
       const given = options.password === '-' ? readFileSync(0, 'utf8').trim() : options.password;

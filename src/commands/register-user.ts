@@ -26,10 +26,13 @@ function urlOf(config: Config | null): string {
 async function request(url: string, body?: object): Promise<Record<string, unknown>> {
   const response = await fetch(`${url}/_synapse/admin/v1/register`, {
     method: body ? 'POST' : 'GET',
-    ...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}),
+    ...(body
+      ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }
+      : {}),
   });
   const answer = (await response.json()) as Record<string, unknown>;
-  if (!response.ok) throw new Error(`the server answered ${response.status}: ${String(answer['error'])}`);
+  if (!response.ok)
+    throw new Error(`the server answered ${response.status}: ${String(answer['error'])}`);
   return answer;
 }
 
@@ -37,7 +40,9 @@ async function register(options: Options): Promise<void> {
   const config = options.configPath ? (await loadConfig([options.configPath])).config : null;
   const secret = options.sharedSecret ?? config?.accounts.registration.sharedSecret;
   if (!secret) {
-    throw new Error('give --shared-secret, or --config-path of a file with registration_shared_secret');
+    throw new Error(
+      'give --shared-secret, or --config-path of a file with registration_shared_secret',
+    );
   }
   const username = options.user ?? (await ask('New user localpart: '));
   const password = options.password ?? (await askSecretly('Password: '));

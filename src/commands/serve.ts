@@ -26,7 +26,9 @@ async function serve(config: Config, warnings: readonly string[], paths: string[
   const log = createLog(config.logLevel);
   for (const warning of warnings) log.warn(warning);
   process.on('uncaughtException', (error) => log.error({ err: error }, 'bug: uncaught exception'));
-  process.on('unhandledRejection', (reason) => log.error({ err: reason }, 'bug: unhandled rejection'));
+  process.on('unhandledRejection', (reason) =>
+    log.error({ err: reason }, 'bug: unhandled rejection'),
+  );
   const { startServer } = await import('../apps/all-in-one.ts');
   let server: Awaited<ReturnType<typeof startServer>> | null = null;
   let isStopping = false;

@@ -4,7 +4,8 @@ import type { OptionReader } from './reader.ts';
 
 const count: Kind<number> = {
   allowed: 'a whole number',
-  read: (value) => (Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined),
+  read: (value) =>
+    Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined,
 };
 
 function readSharedSecret(reader: OptionReader): string | null {
@@ -25,7 +26,13 @@ function readPassword(reader: OptionReader) {
   const policy = reader.member(option, fields, 'policy', mapping, {});
   const requires = (name: string) => reader.member(option, policy, name, flag, false);
   return {
-    isEnabled: reader.member(option, fields, 'enabled', oneOf(true, false, 'only_for_reauth'), true),
+    isEnabled: reader.member(
+      option,
+      fields,
+      'enabled',
+      oneOf(true, false, 'only_for_reauth'),
+      true,
+    ),
     usesDatabase: reader.member(option, fields, 'localdb_enabled', flag, true),
     pepper: reader.member(option, fields, 'pepper', text, ''),
     policy: reader.member(option, policy, 'enabled', flag, false)
@@ -74,7 +81,11 @@ export function readAccounts(
     password: readPassword(reader),
     sessions: {
       lifetimeMs: reader.take('session_lifetime', duration, null),
-      refreshableTokenLifetimeMs: reader.take('refreshable_access_token_lifetime', duration, 300_000),
+      refreshableTokenLifetimeMs: reader.take(
+        'refreshable_access_token_lifetime',
+        duration,
+        300_000,
+      ),
       refreshTokenLifetimeMs: reader.take('refresh_token_lifetime', duration, null),
       nonRefreshableTokenLifetimeMs: reader.take(
         'nonrefreshable_access_token_lifetime',

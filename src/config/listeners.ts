@@ -3,7 +3,12 @@ import type { OptionReader } from './reader.ts';
 
 /** What a listener can offer. */
 export const resourceNames = [
-  'client', 'federation', 'media', 'metrics', 'health', 'admin',
+  'client',
+  'federation',
+  'media',
+  'metrics',
+  'health',
+  'admin',
 ] as const;
 export type ResourceName = (typeof resourceNames)[number];
 
@@ -50,7 +55,10 @@ const addresses: Kind<string[]> = {
 
 const option = 'listeners';
 
-function readListener(reader: OptionReader, fields: Record<string, unknown>): ListenerConfig | null {
+function readListener(
+  reader: OptionReader,
+  fields: Record<string, unknown>,
+): ListenerConfig | null {
   const type = reader.member(option, fields, 'type', oneOf('http', 'metrics', 'manhole'), 'http');
   if (type === 'manhole') return null;
   const path = reader.member(option, fields, 'path', text, null);
@@ -77,7 +85,9 @@ function readListener(reader: OptionReader, fields: Record<string, unknown>): Li
 }
 
 function readResources(reader: OptionReader, fields: Record<string, unknown>): ResourceName[] {
-  const entries = reader.member(option, fields, 'resources', list(mapping), [{ names: ['client'] }]);
+  const entries = reader.member(option, fields, 'resources', list(mapping), [
+    { names: ['client'] },
+  ]);
   const found = new Set<ResourceName>();
   for (const entry of entries) {
     for (const name of reader.member(option, entry, 'names', list(text), [])) {

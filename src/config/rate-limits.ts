@@ -1,10 +1,9 @@
-import { mapping, rate, type Kind, type Rate } from './kinds.ts';
+import { mapping, rate, type Rate } from './kinds.ts';
 import type { OptionReader } from './reader.ts';
 
 /** The rc_* options. A rate that is so high that it cannot matter is no limit at all. */
 const unlimited = 1_000_000;
-const unlessUnlimited = (limit: Rate): Rate | null =>
-  limit.perSecond >= unlimited ? null : limit;
+const unlessUnlimited = (limit: Rate): Rate | null => (limit.perSecond >= unlimited ? null : limit);
 
 export function readRateLimits(reader: OptionReader) {
   const simple = (name: string, perSecond: number, burst: number) => {
@@ -14,7 +13,7 @@ export function readRateLimits(reader: OptionReader) {
   /** An option whose members are rates. */
   const within = (name: string, member: string, perSecond: number, burst: number) => {
     const byDefault = { perSecond, burst };
-    const fields = reader.take(name, mapping as Kind<Record<string, unknown>>, {});
+    const fields = reader.take(name, mapping, {});
     return unlessUnlimited(reader.member(name, fields, member, rate(byDefault), byDefault));
   };
   return {

@@ -30,9 +30,8 @@ export function readRooms(reader: OptionReader, serverName: string) {
   );
   return {
     serverName,
-    defaultRoomVersion: String(
-      reader.take('default_room_version', { ...text, read: (v) => String(v) }, '12'),
-    ),
+    // YAML reads an unquoted version as a number.
+    defaultRoomVersion: reader.take('default_room_version', { ...text, read: String }, '12'),
     encryptedPresets: presetsEncrypted[encrypted === false ? 'off' : encrypted]!,
     publicRoomsWithoutAuth: reader.take('allow_public_rooms_without_auth', flag, false),
     isRoomListSearchEnabled: reader.take('enable_room_list_search', flag, true),

@@ -28,7 +28,7 @@ export const columnTypes = {
       if (oid === int8) return Number;
       if (oid === int8Array) return parseInt8Array;
     }
-    return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+    return pg.types.getTypeParser(oid, format) as (value: string) => unknown;
   },
 };
 
@@ -45,7 +45,7 @@ export class PipelinedConnection {
   #isClosed = false;
 
   constructor(options: pg.ClientConfig) {
-    this.#options = { ...options, types: columnTypes, pipeline: true } as pg.ClientConfig;
+    this.#options = { ...options, types: columnTypes, pipeline: true };
   }
 
   /** The open client; synchronous users get null and await `open`. */

@@ -11,8 +11,8 @@ export interface DatabaseOptions {
   poolSize?: number;
 }
 
-const begin = statement('begin', 'begin') as AnyStatement;
-const commit = statement('commit', 'commit') as AnyStatement;
+const begin = statement<never, unknown>('begin', 'begin');
+const commit = statement<never, unknown>('commit', 'commit');
 
 /** Tries of a transaction that lost against another one. */
 const attemptsMax = 5;
@@ -33,9 +33,7 @@ async function runBatch(client: pg.Client, items: readonly BatchItem[]): Promise
   const settled = await Promise.allSettled([opened, ...answers, closed]);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
-  return settled
-    .slice(1, -1)
-    .map((result) => (result as PromiseFulfilledResult<unknown[]>).value);
+  return settled.slice(1, -1).map((result) => (result as PromiseFulfilledResult<unknown[]>).value);
 }
 
 /** Opens a database over pipelined connections and a pool; see `Database`. Connects at first use. */

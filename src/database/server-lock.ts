@@ -44,11 +44,13 @@ export async function acquireServerLock(
       client = next;
       return;
     }
-    const holder = await next.query<{ name: string }>(
-      `select a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
+    const holder = await next
+      .query<{ name: string }>(
+        `select a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
        where l.locktype = 'advisory' and l.granted and l.objid = $1::bigint::bit(32)::int::oid`,
-      [serverLock],
-    ).catch(() => ({ rows: [] as { name: string }[] }));
+        [serverLock],
+      )
+      .catch(() => ({ rows: [] as { name: string }[] }));
     await next.end();
     throw new DatabaseInUse(holder.rows[0]?.name ?? 'unknown');
   }

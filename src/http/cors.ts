@@ -2,7 +2,6 @@
 export const corsHeaders = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS',
-  'Access-Control-Allow-Headers':
-    'X-Requested-With, Content-Type, Authorization, Date, X-Matrix',
+  'Access-Control-Allow-Headers': 'X-Requested-With, Content-Type, Authorization, Date, X-Matrix',
   'Access-Control-Expose-Headers': 'Retry-After, X-Request-Id',
 } as const;

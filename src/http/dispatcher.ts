@@ -85,7 +85,7 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     checkQuery(query);
     checkBody(body);
     const context = { params, query, body, requester, request, raw: { req, res } };
-    const answer = await endpoint.handle(context as never);
+    const answer = await endpoint.handle(context);
     if (!res.headersSent) await respond(res, answer, request.id);
   };
 }
@@ -160,7 +160,9 @@ export class Dispatcher {
       (other) => other !== method && this.#router.find(other as 'GET', path) !== null,
     );
     return others.length > 0
-      ? new MatrixError('M_UNRECOGNIZED', `Unrecognized request: not with ${method}`, { status: 405 })
+      ? new MatrixError('M_UNRECOGNIZED', `Unrecognized request: not with ${method}`, {
+          status: 405,
+        })
       : new MatrixError('M_UNRECOGNIZED', 'Unrecognized request', { status: 404 });
   }
 
@@ -199,7 +201,10 @@ export class Dispatcher {
         status: 503,
       });
     }
-    this.#needs.log.error({ err: error, request: request.id, url: request.url.split('?')[0] }, 'bug');
+    this.#needs.log.error(
+      { err: error, request: request.id, url: request.url.split('?')[0] },
+      'bug',
+    );
     return new MatrixError('M_UNKNOWN', 'Internal server error', { status: 500 });
   }
 }

@@ -7,9 +7,26 @@ export type Auth = 'none' | 'optional' | 'user' | 'guest' | 'admin' | 'appservic
 
 /** The traffic groups of the worker model; a router places requests by them. */
 export type TrafficGroup =
-  | 'sync' | 'initial_sync' | 'event_sending' | 'pagination' | 'client' | 'registration_login'
-  | 'federation' | 'federation_inbound' | 'media' | 'media_admin' | 'user_directory' | 'key_upload'
-  | 'presence' | 'typing' | 'to_device' | 'account_data' | 'receipts' | 'push_rules' | 'sso' | 'admin'
+  | 'sync'
+  | 'initial_sync'
+  | 'event_sending'
+  | 'pagination'
+  | 'client'
+  | 'registration_login'
+  | 'federation'
+  | 'federation_inbound'
+  | 'media'
+  | 'media_admin'
+  | 'user_directory'
+  | 'key_upload'
+  | 'presence'
+  | 'typing'
+  | 'to_device'
+  | 'account_data'
+  | 'receipts'
+  | 'push_rules'
+  | 'sso'
+  | 'admin'
   | 'main';
 
 /** What requests of one endpoint are spread by: a user's stay together, a room's, an origin's. */
@@ -20,9 +37,21 @@ export type Resource = 'client' | 'federation' | 'media' | 'metrics' | 'health' 
 
 /** The rate-limit classes of the `rc_*` options; `none` is never limited. */
 export type RateLimitClass =
-  | 'none' | 'message' | 'registration' | 'registration_token_validity' | 'login' | 'login_account'
-  | 'login_failed' | 'admin_redaction'
-  | 'join' | 'invite' | 'room_creation' | 'media_create' | 'presence' | 'reports' | 'user_directory';
+  | 'none'
+  | 'message'
+  | 'registration'
+  | 'registration_token_validity'
+  | 'login'
+  | 'login_account'
+  | 'login_failed'
+  | 'admin_redaction'
+  | 'join'
+  | 'invite'
+  | 'room_creation'
+  | 'media_create'
+  | 'presence'
+  | 'reports'
+  | 'user_directory';
 
 /** The user on whose behalf a request runs, resolved from its access token. */
 export interface Requester {
@@ -173,7 +202,13 @@ export interface Endpoint {
 
 /** A declared endpoint waiting for its module to bind what it needs. */
 export interface DeclaredEndpoint<N> {
-  declaration: EndpointDeclaration<N, Auth, TSchema | undefined, TSchema | undefined, TSchema | undefined>;
+  declaration: EndpointDeclaration<
+    N,
+    Auth,
+    TSchema | undefined,
+    TSchema | undefined,
+    TSchema | undefined
+  >;
 }
 
 export const bodyBytesMaxDefault = 1024 * 1024;
@@ -187,7 +222,7 @@ export function endpoint<N>() {
     B extends TSchema | undefined = undefined,
   >(
     declaration: EndpointDeclaration<N, A, P, Q, B>,
-  ): DeclaredEndpoint<N> => ({ declaration: declaration as never });
+  ): DeclaredEndpoint<N> => ({ declaration: declaration });
 }
 
 /** Gives declared endpoints what they need. */
@@ -210,7 +245,7 @@ export function bindEndpoints<N>(declared: readonly DeclaredEndpoint<N>[], needs
     bodyBytesMax: d.bodyBytesMax ?? bodyBytesMaxDefault,
     answers: d.answers ?? {},
     errors: d.errors ?? [],
-    handle: (context) => d.handle(context as never, needs),
+    handle: (context) => d.handle(context, needs),
   }));
 }
 
@@ -224,7 +259,6 @@ export function clientPaths(
   path: string,
   options: { since?: 'v3' | 'v1'; also?: readonly string[] } = {},
 ): string[] {
-  const prefixes: string[] =
-    options.since === 'v1' ? ['v1', 'unstable'] : [...stablePrefixes];
+  const prefixes: string[] = options.since === 'v1' ? ['v1', 'unstable'] : [...stablePrefixes];
   return [...prefixes, ...(options.also ?? [])].map((p) => `/_matrix/client/${p}${path}`);
 }

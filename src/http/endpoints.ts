@@ -70,7 +70,8 @@ const wellKnownSupport = declare({
   summary: 'Whom to ask for help',
   source: 'CS 1.19, getWellknownSupport',
   handle(_context, { support }) {
-    if (support === null) throw new MatrixError('M_NOT_FOUND', 'No support contacts are configured');
+    if (support === null)
+      throw new MatrixError('M_NOT_FOUND', 'No support contacts are configured');
     return support;
   },
 });
@@ -113,7 +114,15 @@ const openApi = declare({
 /** What every server offers beside its domains. */
 export function serverEndpoints(needs: ServerEndpointNeeds): Endpoint[] {
   return bindEndpoints(
-    [versions, wellKnownClient, wellKnownServer, wellKnownSupport, health, metricsEndpoint, openApi],
+    [
+      versions,
+      wellKnownClient,
+      wellKnownServer,
+      wellKnownSupport,
+      health,
+      metricsEndpoint,
+      openApi,
+    ],
     needs,
   );
 }

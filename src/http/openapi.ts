@@ -36,7 +36,10 @@ function responsesOf({ answers, errors }: Endpoint): Record<string, object> {
 }
 
 /** All endpoints as an OpenAPI 3.1 description. */
-export function openApiOf(endpoints: readonly Endpoint[], version: string): Record<string, unknown> {
+export function openApiOf(
+  endpoints: readonly Endpoint[],
+  version: string,
+): Record<string, unknown> {
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
     for (const [i, path] of endpoint.paths.entries()) {
@@ -49,7 +52,11 @@ export function openApiOf(endpoints: readonly Endpoint[], version: string): Reco
         parameters: parametersOf(path, endpoint.query),
         responses: responsesOf(endpoint),
       };
-      if (endpoint.source !== '') operation['externalDocs'] = { description: endpoint.source, url: 'https://spec.matrix.org/' };
+      if (endpoint.source !== '')
+        operation['externalDocs'] = {
+          description: endpoint.source,
+          url: 'https://spec.matrix.org/',
+        };
       if (endpoint.auth !== 'none') operation['security'] = [{ accessToken: [] }];
       if (endpoint.body) {
         operation['requestBody'] = { content: { 'application/json': { schema: endpoint.body } } };

@@ -40,14 +40,16 @@ async function stream(
   let isStarted = false;
   for await (const piece of body.pieces) {
     // The first piece shows that the answer can be made; until then an error can be told.
-    if (!isStarted) res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
+    if (!isStarted)
+      res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
     isStarted = true;
     if (res.destroyed) return;
     if (!res.write(piece) && !res.destroyed) {
       await Promise.race([once(res, 'drain'), once(res, 'close')]);
     }
   }
-  if (!isStarted) res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
+  if (!isStarted)
+    res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
   res.end();
 }
 

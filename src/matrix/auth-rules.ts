@@ -53,18 +53,15 @@ function memberKeys(version: RoomVersion, pdu: Pdu, target: string): StateKey[] 
 /** Redactions by the redactor's server or level, in versions that check when they are sent. */
 function checkRedaction({ pdu, powerLevels }: RuleContext): void {
   if (powerLevels.userLevel(pdu.sender) >= powerLevels.required('redact')) return;
-  require(
-    pdu.redacts !== undefined && serverNameOf(pdu.redacts) === serverNameOf(pdu.sender),
-    "You don't have permission to redact events",
-  );
+  require(pdu.redacts !== undefined &&
+    serverNameOf(pdu.redacts) ===
+      serverNameOf(pdu.sender), "You don't have permission to redact events");
 }
 
 function checkAliases({ pdu }: RuleContext): void {
   require(pdu.state_key !== undefined, 'an aliases event needs a state_key');
-  require(
-    pdu.state_key === serverNameOf(pdu.sender),
-    'the state_key of an aliases event is the server of its sender',
-  );
+  require(pdu.state_key ===
+    serverNameOf(pdu.sender), 'the state_key of an aliases event is the server of its sender');
 }
 
 /**
@@ -80,10 +77,8 @@ export function checkAuthorised(version: RoomVersion, pdu: Pdu, state: AuthState
   const create = state.get('m.room.create', '')?.pdu;
   require(create !== undefined, 'the room has no create event');
   if (create.content['m.federate'] === false) {
-    require(
-      serverNameOf(pdu.sender) === serverNameOf(create.sender),
-      'this room is for users of one server only',
-    );
+    require(serverNameOf(pdu.sender) ===
+      serverNameOf(create.sender), 'this room is for users of one server only');
   }
   const context = contextOf(version, pdu, state, create);
   if (version.aliasEventAuth && pdu.type === 'm.room.aliases') {
@@ -95,20 +90,16 @@ export function checkAuthorised(version: RoomVersion, pdu: Pdu, state: AuthState
     return;
   }
   const { powerLevels } = context;
-  require(
-    membershipIn(state, pdu.sender) === 'join',
-    `User ${pdu.sender} not in room ${pdu.room_id ?? ''}`,
-  );
+  require(membershipIn(state, pdu.sender) ===
+    'join', `User ${pdu.sender} not in room ${pdu.room_id ?? ''}`);
   const level = powerLevels.userLevel(pdu.sender);
   if (pdu.type === 'm.room.third_party_invite') {
     require(level >= powerLevels.required('invite'), "You don't have permission to invite users");
     return;
   }
   const needed = powerLevels.requiredToSend(pdu.type, pdu.state_key !== undefined);
-  require(
-    level >= needed,
-    `You don't have permission to post that to the room. ${level} < ${needed} for ${pdu.type}`,
-  );
+  require(level >=
+    needed, `You don't have permission to post that to the room. ${level} < ${needed} for ${pdu.type}`);
   if (pdu.state_key?.startsWith('@')) {
     require(pdu.state_key === pdu.sender, "You are not allowed to set others' state");
   }

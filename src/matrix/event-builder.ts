@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { toBase64 } from './base64.ts';
 import { canonicalFor, eventIdFromText } from './event-format.ts';
-import type { JsonObject, Pdu } from './pdu.ts';
+import type { Pdu } from './pdu.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
 import type { SigningKey } from './signing.ts';
@@ -103,11 +103,11 @@ export function buildPdu(
 /** A PDU in its stored form; `unsigned` is left out. */
 export function splitPdu(version: RoomVersion, pdu: Pdu): SplitPdu {
   const { content, unsigned: _unsigned, ...rest } = pdu;
-  const envelope = canonicalFor(version, rest as unknown as JsonObject);
+  const envelope = canonicalFor(version, rest);
   // Only `auth_events` can sort before `content` among the members that events have; others are
   // rare and make the offset depend on them.
   const before = Object.fromEntries(Object.entries(rest).filter(([name]) => name < 'content'));
-  const prefix = canonicalFor(version, before as JsonObject);
+  const prefix = canonicalFor(version, before);
   const contentAt = prefix === '{}' ? 1 : prefix.length;
   return { content: canonicalFor(version, content), envelope, contentAt };
 }

@@ -15,8 +15,17 @@ export function canonicalFor(version: RoomVersion, value: JsonValue): string {
 }
 
 const keptAlways = [
-  'event_id', 'type', 'room_id', 'sender', 'state_key', 'hashes', 'signatures', 'depth',
-  'prev_events', 'auth_events', 'origin_server_ts',
+  'event_id',
+  'type',
+  'room_id',
+  'sender',
+  'state_key',
+  'hashes',
+  'signatures',
+  'depth',
+  'prev_events',
+  'auth_events',
+  'origin_server_ts',
 ] as const;
 const keptBefore11 = ['prev_state', 'membership', 'origin'] as const;
 
@@ -80,6 +89,8 @@ function referenceFault(version: RoomVersion, value: unknown, name: keyof typeof
   return value.every(isReference) ? null : `${name} has something that is no reference`;
 }
 
+const isExplicitId = (id: unknown) => typeof id === 'string' && isEventId(id);
+
 function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   const { type, sender, state_key: stateKey, room_id: roomId, depth, content } = pdu;
   if (typeof type !== 'string' || Buffer.byteLength(type) > idBytesMax) return 'bad type';
@@ -96,7 +107,7 @@ function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   if (!Number.isSafeInteger(pdu['origin_server_ts'])) return 'bad origin_server_ts';
   if (!isObject(content)) return 'content is no object';
   if (!isObject(pdu['hashes']) || !isObject(pdu['signatures'])) return 'no hashes or signatures';
-  if (version.eventIdFormat === 'explicit' && !isEventId(String(pdu['event_id'] ?? ''))) {
+  if (version.eventIdFormat === 'explicit' && !isExplicitId(pdu['event_id'])) {
     return 'bad event_id';
   }
   return null;

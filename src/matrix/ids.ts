@@ -13,7 +13,8 @@ export function localpartOf(id: string): string {
   return id.slice(1, colon === -1 ? undefined : colon);
 }
 
-const serverName = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::\d{1,5})?$/;
+const serverName =
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::\d{1,5})?$/;
 
 /** Whether the text is a server name (appendices, "Server Name"). */
 export function isServerName(text: string): boolean {

@@ -2,7 +2,13 @@ import type { JsonObject, JsonValue, Pdu } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
 
 export type PowerAction =
-  | 'ban' | 'kick' | 'invite' | 'redact' | 'events_default' | 'state_default' | 'users_default';
+  | 'ban'
+  | 'kick'
+  | 'invite'
+  | 'redact'
+  | 'events_default'
+  | 'state_default'
+  | 'users_default';
 
 /** The power levels of a room. */
 export interface PowerLevels {
@@ -15,7 +21,13 @@ export interface PowerLevels {
 }
 
 const defaults: Record<PowerAction, number> = {
-  ban: 50, kick: 50, invite: 0, redact: 50, events_default: 0, state_default: 50, users_default: 0,
+  ban: 50,
+  kick: 50,
+  invite: 0,
+  redact: 50,
+  events_default: 0,
+  state_default: 50,
+  users_default: 0,
 };
 /** Without a power levels event everything but state is open, and state too. */
 const defaultsWithoutEvent: Record<PowerAction, number> = { ...defaults, state_default: 0 };
@@ -36,7 +48,10 @@ const objectOf = (value: JsonValue | undefined): JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 
 /** The users above all levels: the room's creators, from version 12 on. */
-export function creatorsOf(version: RoomVersion, create: Pick<Pdu, 'sender' | 'content'>): string[] {
+export function creatorsOf(
+  version: RoomVersion,
+  create: Pick<Pdu, 'sender' | 'content'>,
+): string[] {
   if (!version.privilegedCreators) return [];
   const added = create.content['additional_creators'];
   const others = Array.isArray(added) ? added.filter((id) => typeof id === 'string') : [];
@@ -58,8 +73,7 @@ export function parsePowerLevels(
   const events = objectOf(content['events']);
   const notifications = objectOf(content['notifications']);
   const creators = new Set(creatorsOf(version, create));
-  const required = (action: PowerAction) =>
-    levelOf(version, content[action]) ?? byDefault[action];
+  const required = (action: PowerAction) => levelOf(version, content[action]) ?? byDefault[action];
   const creator = version.implicitRoomCreator ? create.sender : create.content['creator'];
 
   return {

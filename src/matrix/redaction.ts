@@ -2,7 +2,14 @@ import type { JsonObject } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
 
 const powerLevelKeys = [
-  'ban', 'events', 'events_default', 'kick', 'redact', 'state_default', 'users', 'users_default',
+  'ban',
+  'events',
+  'events_default',
+  'kick',
+  'redact',
+  'state_default',
+  'users',
+  'users_default',
 ];
 
 function keysOf(version: RoomVersion, type: string): readonly string[] {

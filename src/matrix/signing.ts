@@ -23,7 +23,7 @@ function keyOf(version: string, seed: Buffer): SigningKey {
     id: `ed25519:${version}`,
     publicKey: toBase64(publicKey),
     sign(message) {
-      sodium.crypto_sign_detached(signature, message as Buffer, secretKey);
+      sodium.crypto_sign_detached(signature, message, secretKey);
       return toBase64(signature);
     },
   };
@@ -71,7 +71,7 @@ export function verifyBytes(message: Uint8Array, signature: string, publicKey: s
   const keyBytes = fromBase64(publicKey);
   if (signatureBytes?.length !== sodium.crypto_sign_BYTES) return false;
   if (keyBytes?.length !== sodium.crypto_sign_PUBLICKEYBYTES) return false;
-  return sodium.crypto_sign_verify_detached(signatureBytes, message as Buffer, keyBytes);
+  return sodium.crypto_sign_verify_detached(signatureBytes, message, keyBytes);
 }
 
 /** Whether an object carries this entity's signature by the key. */

@@ -49,7 +49,10 @@ export async function checkCanonicalAlias(
   const bad = added[0];
   if (bad === undefined) return;
   const where = serverNameOf(bad) === services.config.serverName ? 'here' : 'to this server';
-  throw new MatrixError('M_BAD_ALIAS', `Room alias ${bad} does not point to the room, as known ${where}`);
+  throw new MatrixError(
+    'M_BAD_ALIAS',
+    `Room alias ${bad} does not point to the room, as known ${where}`,
+  );
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);

@@ -143,7 +143,10 @@ function createContentOf(
   delete content['room_version'];
   if (!version.privilegedCreators) return content;
   const named = content['additional_creators'];
-  if (named !== undefined && !(Array.isArray(named) && named.every((id) => isUserId(String(id))))) {
+  if (
+    named !== undefined &&
+    !(Array.isArray(named) && named.every((id) => typeof id === 'string' && isUserId(id)))
+  ) {
     throw new MatrixError('M_BAD_JSON', 'additional_creators must be a list of user ids');
   }
   const creators = new Set([...((named as string[] | undefined) ?? []), ...trusted]);
@@ -193,9 +196,7 @@ export async function createRoom(
   const preset = presets[presetName];
   const invitees = checkInvitees(wish);
   const alias =
-    wish.room_alias_name === undefined
-      ? null
-      : aliasFor(wish.room_alias_name, config.serverName);
+    wish.room_alias_name === undefined ? null : aliasFor(wish.room_alias_name, config.serverName);
   if (alias !== null) await checkAliasFree(services, actor, alias);
   if (isPublic) checkPublicationAllowed(config, actor, '', alias === null ? [] : [alias]);
 

@@ -17,8 +17,7 @@ function isAllowed(
   roomId: string,
 ): boolean {
   for (const rule of rules) {
-    const aliasFits =
-      rule.alias === '*' || aliases.some((alias) => globMatches(rule.alias, alias));
+    const aliasFits = rule.alias === '*' || aliases.some((alias) => globMatches(rule.alias, alias));
     if (aliasFits && globMatches(rule.userId, userId) && globMatches(rule.roomId, roomId)) {
       return rule.action === 'allow';
     }

@@ -82,11 +82,7 @@ export async function leave(
 }
 
 /** No longer shows the room to a user who is not in it. */
-export async function forget(
-  services: RoomServices,
-  actor: Actor,
-  roomId: string,
-): Promise<void> {
+export async function forget(services: RoomServices, actor: Actor, roomId: string): Promise<void> {
   const access = await services.access.of(roomId, actor.userNid);
   if (!access || access.pos === 0) {
     throw new MatrixError('M_UNKNOWN', `You have never been in the room ${roomId}`);

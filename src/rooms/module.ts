@@ -15,7 +15,7 @@ import type { RoomServices } from './services.ts';
 import { createAccessStore } from './store/access.ts';
 import { createAliasStore } from './store/aliases.ts';
 import { createDirectoryStore } from './store/directory.ts';
-import { createInterned, type Interned } from './store/interned.ts';
+import type { Interned } from './store/interned.ts';
 import { createHeadStore } from './store/load-head.ts';
 import { createStateStore } from './store/read-state.ts';
 import { createTimelineStore } from './store/read-timeline.ts';

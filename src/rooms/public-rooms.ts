@@ -25,8 +25,7 @@ export function summaryOf(row: Omit<PublicRoomRow, 'total'>): RoomSummary {
   const summary: RoomSummary = {
     room_id: row.roomId,
     num_joined_members: row.joinedCount,
-    world_readable:
-      content('m.room.history_visibility')['history_visibility'] === 'world_readable',
+    world_readable: content('m.room.history_visibility')['history_visibility'] === 'world_readable',
     guest_can_join: content('m.room.guest_access')['guest_access'] === 'can_join',
     join_rule: text(content('m.room.join_rules')['join_rule']) ?? 'invite',
   };

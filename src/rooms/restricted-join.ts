@@ -71,8 +71,7 @@ export async function joinAuthoriser(
   const creators = contentOf(create!)['additional_creators'];
   if (Array.isArray(creators)) users.push(...creators.map(String));
   const candidates = [...users, create!.sender].filter(
-    (id) =>
-      serverNameOf(id) === services.config.serverName && levels.userLevel(id) >= needed,
+    (id) => serverNameOf(id) === services.config.serverName && levels.userLevel(id) >= needed,
   );
   const anyone = levels.userLevel('') >= needed;
   const found =

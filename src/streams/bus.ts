@@ -63,9 +63,9 @@ export function createLocalBus(options: LocalBusOptions): Bus {
       for (const handler of after) guarded(handler);
     },
     subscribe(stream, handler) {
-      const list = readers.get(stream as Stream<unknown>) ?? [];
+      const list = readers.get(stream) ?? [];
       list.push(handler as RowsHandler<unknown>);
-      readers.set(stream as Stream<unknown>, list);
+      readers.set(stream, list);
     },
     afterRows: (handler) => void after.push(handler),
     position: () => position,

@@ -160,7 +160,7 @@ export function createCommitter(database: Database, bus: Bus): Committer {
   function enqueue(kind: CommitKind<never, never>, unit: unknown, alone: boolean) {
     if (waiting.length >= waitingUnitsMax) return Promise.reject(new CommitQueueFull());
     return new Promise<unknown>((resolve, reject) => {
-      waiting.push({ kind: kind as never, unit, alone, resolve, reject });
+      waiting.push({ kind: kind, unit, alone, resolve, reject });
       // A microtask later, so that what one turn of the event loop brings goes together.
       if (!inFlight) {
         inFlight = true;

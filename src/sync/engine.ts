@@ -168,7 +168,8 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
   ): void {
     for (const nid of roomNids) {
       const room = user.rooms.get(nid);
-      if (plans.has(nid) || room?.membership !== 'join' || !options.wantsRoom(room.roomId)) continue;
+      if (plans.has(nid) || room?.membership !== 'join' || !options.wantsRoom(room.roomId))
+        continue;
       const plan = joinedPlan(room, options);
       plan.events ??= [];
       plans.set(nid, plan);

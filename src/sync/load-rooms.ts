@@ -79,9 +79,7 @@ export function createRoomLoader(timelines: TimelineStore, states: RoomStateStor
       );
     }
     if (ignoredUsers.size > 0) {
-      events = events.filter(
-        (event) => event.stateKey !== null || !ignoredUsers.has(event.sender),
-      );
+      events = events.filter((event) => event.stateKey !== null || !ignoredUsers.has(event.sender));
     }
     plan.isLimited = events.length > timelineLimit;
     if (plan.isLimited) events = timelineLimit === 0 ? [] : events.slice(-timelineLimit);
@@ -133,9 +131,7 @@ export function createRoomLoader(timelines: TimelineStore, states: RoomStateStor
     const { lazyMembers: lazy } = options;
     const members = lazy ? plans.flatMap((plan) => membersWanted(plan, lazy, options)) : [];
     if (wanted.length === 0 && members.length === 0) return;
-    const rows = lazy
-      ? await states.statesLazily(wanted, members)
-      : await states.states(wanted);
+    const rows = lazy ? await states.statesLazily(wanted, members) : await states.states(wanted);
     for (const event of rows) {
       const plan = byRoom.get(event.roomNid)!;
       const { stateFilter } = options;

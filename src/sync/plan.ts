@@ -94,7 +94,13 @@ export function planRooms(user: UserView, options: PlanOptions): Map<number, Roo
       plans.set(room.roomNid, newPlan(room, parts));
     } else if (since !== null || options.includeLeave) {
       const isNew = since === null;
-      const parts = { section: 'leave', afterPos: since ?? -1, uptoPos, isNew, events: null } as const;
+      const parts = {
+        section: 'leave',
+        afterPos: since ?? -1,
+        uptoPos,
+        isNew,
+        events: null,
+      } as const;
       plans.set(room.roomNid, newPlan(room, parts));
     }
   }

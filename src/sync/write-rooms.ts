@@ -1,4 +1,9 @@
-import { clientEventJson, placeBefore, strippedEventJson, type StoredEvent } from '../rooms/module.ts';
+import {
+  clientEventJson,
+  placeBefore,
+  strippedEventJson,
+  type StoredEvent,
+} from '../rooms/module.ts';
 import { formatPlace } from '../streams/position.ts';
 import { typingEventJson } from '../typing/module.ts';
 import type { RoomPlan } from './plan.ts';

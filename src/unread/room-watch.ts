@@ -92,7 +92,8 @@ export class RoomWatch {
   onEvent({ event, membership }: EventRow): void {
     this.lastPos = Math.max(this.lastPos, event.pos!);
     if (membership) {
-      const step = (name: string) => Number(membership.to === name) - Number(membership.from === name);
+      const step = (name: string) =>
+        Number(membership.to === name) - Number(membership.from === name);
       this.#memberCount += step('join');
       const known = this.#audience.get(membership.userId);
       if (known && membership.to === 'join') {

@@ -36,7 +36,7 @@ const setAccountData = declare({
   body: content,
   errors: ['M_FORBIDDEN', 'M_BAD_JSON'],
   async handle({ params, body, requester }, { data }) {
-    const { userId, type } = params as Record<string, string>;
+    const { userId, type } = params;
     checkOwn(requester, userId!, 'account data');
     checkMayWrite(type!);
     await data.set(requester.userNid, 0, type!, JSON.stringify(body));
@@ -54,7 +54,7 @@ const getAccountData = declare({
   source: 'CS 1.19, getAccountData',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
   async handle({ params, requester }, { data }) {
-    const { userId, type } = params as Record<string, string>;
+    const { userId, type } = params;
     checkOwn(requester, userId!, 'account data');
     if (type === pushRulesType) {
       return { global: rulesetOf(await data.pushRules(requester.userNid), requester.userId) };
@@ -75,7 +75,7 @@ const deleteAccountData = declare({
   source: 'MSC3391',
   bodyMode: 'none',
   async handle({ params, requester }, { data }) {
-    const { userId, type } = params as Record<string, string>;
+    const { userId, type } = params;
     checkOwn(requester, userId!, 'account data');
     checkMayWrite(type!);
     await data.set(requester.userNid, 0, type!, null);
@@ -94,7 +94,7 @@ const setRoomAccountData = declare({
   body: content,
   errors: ['M_FORBIDDEN', 'M_BAD_JSON', 'M_NOT_FOUND'],
   async handle({ params, body, requester }, services) {
-    const { userId, roomId, type } = params as Record<string, string>;
+    const { userId, roomId, type } = params;
     checkOwn(requester, userId!, 'account data');
     checkMayWrite(type!);
     const roomNid = await roomNidOf(services, roomId!, requester);
@@ -113,7 +113,7 @@ const getRoomAccountData = declare({
   source: 'CS 1.19, getAccountDataPerRoom',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
   async handle({ params, requester }, services) {
-    const { userId, roomId, type } = params as Record<string, string>;
+    const { userId, roomId, type } = params;
     checkOwn(requester, userId!, 'account data');
     const roomNid = await roomNidOf(services, roomId!, requester);
     const text = await services.data.get(requester.userNid, roomNid, type!);
@@ -132,7 +132,7 @@ const deleteRoomAccountData = declare({
   source: 'MSC3391',
   bodyMode: 'none',
   async handle({ params, requester }, services) {
-    const { userId, roomId, type } = params as Record<string, string>;
+    const { userId, roomId, type } = params;
     checkOwn(requester, userId!, 'account data');
     checkMayWrite(type!);
     const roomNid = await roomNidOf(services, roomId!, requester);

@@ -25,7 +25,7 @@ const getRoomTags = declare({
   summary: "A room's tags",
   source: 'CS 1.19, getRoomTags',
   async handle({ params, requester }, services) {
-    const { userId, roomId } = params as Record<string, string>;
+    const { userId, roomId } = params;
     checkOwn(requester, userId!, 'tags');
     const roomNid = await roomNidOf(services, roomId!, requester);
     return { tags: await tagsOf(services, requester.userNid, roomNid) };
@@ -46,7 +46,7 @@ const changeTag = (['PUT', 'DELETE'] as const).map((method) =>
     body: object,
     bodyMode: 'optional',
     async handle({ params, body, requester }, services) {
-      const { userId, roomId, tag } = params as Record<string, string>;
+      const { userId, roomId, tag } = params;
       checkOwn(requester, userId!, 'tags');
       const { userNid } = requester;
       const roomNid = await roomNidOf(services, roomId!, requester);

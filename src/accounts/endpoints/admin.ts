@@ -96,9 +96,7 @@ const registerBySecret = declare({
       isAdmin: admin,
       userType: userType ?? null,
       displayName: body.displayname,
-      device: body.inhibit_login
-        ? null
-        : { deviceId: null, displayName: null, refresh: false },
+      device: body.inhibit_login ? null : { deviceId: null, displayName: null, refresh: false },
     });
     return registered.session ?? { user_id: registered.userId, home_server: config.serverName };
   },
@@ -107,10 +105,7 @@ const registerBySecret = declare({
 const whois = declare({
   operation: 'getWhoIs',
   method: 'GET',
-  paths: [
-    ...clientPaths('/admin/whois/:userId'),
-    '/_synapse/admin/v1/whois/:userId',
-  ],
+  paths: [...clientPaths('/admin/whois/:userId'), '/_synapse/admin/v1/whois/:userId'],
   auth: 'user',
   runsOn,
   summary: 'From where a user has been connected',

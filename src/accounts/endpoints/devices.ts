@@ -1,5 +1,11 @@
 import { Type } from 'typebox';
-import { clientPaths, endpoint, Reply, type Requester, type RequestInfo } from '../../http/endpoint.ts';
+import {
+  clientPaths,
+  endpoint,
+  Reply,
+  type Requester,
+  type RequestInfo,
+} from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { AccountServices } from '../services.ts';
 

@@ -55,13 +55,14 @@ const getProfileField = declare({
   source: 'CS 1.19, getProfileField; MSC4133',
   errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
   async handle({ params, requester }, services) {
-    const { userId, keyName } = params as Record<string, string>;
+    const { userId, keyName } = params;
     await checkMayLook(services, userId!, requester);
     try {
       return await services.profiles.getField(userId!, keyName!);
     } catch (error) {
       const isOldField = keyName === 'displayname' || keyName === 'avatar_url';
-      if (!isOldField || !(error instanceof MatrixError) || error.code !== 'M_NOT_FOUND') throw error;
+      if (!isOldField || !(error instanceof MatrixError) || error.code !== 'M_NOT_FOUND')
+        throw error;
       // A user without a name has a profile all the same.
       await services.profiles.get(userId!);
       return {};
@@ -99,7 +100,7 @@ const setProfileField = declare({
   body: Type.Record(Type.String(), Type.Any()),
   errors: ['M_FORBIDDEN', 'M_KEY_TOO_LARGE', 'M_PROFILE_TOO_LARGE', 'M_MISSING_PARAM'],
   async handle({ params, query, body, requester }, services) {
-    const { userId, keyName } = params as Record<string, string>;
+    const { userId, keyName } = params;
     const user = await targetOf(services, userId!, requester);
     if (!requester.isAdmin) services.profiles.checkMayChange(keyName!);
     if (!Object.hasOwn(body, keyName!)) {
@@ -122,7 +123,7 @@ const deleteProfileField = declare({
   query: propagateQuery,
   bodyMode: 'none',
   async handle({ params, query, requester }, services) {
-    const { userId, keyName } = params as Record<string, string>;
+    const { userId, keyName } = params;
     const user = await targetOf(services, userId!, requester);
     if (!requester.isAdmin) services.profiles.checkMayChange(keyName!);
     await services.profiles.setField(user, keyName!, undefined, {

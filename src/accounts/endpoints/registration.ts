@@ -44,7 +44,11 @@ async function registerGuest(services: AccountServices, body: RegisterBody) {
     passwordHash: null,
     isGuest: true,
     displayName: null,
-    device: { deviceId: null, displayName: body.initial_device_display_name ?? null, refresh: false },
+    device: {
+      deviceId: null,
+      displayName: body.initial_device_display_name ?? null,
+      refresh: false,
+    },
   });
   return answerOf(registered, config.serverName);
 }
@@ -104,11 +108,7 @@ async function finish(services: AccountServices, body: RegisterBody, done: UiAut
   return answerOf(registered, config.serverName);
 }
 
-async function registerUser(
-  services: AccountServices,
-  body: RegisterBody,
-  request: RequestInfo,
-) {
+async function registerUser(services: AccountServices, body: RegisterBody, request: RequestInfo) {
   const { config, registration, uiAuth } = services;
   if (!config.registration.isEnabled) {
     throw new MatrixError('M_FORBIDDEN', 'Registration has been disabled');

@@ -55,10 +55,7 @@ export const upsertProfileField = statement<
    select exists (select from stored) as "isStored", (select value from previous) as before`,
 );
 
-export const deleteProfileField = statement<
-  [userNid: number, field: string],
-  { value: string }
->(
+export const deleteProfileField = statement<[userNid: number, field: string], { value: string }>(
   'accounts.delete_profile_field',
   `delete from profile_fields where user_nid = $1 and field = $2 returning value`,
 );

@@ -242,10 +242,7 @@ export const insertOpenIdToken = statement<
   `insert into openid_tokens (token_hash, user_nid, valid_until_ts) values ($1, $2, $3)`,
 );
 
-export const selectOpenIdToken = statement<
-  [tokenHash: Buffer, nowTs: number],
-  { userId: string }
->(
+export const selectOpenIdToken = statement<[tokenHash: Buffer, nowTs: number], { userId: string }>(
   'accounts.openid_token',
   `select u.user_id as "userId" from openid_tokens join users u using (user_nid)
    where token_hash = $1 and valid_until_ts >= $2`,

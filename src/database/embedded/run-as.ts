@@ -27,7 +27,10 @@ export interface Runner {
 /** `paths`: what the programs need to reach. */
 export async function createRunner(paths: readonly string[]): Promise<Runner> {
   if (!isRoot()) {
-    return { spawn: (program, args, options) => spawn(program, args, options), own: async () => {} };
+    return {
+      spawn: (program, args, options) => spawn(program, args, options),
+      own: async () => {},
+    };
   }
   const reachable = await Promise.all(paths.map(isReachable));
   const own = async (folder: string) => {
@@ -44,8 +47,11 @@ export async function createRunner(paths: readonly string[]): Promise<Runner> {
   }
   // In a private folder, such as root's home: may look into folders, and nothing else.
   const drop = [
-    `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups',
-    '--inh-caps=-all,+dac_read_search', '--ambient-caps=-all,+dac_read_search',
+    `--reuid=${nobody}`,
+    `--regid=${nobody}`,
+    '--clear-groups',
+    '--inh-caps=-all,+dac_read_search',
+    '--ambient-caps=-all,+dac_read_search',
     '--bounding-set=-all,+dac_read_search',
   ];
   return {

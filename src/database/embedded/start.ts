@@ -62,7 +62,16 @@ function settings(socketFolder: string): string {
 
 async function initialise(runner: Runner, native: string, data: string): Promise<void> {
   const args = [
-    '-D', data, '-U', user, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-instructions',
+    '-D',
+    data,
+    '-U',
+    user,
+    '-A',
+    'trust',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-instructions',
   ];
   const child = runner.spawn(join(native, 'bin', 'initdb'), args, {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -132,7 +141,9 @@ async function createDatabase(connection: pg.ClientConfig): Promise<void> {
   const client = new pg.Client({ ...connection, database: 'postgres' });
   await client.connect();
   try {
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [
+      database,
+    ]);
     if (rowCount === 0) await client.query(`create database ${database}`);
   } finally {
     await client.end();
@@ -144,10 +155,7 @@ async function createDatabase(connection: pg.ClientConfig): Promise<void> {
  * and keeps it running until `close`. It listens on a unix socket only and runs as an ordinary
  * user, also when started by root. Throws an Error that says why it cannot.
  */
-export async function startEmbedded(
-  folder: string,
-  log: SupervisorLog,
-): Promise<EmbeddedPostgres> {
+export async function startEmbedded(folder: string, log: SupervisorLog): Promise<EmbeddedPostgres> {
   const native = locatePostgres();
   await linkLibraries(native);
   const data = join(folder, 'data');
@@ -183,7 +191,8 @@ export async function startEmbedded(
     child.stderr!.on('data', (text: Buffer) => {
       const line = String(text).trim();
       complaint = `${complaint}\n${line}`.slice(-2000);
-      if (/\b(FATAL|PANIC)\b/.test(line) && hasStarted && !isClosing) log.warn({ postgres: line }, 'PostgreSQL');
+      if (/\b(FATAL|PANIC)\b/.test(line) && hasStarted && !isClosing)
+        log.warn({ postgres: line }, 'PostgreSQL');
     });
     child.on('error', (error) => (complaint += error.message));
     child.once('exit', (code, signal) => {

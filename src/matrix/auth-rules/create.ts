@@ -10,26 +10,22 @@ export function checkCreate(version: RoomVersion, pdu: Pdu): void {
   if (version.roomIdIsCreateHash) {
     require(pdu.room_id === undefined, 'a create event has no room_id');
   } else {
-    require(
-      serverNameOf(pdu.room_id ?? '') === serverNameOf(pdu.sender),
-      'the room id is of another server than its creator',
-    );
+    require(serverNameOf(pdu.room_id ?? '') ===
+      serverNameOf(pdu.sender), 'the room id is of another server than its creator');
   }
   const named = content['room_version'];
   if (named !== undefined) {
-    require(
-      typeof named === 'string' && isKnownRoomVersion(named),
-      `unknown room version ${JSON.stringify(named)}`,
-    );
+    require(typeof named === 'string' &&
+      isKnownRoomVersion(named), `unknown room version ${JSON.stringify(named)}`);
   }
   if (!version.implicitRoomCreator) {
     require(content['creator'] !== undefined, 'a create event needs its creator');
   }
   const creators = content['additional_creators'];
   if (version.privilegedCreators && creators !== undefined) {
-    require(
-      Array.isArray(creators) && creators.every((id) => typeof id === 'string' && isUserId(id)),
-      'additional_creators must be a list of user ids',
-    );
+    require(Array.isArray(creators) &&
+      creators.every(
+        (id) => typeof id === 'string' && isUserId(id),
+      ), 'additional_creators must be a list of user ids');
   }
 }

@@ -12,10 +12,11 @@ export function checkMember(context: RuleContext): void {
   require(typeof membership === 'string', 'a member event needs a membership');
   const authoriser = pdu.content['join_authorised_via_users_server'];
   if (version.restrictedJoins && authoriser !== undefined) {
-    require(
-      typeof authoriser === 'string' && verifySignedEvent(pdu, serverNameOf(authoriser)),
-      'the server of join_authorised_via_users_server has not signed the join',
-    );
+    require(typeof authoriser === 'string' &&
+      verifySignedEvent(
+        pdu,
+        serverNameOf(authoriser),
+      ), 'the server of join_authorised_via_users_server has not signed the join');
   }
   const target = pdu.state_key;
   const checks: Record<string, (context: RuleContext, target: string) => void> = {
@@ -49,11 +50,9 @@ function checkJoin(context: RuleContext, target: string): void {
     if (isInvited) return;
     const authoriser = pdu.content['join_authorised_via_users_server'];
     require(typeof authoriser === 'string', 'nobody in the room vouches for the join');
-    require(
-      membershipIn(state, authoriser) === 'join' &&
-        context.powerLevels.userLevel(authoriser) >= context.powerLevels.required('invite'),
-      'who vouches for the join may not invite',
-    );
+    require(membershipIn(state, authoriser) === 'join' &&
+      context.powerLevels.userLevel(authoriser) >=
+        context.powerLevels.required('invite'), 'who vouches for the join may not invite');
     return;
   }
   if (rule === 'private' && version.id === '1' && isInvited) return;
@@ -79,10 +78,8 @@ function checkInvite(context: RuleContext, target: string): void {
   const before = membershipIn(state, target);
   require(before !== 'ban', `${target} is banned from the room`);
   require(before !== 'join', `${target} is already in the room.`);
-  require(
-    powerLevels.userLevel(pdu.sender) >= powerLevels.required('invite'),
-    "You don't have permission to invite users",
-  );
+  require(powerLevels.userLevel(pdu.sender) >=
+    powerLevels.required('invite'), "You don't have permission to invite users");
 }
 
 function checkLeave(context: RuleContext, target: string): void {
@@ -101,20 +98,16 @@ function checkLeave(context: RuleContext, target: string): void {
   if (membershipIn(state, target) === 'ban') {
     require(level >= powerLevels.required('ban'), 'You may not unban users');
   }
-  require(
-    level >= powerLevels.required('kick') && powerLevels.userLevel(target) < level,
-    `You cannot kick user ${target}.`,
-  );
+  require(level >= powerLevels.required('kick') &&
+    powerLevels.userLevel(target) < level, `You cannot kick user ${target}.`);
 }
 
 function checkBan(context: RuleContext, target: string): void {
   const { pdu, state, powerLevels } = context;
   require(membershipIn(state, pdu.sender) === 'join', `${pdu.sender} is not in the room`);
   const level = powerLevels.userLevel(pdu.sender);
-  require(
-    level >= powerLevels.required('ban') && powerLevels.userLevel(target) < level,
-    `You cannot ban user ${target}.`,
-  );
+  require(level >= powerLevels.required('ban') &&
+    powerLevels.userLevel(target) < level, `You cannot ban user ${target}.`);
 }
 
 function checkKnock(context: RuleContext, target: string): void {
@@ -128,4 +121,3 @@ function checkKnock(context: RuleContext, target: string): void {
   require(before !== 'invite', `${target} is invited to the room already`);
   require(before !== 'join', `${target} is already in the room.`);
 }
-

@@ -6,7 +6,13 @@ import type { RuleContext } from './context.ts';
 import { require } from './not-authorised.ts';
 
 const topLevel = [
-  'users_default', 'events_default', 'state_default', 'ban', 'redact', 'kick', 'invite',
+  'users_default',
+  'events_default',
+  'state_default',
+  'ban',
+  'redact',
+  'kick',
+  'invite',
 ];
 
 const isObject = (value: JsonValue | undefined): value is JsonObject =>
@@ -24,10 +30,8 @@ function checkShape({ version, pdu, create }: RuleContext): void {
   for (const key of ['events', 'notifications']) {
     const value = content[key];
     if (value === undefined || !version.integerPowerLevels) continue;
-    require(
-      isObject(value) && Object.values(value).every(isLevel),
-      `${key} must be an object of integers`,
-    );
+    require(isObject(value) &&
+      Object.values(value).every(isLevel), `${key} must be an object of integers`);
   }
   const users = content['users'];
   if (users === undefined) return;
@@ -59,7 +63,9 @@ function changesOf(version: RoomVersion, before: JsonObject, after: JsonObject) 
 }
 
 const pick = (content: JsonObject, keys: readonly string[]): JsonObject =>
-  Object.fromEntries(keys.filter((key) => content[key] !== undefined).map((key) => [key, content[key]!]));
+  Object.fromEntries(
+    keys.filter((key) => content[key] !== undefined).map((key) => [key, content[key]!]),
+  );
 
 /** Rule for m.room.power_levels: nobody gives or takes more than they have. */
 export function checkPowerLevelsChange(context: RuleContext): void {

@@ -33,7 +33,7 @@ function conditionFor(condition: Condition | SelfCondition, userId: string): Con
         value: userId,
       };
     default:
-      return condition as Condition;
+      return condition;
   }
 }
 

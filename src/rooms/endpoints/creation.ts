@@ -45,7 +45,10 @@ const createRoom = declare({
   }),
   bodyMode: 'optional',
   errors: [
-    'M_ROOM_IN_USE', 'M_INVALID_ROOM_STATE', 'M_UNSUPPORTED_ROOM_VERSION', 'M_LIMIT_EXCEEDED',
+    'M_ROOM_IN_USE',
+    'M_INVALID_ROOM_STATE',
+    'M_UNSUPPORTED_ROOM_VERSION',
+    'M_LIMIT_EXCEEDED',
   ],
   handle: async ({ body, requester }, services) => ({
     room_id: await create(services, requester, body),

@@ -175,13 +175,7 @@ const moderation = (['kick', 'ban', 'unban'] as const).flatMap((action) =>
       errors: ['M_FORBIDDEN', 'M_INVALID_PARAM'],
       async handle({ params, body, requester }, services) {
         checkTarget(body.user_id);
-        await membership[action](
-          services,
-          requester,
-          params['roomId']!,
-          body.user_id,
-          body.reason,
-        );
+        await membership[action](services, requester, params['roomId']!, body.user_id, body.reason);
         return {};
       },
     }),

@@ -23,10 +23,7 @@ export const transactionOf = (
 export async function resolveRoom(services: RoomServices, idOrAlias: string): Promise<string> {
   if (isRoomId(idOrAlias)) return idOrAlias;
   if (!isRoomAlias(idOrAlias)) {
-    throw new MatrixError(
-      'M_INVALID_PARAM',
-      `${idOrAlias} was not legal room ID or room alias`,
-    );
+    throw new MatrixError('M_INVALID_PARAM', `${idOrAlias} was not legal room ID or room alias`);
   }
   const found = await services.aliases.find(idOrAlias);
   if (!found) throw new MatrixError('M_NOT_FOUND', `Room alias ${idOrAlias} not found`);

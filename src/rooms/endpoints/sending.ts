@@ -112,7 +112,7 @@ const setRoomState = declare({
   body: contentBody,
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_BAD_ALIAS'],
   async handle({ params, query, body, requester }, services) {
-    const { roomId, eventType: type, stateKey = '' } = params as Record<string, string>;
+    const { roomId, eventType: type, stateKey = '' } = params;
     if (type === 'm.room.create') {
       throw new MatrixError('M_FORBIDDEN', 'A room has one m.room.create event, its first');
     }
@@ -157,9 +157,7 @@ const redactEvent = (['PUT', 'POST'] as const).map((method) =>
     operation: method === 'PUT' ? 'redactEvent' : 'redactEventWithoutTxn',
     method,
     paths: clientPaths(
-      method === 'PUT'
-        ? '/rooms/:roomId/redact/:eventId/:txnId'
-        : '/rooms/:roomId/redact/:eventId',
+      method === 'PUT' ? '/rooms/:roomId/redact/:eventId/:txnId' : '/rooms/:roomId/redact/:eventId',
     ),
     auth: 'guest',
     rateLimit: 'message',
@@ -171,7 +169,7 @@ const redactEvent = (['PUT', 'POST'] as const).map((method) =>
     bodyMode: 'optional',
     errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
     handle({ params, body, requester }, services) {
-      const { roomId, eventId, txnId } = params as Record<string, string>;
+      const { roomId, eventId, txnId } = params;
       const content: JsonObject = {};
       if (typeof body['reason'] === 'string') content['reason'] = body['reason'];
       const wanted = { roomId: roomId!, redacts: eventId!, txnId: txnId ?? null };
@@ -180,9 +178,4 @@ const redactEvent = (['PUT', 'POST'] as const).map((method) =>
   }),
 );
 
-export const sendingEndpoints = [
-  sendMessage,
-  sendMessageWithoutTxn,
-  setRoomState,
-  ...redactEvent,
-];
+export const sendingEndpoints = [sendMessage, sendMessageWithoutTxn, setRoomState, ...redactEvent];

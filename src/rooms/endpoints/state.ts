@@ -46,7 +46,7 @@ const getRoomStateWithKey = declare({
   }),
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
   async handle({ params, query, requester }, services) {
-    const { roomId, eventType, stateKey = '' } = params as Record<string, string>;
+    const { roomId, eventType, stateKey = '' } = params;
     const { access, atPos } = await readableState(services, roomId!, requester);
     const key = [eventType!, stateKey] as const;
     const [event] = await services.states.entries(access.roomNid, [key], atPos);

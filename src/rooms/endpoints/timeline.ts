@@ -92,7 +92,7 @@ const getEventContext = declare({
   }),
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
   async handle({ params, query, requester }, services) {
-    const { roomId, eventId } = params as Record<string, string>;
+    const { roomId, eventId } = params;
     const filter = parseFilterParameter(query.filter);
     const { access, visibility } = await readableTimeline(services, roomId!, requester);
     const limit = boundedLimit(query.limit);
@@ -130,7 +130,7 @@ const getOneRoomEvent = declare({
   source: 'CS 1.19, getOneRoomEvent',
   errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
   async handle({ params, requester }, services) {
-    const { roomId, eventId } = params as Record<string, string>;
+    const { roomId, eventId } = params;
     const { access, visibility } = await readableTimeline(services, roomId!, requester);
     const event = await services.timeline.event(access.roomNid, eventId!);
     if (!event || event.status !== 0 || event.pos === null || !visibility.allows(event)) {

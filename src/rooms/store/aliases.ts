@@ -1,10 +1,7 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 
-const selectAlias = statement<
-  [string],
-  { roomId: string; roomNid: number; creatorNid: number }
->(
+const selectAlias = statement<[string], { roomId: string; roomNid: number; creatorNid: number }>(
   'select_alias',
   `select r.room_id as "roomId", r.room_nid as "roomNid", a.creator_nid as "creatorNid"
    from room_aliases a join rooms r on r.room_nid = a.room_nid where a.alias = $1`,

@@ -31,8 +31,21 @@ const lists = (columns: readonly string[]) =>
   columns.map((type, i) => `$${i + 1}::${type}[]`).join(', ');
 
 const eventTypesOfColumns = [
-  'bigint', 'text', 'int', 'text', 'bigint', 'bigint', 'bigint', 'text', 'text', 'int', 'text',
-  'text', 'bigint', 'text', 'text',
+  'bigint',
+  'text',
+  'int',
+  'text',
+  'bigint',
+  'bigint',
+  'bigint',
+  'text',
+  'text',
+  'int',
+  'text',
+  'text',
+  'bigint',
+  'text',
+  'text',
 ] as const;
 const stateTypesOfColumns = ['text', 'bigint', 'bool', 'int', 'int'] as const;
 
@@ -109,13 +122,28 @@ export const appendEvents = statement<unknown[], AppendedRow>(
 export function appendParameters(events: readonly NewEventColumns[], withState: boolean) {
   const list = <K extends keyof NewEventColumns>(key: K) => events.map((event) => event[key]);
   const columns: unknown[] = [
-    list('roomNid'), list('eventId'), list('typeNid'), list('stateKey'), list('senderNid'),
-    list('originServerTs'), list('depth'), list('content'), list('envelope'), list('contentAt'),
-    list('unsigned'), list('redacts'), list('deviceNid'), list('txnId'), list('txnScope'),
+    list('roomNid'),
+    list('eventId'),
+    list('typeNid'),
+    list('stateKey'),
+    list('senderNid'),
+    list('originServerTs'),
+    list('depth'),
+    list('content'),
+    list('envelope'),
+    list('contentAt'),
+    list('unsigned'),
+    list('redacts'),
+    list('deviceNid'),
+    list('txnId'),
+    list('txnScope'),
   ];
   if (withState) {
     columns.push(
-      list('membership'), list('memberNid'), list('memberIsLocal'), list('joinedDelta'),
+      list('membership'),
+      list('memberNid'),
+      list('memberIsLocal'),
+      list('joinedDelta'),
       list('invitedDelta'),
     );
   }

@@ -113,7 +113,12 @@ export function createTimelineStore(database: Queryable) {
       if (!match) return database.query(direction === 'b' ? pageBackwards : pageForwards, range);
       const { types, notTypes, senders, notSenders, containsUrl } = match;
       return database.query(direction === 'b' ? matchBackwards : matchForwards, [
-        ...range, types, notTypes, senders, notSenders, containsUrl,
+        ...range,
+        types,
+        notTypes,
+        senders,
+        notSenders,
+        containsUrl,
       ]);
     },
     /** The event nearest to a time, not after it (`b`) or not before it (`f`). */

@@ -80,7 +80,12 @@ function statementsOf(units: readonly EventUnit[]): BatchItem[] {
       if (!redaction) continue;
       const { target, envelope, contentAt } = redaction;
       const params = [
-        target.roomNid, target.eventId, target.content, envelope, contentAt, target.redactedBy,
+        target.roomNid,
+        target.eventId,
+        target.content,
+        envelope,
+        contentAt,
+        target.redactedBy,
         target.unsigned,
       ];
       items.push(anonymous({ statement: redactEvent as never, params }));

@@ -83,13 +83,14 @@ function membershipChange(
 ): MembershipChange | null {
   if (proto.type !== 'm.room.member' || proto.stateKey === undefined) return null;
   const userNid = context.interned.cachedUser(proto.stateKey);
+  const { membership } = proto.content;
   if (userNid === undefined) throw new Error(`${proto.stateKey} was not interned`);
   return {
     userId: proto.stateKey,
     userNid,
     isLocal: serverNameOf(proto.stateKey) === context.serverName,
     from: head.membershipOf(proto.stateKey),
-    to: String(proto.content['membership']),
+    to: typeof membership === 'string' ? membership : '',
   };
 }
 
@@ -113,7 +114,10 @@ export function compose(
   const built = buildPdu(head.version, parts, context.serverName, context.signingKey);
   const bytes = Buffer.byteLength(built.content) + Buffer.byteLength(built.envelope) + 12;
   if (bytes > eventBytesMax) {
-    throw new MatrixError('M_TOO_LARGE', `The event has ${bytes} bytes; ${eventBytesMax} is the most`);
+    throw new MatrixError(
+      'M_TOO_LARGE',
+      `The event has ${bytes} bytes; ${eventBytesMax} is the most`,
+    );
   }
   const before = proto.stateKey === undefined ? undefined : head.get(proto.type, proto.stateKey);
   const change = membershipChange(head, proto, context);

@@ -1,4 +1,4 @@
-import type { AuthState, IdentifiedPdu, JsonObject, Pdu } from '../../matrix/pdu.ts';
+import type { AuthState, IdentifiedPdu, Pdu } from '../../matrix/pdu.ts';
 import { parsePowerLevels, type PowerLevels } from '../../matrix/power-levels.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import { contentOf, type StoredEvent } from '../stored-event.ts';
@@ -121,7 +121,7 @@ export function headEntryOf(event: StoredEvent, roomId: string): HeadEntry {
     sender: event.sender,
     type: event.type,
     state_key: event.stateKey ?? '',
-    content: contentOf(event) as JsonObject,
+    content: contentOf(event),
     origin_server_ts: event.originServerTs,
     depth: 0,
     prev_events: [],

@@ -39,10 +39,7 @@ export function checkRedaction(head: RoomHead, redactor: string, target: StoredE
 export function applyRedaction(head: RoomHead, redaction: NewEvent, target: WholeEvent): void {
   if (target.redactedBy !== null) return;
   const pdu = JSON.parse(joinPdu(target.envelope, target.contentAt, target.content)) as Pdu;
-  const { content, envelope, contentAt } = splitPdu(
-    head.version,
-    redactPdu(head.version, pdu),
-  );
+  const { content, envelope, contentAt } = splitPdu(head.version, redactPdu(head.version, pdu));
   const because = redaction.stored;
   const unsigned = `"redacted_because":{"content":${because.content},"event_id":${JSON.stringify(because.eventId)},"origin_server_ts":${because.originServerTs},"redacts":${JSON.stringify(target.eventId)},"room_id":${JSON.stringify(head.roomId)},"sender":${JSON.stringify(because.sender)},"type":"m.room.redaction","unsigned":{}},"redacted_by":${JSON.stringify(because.eventId)}`;
   const { parsed: _parsed, clientPrefix: _prefix, ...columns } = target;

@@ -69,7 +69,9 @@ export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
   async function targetsOf(head: RoomHead, events: readonly ProtoEvent[]) {
     const ids = events.map(redactionTarget);
     if (ids.every((id) => id === null)) return null;
-    return Promise.all(ids.map((id) => (id ? headStore.event(head.roomNid, id) : null)));
+    return Promise.all(
+      ids.map((id) => (id ? headStore.event(head.roomNid, id) : Promise.resolve(null))),
+    );
   }
 
   function composeAll(

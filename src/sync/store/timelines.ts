@@ -102,7 +102,15 @@ export function createTimelineStore(database: Queryable) {
       if (!match) return database.query(selectTimelines, [rooms, after, upto, limit]);
       const { types, notTypes, senders, notSenders, containsUrl } = match;
       return database.query(selectMatching, [
-        rooms, after, upto, limit, types, notTypes, senders, notSenders, containsUrl,
+        rooms,
+        after,
+        upto,
+        limit,
+        types,
+        notTypes,
+        senders,
+        notSenders,
+        containsUrl,
       ]);
     },
     /** History visibility and the user's membership in each room, and when they held. */

@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/config/config.ts';
+import { startServer } from '../../src/apps/all-in-one.ts';
+import { writeConfig } from '../../src/commands/generate-config.ts';
+import { createLog } from '../../src/kernel/log.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** A server of its own, with its own database, for one test file. */
+export interface TestServer {
+  url: string;
+  dataDir: string;
+  close(): Promise<void>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A folder with a configuration for open registration. `extra`: YAML that is added to it. */
+export async function makeDataDir(extra = ''): Promise<{ dataDir: string; configPaths: string[] }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'lattice-test-'));
+  const configPath = await writeConfig({
+    serverName: 'test.example',
+    dataDir: join(dataDir, 'data'),
+    port: await freePort(),
+    address: '127.0.0.1',
+    databaseUrl: null,
+    isOpen: true,
+  });
+  const extraPath = join(dataDir, 'extra.yaml');
+  await writeFile(extraPath, `log_level: error\n${extra}\n`);
+  return { dataDir, configPaths: [configPath, extraPath] };
+}
+
+/** Starts a server inside the test's own process. */
+export async function startTestServer(extra = ''): Promise<TestServer> {
+  const { dataDir, configPaths } = await makeDataDir(extra);
+  const { config } = await loadConfig(configPaths);
+  const server = await startServer(config, createLog('error'));
+  return {
+    url: server.urls[0]!,
+    dataDir,
+    async close() {
+      await server.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A server in a process of its own, which can be killed. */
+export class ServerProcess {
+  readonly configPaths: readonly string[];
+  url = '';
+  #child: ChildProcess | null = null;
+
+  constructor(configPaths: readonly string[]) {
+    this.configPaths = configPaths;
+  }
+
+  /** Resolves when it answers. */
+  async start(): Promise<void> {
+    const paths = this.configPaths.flatMap((path) => ['--config-path', path]);
+    const args = [join(root, 'bin', 'lattice.mjs'), 'serve', ...paths];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = child;
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += String(chunk);
+        const match = /^ready (http\S+)$/m.exec(output);
+        if (!match) return;
+        this.url = match[1]!;
+        resolve();
+      });
+      child.once('exit', (code) => reject(new Error(`ended with ${code}: ${output}`)));
+    });
+  }
+
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child!;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    return ((await exit) as [number | null])[0];
+  }
+}
