@@ -7,7 +7,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const bundled = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
+const bundled = join(
+  root,
+  'node_modules',
+  `node-${process.platform}-${process.arch}`,
+  'bin',
+  'node',
+);
 const node = existsSync(bundled) ? bundled : process.execPath;
 const wanted = process.argv.slice(2);
 const files = wanted.length > 0 ? wanted : ['src/**/*.test.ts', 'test/**/*.test.ts'];

@@ -11,7 +11,9 @@ after(() => server.close());
 
 const joined = (sync: Json, roomId: string) => sync['rooms'].join[roomId] as Json;
 const bodies = (events: Json[]) =>
-  events.filter((event) => event['type'] === 'm.room.message').map((event) => event['content'].body);
+  events
+    .filter((event) => event['type'] === 'm.room.message')
+    .map((event) => event['content'].body);
 
 describe('two users in a room', () => {
   it('invite, join, talk, and see each other’s messages', async () => {
@@ -111,7 +113,10 @@ describe('two users in a room', () => {
     await alice.send(roomId, 'after');
     const page = await bob.ok('GET', `${bob.room(roomId)}/messages?dir=b&limit=50`);
     assert.deepEqual(bodies(page['chunk']), ['after']);
-    assert.equal(await bob.refused('GET', `${bob.room(roomId)}/event/${secret}`), '404 M_NOT_FOUND');
+    assert.equal(
+      await bob.refused('GET', `${bob.room(roomId)}/event/${secret}`),
+      '404 M_NOT_FOUND',
+    );
     assert.deepEqual(bodies(joined(await bob.sync(), roomId)['timeline'].events), ['after']);
   });
 
@@ -123,7 +128,10 @@ describe('two users in a room', () => {
     const roomId = await alice.createRoom();
     const room = eve.room(roomId);
     const path = `${room}/send/m.room.message/1`;
-    assert.equal(await eve.refused('PUT', path, { body: 'x', msgtype: 'm.text' }), '403 M_FORBIDDEN');
+    assert.equal(
+      await eve.refused('PUT', path, { body: 'x', msgtype: 'm.text' }),
+      '403 M_FORBIDDEN',
+    );
     assert.equal(await eve.refused('GET', `${room}/state`), '403 M_FORBIDDEN');
     assert.equal(await eve.refused('GET', `${room}/messages?dir=b`), '403 M_FORBIDDEN');
     assert.equal(await eve.refused('POST', `${room}/join`, {}), '403 M_FORBIDDEN');

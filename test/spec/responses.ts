@@ -110,9 +110,7 @@ function validatorFor(operation: Operation & { path: string }, status: string) {
 /** Throws AssertionError when the specification describes the answer otherwise. */
 export function checkResponse(method: string, url: string, status: number, body: unknown): void {
   const path = url.split('?')[0]!;
-  const operation = operations.find(
-    (known) => known.method === method && known.pattern.test(path),
-  );
+  const operation = operations.find((known) => known.method === method && known.pattern.test(path));
   const validate = operation && validatorFor(operation, String(status));
   if (!validate || validate(body)) return;
   const faults = (validate.errors ?? [])

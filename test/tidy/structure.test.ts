@@ -33,7 +33,12 @@ async function sources(): Promise<Source[]> {
     const imports = [...text.matchAll(/from '(\.[^']+)'|import\('(\.[^']+)'\)/g)].map((match) =>
       normalize(join(dirname(path), match[1] ?? match[2]!)),
     );
-    found.push({ path, folder: path.split('/').length > 2 ? path.split('/')[1]! : '', text, imports });
+    found.push({
+      path,
+      folder: path.split('/').length > 2 ? path.split('/')[1]! : '',
+      text,
+      imports,
+    });
   }
   return found;
 }
