@@ -111,7 +111,7 @@ export function createRegistration(dependencies: RegistrationDependencies): Regi
 
   return {
     async checkAvailable(username) {
-      const userId = userIdFor(username, config, appservices);
+      const userId = userIdFor(username.toLowerCase(), config, appservices);
       if (await directory.byUserId(userId)) throw inUse();
       return userId;
     },

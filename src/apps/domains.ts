@@ -166,8 +166,8 @@ export function assembleDomains(foundation: Foundation): Domains {
       receipts,
       typing: { usersIn: (roomNid) => typing.typingIn(roomNid) },
       presence: {
-        async changes(reader, after) {
-          const visible = await presence.visibleTo(reader.userNid, after);
+        async changes(reader, after, newlySharing) {
+          const visible = await presence.visibleTo(reader.userNid, after, newlySharing);
           const now = clock.now();
           return visible.map((one) => presenceEventJson(one, now));
         },

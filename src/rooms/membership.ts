@@ -2,7 +2,7 @@ import { MatrixError } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
-import { joinAuthoriser } from './restricted-join.ts';
+import { examineJoin } from './restricted-join.ts';
 import type { RoomServices } from './services.ts';
 import { forgottenRoomStream } from './streams.ts';
 import type { AppendRequest } from './writer/proto-event.ts';
@@ -36,13 +36,16 @@ export async function join(
   if (!access) {
     throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
   }
-  const [authoriser, content] = await Promise.all([
-    joinAuthoriser(services, access, actor),
+  const [{ authoriser, predecessor }, content] = await Promise.all([
+    examineJoin(services, access, actor),
     memberContent(services.profiles, actor.userId, 'join', extra),
   ]);
   if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   if (actor.isGuest) content['kind'] = 'guest';
   await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
+  if (predecessor !== null && access.membership !== 'join') {
+    await services.roomData.carry(actor.userNid, predecessor, roomId);
+  }
 }
 
 /** Asks to be let in. */

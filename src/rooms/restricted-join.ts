@@ -1,6 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
 import { serverNameOf } from '../matrix/ids.ts';
-import type { Pdu } from '../matrix/pdu.ts';
+import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { parsePowerLevels } from '../matrix/power-levels.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { Actor } from './needs.ts';
@@ -35,16 +35,25 @@ export function roomsAllowed(content: Record<string, unknown>): string[] {
     .map((rule) => rule.room_id);
 }
 
+/** The room that a room replaces, by the content of its create event. */
+function predecessorIn(create: JsonObject | undefined): string | null {
+  const predecessor = create?.['predecessor'];
+  if (typeof predecessor !== 'object' || predecessor === null || Array.isArray(predecessor)) {
+    return null;
+  }
+  return typeof predecessor['room_id'] === 'string' ? predecessor['room_id'] : null;
+}
+
 /**
  * What joining needs beside the membership: for a restricted room the member who vouches for the
- * user, else null. Throws M_FORBIDDEN when the user is in none of the allowed rooms,
+ * user, else null; and the id of the room that this one replaces, if it does. Throws M_FORBIDDEN when the user is in none of the allowed rooms,
  * M_GUEST_ACCESS_FORBIDDEN. Source: client-server spec, "Restricted rooms"; MSC3083.
  */
-export async function joinAuthoriser(
+export async function examineJoin(
   services: RoomServices,
   access: RoomAccess,
   actor: Actor,
-): Promise<string | null> {
+): Promise<{ authoriser: string | null; predecessor: string | null }> {
   const events = await services.states.entries(access.roomNid, keys);
   const [joinRules, powerLevels, create, guestAccess] = keys.map(([type]) =>
     events.find((event) => event.type === type),
@@ -52,10 +61,14 @@ export async function joinAuthoriser(
   if (actor.isGuest && (!guestAccess || contentOf(guestAccess)['guest_access'] !== 'can_join')) {
     throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guest access not allowed');
   }
-  if (!joinRules || access.membership === 'join' || access.membership === 'invite') return null;
+  const predecessor = predecessorIn(create && contentOf(create));
+  const isIn = access.membership === 'join' || access.membership === 'invite';
+  if (!joinRules || isIn) return { authoriser: null, predecessor };
   const rules = contentOf(joinRules);
   const rule = rules['join_rule'];
-  if (rule !== 'restricted' && rule !== 'knock_restricted') return null;
+  if (rule !== 'restricted' && rule !== 'knock_restricted') {
+    return { authoriser: null, predecessor };
+  }
   const joined = await services.members.joinedAmong(actor.userNid, roomsAllowed(rules));
   if (joined.length === 0) {
     throw new MatrixError(
@@ -83,5 +96,5 @@ export async function joinAuthoriser(
       'No user of this server in the room may invite, so nobody here can let you in',
     );
   }
-  return found;
+  return { authoriser: found, predecessor };
 }

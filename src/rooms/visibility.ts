@@ -42,6 +42,8 @@ export interface Visibility {
   membershipAt(event: StoredEvent): string;
   /** The last position at which the user was joined; -1: never joined. */
   lastJoinedPos: number;
+  /** The first position at which the user was joined; -1: never joined. */
+  firstJoinedPos: number;
   /** May read the room as it is now without being a member. */
   isWorldReadableNow: boolean;
 }
@@ -82,6 +84,7 @@ export function visibilityFor(userId: string, history: readonly HistorySpan[]): 
     allows,
     membershipAt: (event) => valueAt(memberships, event.pos ?? 0) || 'leave',
     lastJoinedPos: lastJoined,
+    firstJoinedPos: memberships.find(({ value }) => value === 'join')?.fromPos ?? -1,
     isWorldReadableNow: visibilities.at(-1)?.value === 'world_readable',
   };
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { compileEventFields } from '../matrix/filters/event-fields.ts';
 import type { EventFilter, RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
-import { timelineMatchOf } from '../rooms/module.ts';
+import { contentOf, timelineMatchOf, type StoredEvent } from '../rooms/module.ts';
 import type { Receipt } from '../receipts/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../streams/position.ts';
@@ -95,6 +95,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       ignoredUsers: await sources.accountData.ignoredUsers(reader.userNid),
       stateAfter: request.stateAfter,
       fullState: request.fullState,
+      isIncremental: since !== null,
       lazyMembers: lazy
         ? needs.lazyMembers.of(device, {
             isFresh: since === null,
@@ -176,6 +177,19 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     }
   }
 
+  /** Users whom the reader meets for the first time; undefined when there are none. */
+  async function newcomers(plans: readonly RoomPlan[]): Promise<number[] | undefined> {
+    const joined = plans.filter((plan) => plan.section === 'join');
+    const entered = joined.filter((plan) => plan.isNew).map((plan) => plan.room.roomNid);
+    const found = joined
+      .filter((plan) => !plan.isNew)
+      .flatMap((plan) => plan.events ?? [])
+      .filter(isArrival)
+      .map((event) => event.senderNid);
+    if (entered.length > 0) found.push(...(await needs.loader.memberNids(entered)));
+    return found.length > 0 ? found : undefined;
+  }
+
   /** The answer, or null when there is nothing new. */
   async function build(
     user: UserView,
@@ -188,7 +202,8 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     if (options.since !== null) {
       await needs.loader.settleJoins([...plans.values()], reader.userId, options.since);
     }
-    const presence = sources.presence.changes(reader, since?.ephemeral ?? null);
+    const newlySharing = since === null ? undefined : await newcomers([...plans.values()]);
+    const presence = sources.presence.changes(reader, since?.ephemeral ?? null, newlySharing);
     const [receipts, accountData, presenceEvents] = await Promise.all([
       changedReceipts(user, request, plans, options),
       changedAccountData(user, options.since),
@@ -324,6 +339,13 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     },
   };
 }
+
+/** Whether somebody has joined who was not joined before. */
+const isArrival = (event: StoredEvent) =>
+  event.type === 'm.room.member' &&
+  event.stateKey === event.sender &&
+  contentOf(event)['membership'] === 'join' &&
+  !event.unsigned?.includes('"membership":"join"');
 
 const emptyAnswer = (upto: StreamPosition, since: StreamPosition | null) => {
   const next = {

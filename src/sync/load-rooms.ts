@@ -22,6 +22,8 @@ export interface LoadOptions {
   /** The state at the end of the timeline instead of that before it (MSC4222). */
   stateAfter: boolean;
   fullState: boolean;
+  /** The client has synced before. */
+  isIncremental: boolean;
   /** Null: all members are sent. */
   lazyMembers: LazyMembers | null;
 }
@@ -29,6 +31,8 @@ export interface LoadOptions {
 export interface RoomLoader {
   /** Timelines, states and summaries of all the rooms, in a constant number of round trips. */
   load(plans: readonly RoomPlan[], options: LoadOptions): Promise<void>;
+  /** Numbers of joined members of the rooms, up to a bound. */
+  memberNids(roomNids: number[]): Promise<number[]>;
   /** Corrects `joinedPos` where a profile change may pass for the join. */
   settleJoins(plans: readonly RoomPlan[], userId: string, since: number): Promise<void>;
 }
@@ -81,15 +85,19 @@ export function createRoomLoader(timelines: TimelineStore, states: RoomStateStor
     if (ignoredUsers.size > 0) {
       events = events.filter((event) => event.stateKey !== null || !ignoredUsers.has(event.sender));
     }
-    plan.isLimited = events.length > timelineLimit;
-    if (plan.isLimited) events = timelineLimit === 0 ? [] : events.slice(-timelineLimit);
+    // To a client that was there before, a room it has come to has a gap before it.
+    const hasGap = plan.isNew && plan.section === 'join' && options.isIncremental;
+    plan.isLimited = events.length > timelineLimit || hasGap;
+    if (events.length > timelineLimit) {
+      events = timelineLimit === 0 ? [] : events.slice(-timelineLimit);
+    }
     if (history) {
       const visibility = visibilityFor(user.userId, history);
+      plan.membershipAt = visibility.membershipAt;
       const first = events.findIndex((event) => visibility.allows(event));
       const visible = events.filter((event) => visibility.allows(event));
       if (visible.length < events.length && first !== 0) plan.isLimited = true;
       events = visible;
-      if (plan.section === 'leave' && visibility.lastJoinedPos < 0) plan.stateWanted = null;
     }
     plan.events = events;
   }
@@ -202,6 +210,7 @@ export function createRoomLoader(timelines: TimelineStore, states: RoomStateStor
         options.lazyMembers ? null : loadSummaries(shown, options),
       ]);
     },
+    memberNids: (roomNids) => states.memberNids(roomNids),
     async settleJoins(plans, userId, since) {
       const doubtful = plans.filter(
         ({ room }) => !room.isJoinedPosExact && room.joinedPos > since && room.view !== null,

@@ -19,6 +19,8 @@ export interface RoomPlan {
   /** The state wanted from the database, if any. */
   stateWanted: StateWanted | null;
   state: StoredEvent[];
+  /** The user's membership at an event; null: joined at all of them. */
+  membershipAt: ((event: StoredEvent) => string) | null;
   summary: RoomSummary | null;
 }
 
@@ -44,7 +46,15 @@ export function newPlan(
   room: RoomOfUser,
   parts: Pick<RoomPlan, 'section' | 'afterPos' | 'uptoPos' | 'isNew' | 'events'>,
 ): RoomPlan {
-  return { room, ...parts, isLimited: false, stateWanted: null, state: [], summary: null };
+  return {
+    room,
+    ...parts,
+    isLimited: false,
+    stateWanted: null,
+    state: [],
+    membershipAt: null,
+    summary: null,
+  };
 }
 
 /** The events after a position as far as they are in memory, all or none. */
@@ -85,7 +95,7 @@ export function planRooms(user: UserView, options: PlanOptions): Map<number, Roo
       if (options.wantsRoom(room.roomId)) plans.set(room.roomNid, joinedPlan(room, options));
       continue;
     }
-    if (since !== null && room.pos <= since) continue;
+    if (since === null ? room.isForgotten : room.pos <= since) continue;
     if (!options.wantsRoom(room.roomId)) continue;
     const uptoPos = room.pos;
     if (room.membership === 'invite' || room.membership === 'knock') {

@@ -45,10 +45,14 @@ export interface SyncSources {
     usersIn(roomNid: number): readonly string[];
   };
   presence: {
-    /** JSON texts of m.presence events of users the reader may see, after an ephemeral position. */
+    /**
+     * JSON texts of m.presence events of users the reader may see, after an ephemeral position, and
+     * of those who share a room with the reader only now.
+     */
     changes(
       reader: { userNid: number; userId: string },
       afterEphemeral: number | null,
+      newlySharing?: readonly number[],
     ): Promise<string[]> | string[];
     /** A sync shows that the user is there; call what is returned when it ends. */
     syncing(

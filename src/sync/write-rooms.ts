@@ -32,14 +32,18 @@ export interface WriteOptions {
   wantsAccountData(type: string): boolean;
 }
 
-const eventsJson = (events: readonly StoredEvent[], options: WriteOptions, membership?: string) =>
+const eventsJson = (
+  events: readonly StoredEvent[],
+  options: WriteOptions,
+  membershipAt: (event: StoredEvent) => string | undefined,
+) =>
   events
     .map((event) => {
       const json = clientEventJson(event, {
         now: options.now,
         senderNid: options.reader.userNid,
         deviceNid: options.reader.deviceNid,
-        membership,
+        membership: membershipAt(event),
       });
       return options.eventFields ? options.eventFields(json) : json;
     })
@@ -78,13 +82,13 @@ function timelineJson(plan: RoomPlan, options: WriteOptions): string {
   const place = first
     ? placeBefore(first)
     : { pos: plan.afterPos >= 0 && !plan.isLimited ? plan.afterPos : plan.uptoPos, sub: 0 };
-  const membership = plan.section === 'join' ? 'join' : undefined;
-  return `"timeline":{"events":[${eventsJson(events, options, membership)}],"limited":${plan.isLimited},"prev_batch":"${formatPlace(place)}"}`;
+  const membershipAt = plan.membershipAt ?? (() => 'join');
+  return `"timeline":{"events":[${eventsJson(events, options, membershipAt)}],"limited":${plan.isLimited},"prev_batch":"${formatPlace(place)}"}`;
 }
 
 function stateJson(plan: RoomPlan, options: WriteOptions): string {
   const name = options.stateAfter ? 'state_after' : 'state';
-  return `"${name}":{"events":[${eventsJson(plan.state, options)}]}`;
+  return `"${name}":{"events":[${eventsJson(plan.state, options, () => undefined)}]}`;
 }
 
 function summaryJson(plan: RoomPlan): string {

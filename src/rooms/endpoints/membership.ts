@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isUserId } from '../../matrix/ids.ts';
+import type { JsonObject } from '../../matrix/pdu.ts';
 import * as membership from '../membership.ts';
 import type { RoomServices } from '../services.ts';
 import { reasonBody, resolveRoom, targetBody } from './parts.ts';
@@ -18,12 +19,12 @@ const joinBody = Type.Object({
   third_party_signed: Type.Optional(Type.Record(Type.String(), Type.Any())),
 });
 
-const joinContent = (body: { reason?: string; third_party_signed?: object }) => ({
-  ...(body.reason === undefined ? {} : { reason: body.reason }),
-  ...(body.third_party_signed === undefined
-    ? {}
-    : { third_party_invite: { signed: body.third_party_signed as never } }),
-});
+/** What else the client sends becomes part of its member event. */
+function joinContent(body: { third_party_signed?: object }): JsonObject {
+  const { third_party_signed: signed, ...content } = body;
+  if (signed === undefined) return content;
+  return { ...content, third_party_invite: { signed: signed as JsonObject } };
+}
 
 const joinRoomById = (['POST', 'PUT'] as const).map((method) =>
   declare({

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { parsePlace } from '../../streams/position.ts';
-import { readableState } from '../read-access.ts';
+import { readableState, visibilityOf } from '../read-access.ts';
 import type { RoomServices } from '../services.ts';
 import { clientEventJson, contentOf, type StoredEvent } from '../stored-event.ts';
 
@@ -82,7 +82,10 @@ const getMembersByRoom = declare({
     if (query.at !== undefined) {
       const place = parsePlace(query.at);
       if (!place) throw new MatrixError('M_INVALID_PARAM', '`at` is not a token of this server');
-      pos = atPos === null ? place.pos : Math.min(place.pos, atPos);
+      const { firstJoinedPos } = await visibilityOf(services, access.roomNid, requester.userId);
+      // A token from before the user came stands for their coming.
+      const wanted = Math.max(place.pos, firstJoinedPos);
+      pos = atPos === null ? wanted : Math.min(wanted, atPos);
     }
     let events = await services.states.members(access.roomNid, pos);
     const { membership: wanted, not_membership: unwanted } = query;

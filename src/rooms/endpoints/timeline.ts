@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { formatPlace, parsePlace, type TimelinePlace } from '../../streams/position.ts';
-import { readableState, readableTimeline } from '../read-access.ts';
+import { readableState, readableTimeline, visibilityOf } from '../read-access.ts';
 import type { RoomServices } from '../services.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import {
@@ -38,7 +38,8 @@ const getRoomEvents = declare({
   summary: "A page of a room's timeline",
   source: 'CS 1.19, getRoomEvents',
   query: Type.Object({
-    dir: Type.Union([Type.Literal('b'), Type.Literal('f')]),
+    // Required by the specification; others go forwards without it, and clients rely on that.
+    dir: Type.Optional(Type.Union([Type.Literal('b'), Type.Literal('f')])),
     from: Type.Optional(Type.String()),
     to: Type.Optional(Type.String()),
     limit: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -47,7 +48,7 @@ const getRoomEvents = declare({
   errors: ['M_FORBIDDEN', 'M_INVALID_PARAM', 'M_BAD_JSON'],
   async handle({ params, query, requester }, services) {
     const roomId = params['roomId']!;
-    const direction = query.dir;
+    const direction = query.dir ?? 'f';
     const filter = parseFilterParameter(query.filter);
     const end = { pos: services.bus.position(), sub: 0 };
     const from = placeOf(query.from, 'from') ?? (direction === 'b' ? end : start);
@@ -131,11 +132,15 @@ const getOneRoomEvent = declare({
   errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
   async handle({ params, requester }, services) {
     const { roomId, eventId } = params;
-    const { access, visibility } = await readableTimeline(services, roomId!, requester);
-    const event = await services.timeline.event(access.roomNid, eventId!);
-    if (!event || event.status !== 0 || event.pos === null || !visibility.allows(event)) {
-      throw new MatrixError('M_NOT_FOUND', 'Event not found.');
-    }
+    const notFound = () => new MatrixError('M_NOT_FOUND', 'Event not found.');
+    const access = await services.access.of(roomId!, requester.userNid);
+    if (!access) throw notFound();
+    const [event, visibility] = await Promise.all([
+      services.timeline.event(access.roomNid, eventId!),
+      visibilityOf(services, access.roomNid, requester.userId),
+    ]);
+    const isThere = event !== null && event.status === 0 && event.pos !== null;
+    if (!isThere || access.isForgotten || !visibility.allows(event)) throw notFound();
     return new JsonText(createEventWriter(services, requester, roomId!, visibility)(event));
   },
 });

@@ -83,6 +83,7 @@ export function createOldSync(needs: OldSyncNeeds) {
       ignoredUsers,
       stateAfter: true,
       fullState: true,
+      isIncremental: false,
       lazyMembers: null,
     });
     return plans.map((plan) => {
@@ -132,7 +133,9 @@ export function createOldSync(needs: OldSyncNeeds) {
         const presence = await sources.presence.changes(reader, null);
         yield `{"end":"${formatPosition(end)}","presence":[${presence.join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;
         const rooms = [...user.rooms.values()].filter(
-          (room) => options.includesLeft || !['leave', 'ban'].includes(room.membership),
+          (room) =>
+            !room.isForgotten &&
+            (options.includesLeft || !['leave', 'ban'].includes(room.membership)),
         );
         for (let i = 0; i < rooms.length; i += roomsAtOnce) {
           // One after the other on purpose: memory is bounded by what is being written.

@@ -86,6 +86,15 @@ const selectSummaries = statement<[number[], number], SummaryRow>(
    from rooms r where r.room_nid = any($1)`,
 );
 
+/** Members whose presence is looked at when a user enters rooms. */
+const membersMax = 1_000;
+
+const selectMemberNids = statement<[number[]], { userNid: number }>(
+  'sync_member_nids',
+  `select user_nid as "userNid" from memberships
+   where room_nid = any($1) and membership = 'join' limit ${membersMax}`,
+);
+
 export interface StateWanted {
   roomNid: number;
   /** The state that held at this position. */
@@ -131,6 +140,10 @@ export function createRoomStateStore(database: Queryable) {
         user.userId,
         user.userNid,
       ]),
+    async memberNids(roomNids: number[]): Promise<number[]> {
+      const rows = await database.query(selectMemberNids, [roomNids]);
+      return rows.map((row) => row.userNid);
+    },
     summaries: (roomNids: number[], userNid: number) =>
       database.query(selectSummaries, [roomNids, userNid]),
   };

@@ -16,14 +16,15 @@ export interface MembershipRow {
   /** Stream position of the membership event. */
   pos: number;
   eventNid: number;
+  isForgotten: boolean;
 }
 
 const selectMemberships = statement<[number], MembershipRow>(
   'sync_memberships',
   `select m.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
-     m.membership, m.pos, m.event_nid as "eventNid"
+     m.membership, m.pos, m.event_nid as "eventNid", m.is_forgotten as "isForgotten"
    from memberships m join rooms r on r.room_nid = m.room_nid
-   where m.user_nid = $1 and not m.is_forgotten`,
+   where m.user_nid = $1`,
 );
 
 const wanted = `unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w(room_nid, after_pos, upto_pos)`;

@@ -13,6 +13,8 @@ export interface RoomOfUser {
   /** False while `joinedPos` may be that of a later profile change. */
   isJoinedPosExact: boolean;
   eventNid: number;
+  /** Shown no more, but for the news that it was left. */
+  isForgotten: boolean;
   /** Held while the user is joined. */
   view: RoomView | null;
 }

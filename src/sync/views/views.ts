@@ -98,7 +98,9 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
         if (user) {
           const { roomId, roomVersion } = row;
           const { roomNid, eventNid } = event;
-          const own = { roomNid, roomId, roomVersion, membership: membership.to, pos, eventNid };
+          const to = membership.to;
+          const room = { roomNid, roomId, roomVersion, membership: to, pos, eventNid };
+          const own = { ...room, isForgotten: false };
           setMembership(user, own, pos - 1, false);
           toWake.add(user);
         }
@@ -114,8 +116,8 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
   bus.subscribe(eventStream, onEvents);
   bus.subscribe(forgottenRoomStream, (rows) => {
     for (const { row } of rows) {
-      const known = users.get(row.userNid)?.rooms;
-      if (known?.get(row.roomNid)?.membership !== 'join') known?.delete(row.roomNid);
+      const room = users.get(row.userNid)?.rooms.get(row.roomNid);
+      if (room && room.membership !== 'join') room.isForgotten = true;
     }
   });
   bus.afterRows(() => {
