@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { chown, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** PostgreSQL refuses to run as root; started by root it runs as this user and group (nobody). */
 const nobody = 65_534;
@@ -17,45 +18,59 @@ async function isReachable(path: string): Promise<boolean> {
   }
 }
 
+/** Whether `setpriv` is here and can have a program told when its parent has died. */
+async function canFollowParent(): Promise<boolean> {
+  try {
+    await promisify(execFile)('setpriv', ['--pdeathsig', 'INT', 'true']);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface RunOptions extends SpawnOptions {
+  /** When this process dies, even by kill -9, the program is to shut down, where that is possible. */
+  endsWithParent?: boolean;
+}
+
 /** Starts programs of PostgreSQL as a user that it accepts. */
 export interface Runner {
-  spawn(program: string, args: readonly string[], options: SpawnOptions): ChildProcess;
+  spawn(program: string, args: readonly string[], options: RunOptions): ChildProcess;
   /** Makes a folder, with what is in it, that user's own. */
   own(folder: string): Promise<void>;
 }
 
+const ids = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
+/** In a private folder, such as root's home: may look into folders, and nothing else. */
+const readOnly = [
+  '--inh-caps=-all,+dac_read_search',
+  '--ambient-caps=-all,+dac_read_search',
+  '--bounding-set=-all,+dac_read_search',
+];
+
+async function own(folder: string): Promise<void> {
+  await chown(folder, nobody, nobody);
+  const entries = await readdir(folder, { recursive: true });
+  await Promise.all(entries.map((entry) => chown(join(folder, entry), nobody, nobody)));
+}
+
 /** `paths`: what the programs need to reach. */
 export async function createRunner(paths: readonly string[]): Promise<Runner> {
-  if (!isRoot()) {
-    return {
-      spawn: (program, args, options) => spawn(program, args, options),
-      own: async () => {},
-    };
-  }
-  const reachable = await Promise.all(paths.map(isReachable));
-  const own = async (folder: string) => {
-    await chown(folder, nobody, nobody);
-    const entries = await readdir(folder, { recursive: true });
-    await Promise.all(entries.map((entry) => chown(join(folder, entry), nobody, nobody)));
-  };
-  if (reachable.every(Boolean)) {
-    return {
-      spawn: (program, args, options) =>
-        spawn(program, args, { ...options, uid: nobody, gid: nobody }),
-      own,
-    };
-  }
-  // In a private folder, such as root's home: may look into folders, and nothing else.
-  const drop = [
-    `--reuid=${nobody}`,
-    `--regid=${nobody}`,
-    '--clear-groups',
-    '--inh-caps=-all,+dac_read_search',
-    '--ambient-caps=-all,+dac_read_search',
-    '--bounding-set=-all,+dac_read_search',
-  ];
+  const [follows, ...reachable] = await Promise.all([
+    canFollowParent(),
+    ...(isRoot() ? paths.map(isReachable) : []),
+  ]);
+  const isPrivate = !reachable.every(Boolean);
   return {
-    spawn: (program, args, options) => spawn('setpriv', [...drop, program, ...args], options),
-    own,
+    spawn(program, args, { endsWithParent = false, ...options }) {
+      const priv: string[] = [];
+      if (endsWithParent && follows) priv.push('--pdeathsig', 'INT');
+      if (isPrivate) priv.push(...ids, ...readOnly);
+      if (priv.length > 0 && isRoot() && !isPrivate) priv.push(...ids);
+      if (priv.length > 0) return spawn('setpriv', [...priv, program, ...args], options);
+      const credentials = isRoot() ? { uid: nobody, gid: nobody } : {};
+      return spawn(program, args, { ...options, ...credentials });
+    },
+    own: isRoot() ? own : async () => {},
   };
 }

@@ -1,0 +1,150 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { readPostmaster, stopLeftover, type SupervisorLog } from './leftover.ts';
+import type { Runner } from './run-as.ts';
+
+const readyPollMs = 5;
+/** Replaying the log after a crash takes minutes at worst. */
+const readyWaitMs = 300_000;
+const stopWaitMs = 20_000;
+/** Pauses before it is started again: soon, but not so that one that cannot start uses up a CPU. */
+const restartMsMin = 50;
+const restartMsMax = 5_000;
+/** Having run for this long it counts as sound again. */
+const soundAfterMs = 30_000;
+const complaintLengthMax = 2_000;
+/** After a kill -9 the children of the last one hold the shared memory for a moment. */
+const firstStartAttempts = 8;
+const isPassing = (complaint: string) => /shared memory block|lock file/.test(complaint);
+
+/** One run of the server program. */
+interface Run {
+  child: ChildProcess;
+  startedAt: number;
+  complaint: string;
+  hasEnded: boolean;
+}
+
+export interface PostmasterOptions {
+  runner: Runner;
+  native: string;
+  data: string;
+  log: SupervisorLog;
+}
+
+/** The server program, started again whenever it ends until it is to stop. */
+export class Postmaster {
+  readonly #options: PostmasterOptions;
+  #run: Run | null = null;
+  #isReady = false;
+  #isClosing = false;
+  #restartMs = restartMsMin;
+  #restarting: Promise<void> = Promise.resolve();
+
+  constructor(options: PostmasterOptions) {
+    this.#options = options;
+  }
+
+  /** Process id of the run now. */
+  get pid(): number {
+    return this.#run?.child.pid ?? 0;
+  }
+
+  /** Resolves when it takes connections. Throws an Error that says why it does not start. */
+  async start(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const run = this.#launch();
+      // oxlint-disable-next-line no-await-in-loop
+      if (await this.#becomesReady(run)) break;
+      if (attempt === firstStartAttempts || !isPassing(run.complaint)) {
+        this.#isClosing = true;
+        run.child.kill('SIGKILL');
+        throw new Error(`PostgreSQL does not start: ${run.complaint.trim() || 'no answer'}`);
+      }
+      // oxlint-disable-next-line no-await-in-loop
+      await pause(restartMsMin * attempt);
+    }
+    this.#isReady = true;
+    if (this.#run?.hasEnded) this.#scheduleRestart();
+  }
+
+  /** Stops it; transactions under way are rolled back. */
+  async stop(): Promise<void> {
+    this.#isClosing = true;
+    await this.#restarting;
+    const run = this.#run;
+    if (!run || run.hasEnded) return;
+    const exit = once(run.child, 'exit');
+    run.child.kill('SIGINT');
+    const timer = setTimeout(() => run.child.kill('SIGQUIT'), stopWaitMs);
+    await exit;
+    clearTimeout(timer);
+  }
+
+  #launch(): Run {
+    const { runner, native, data, log } = this.#options;
+    const child = runner.spawn(join(native, 'bin', 'postgres'), ['-D', data], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: '/',
+      endsWithParent: true,
+    });
+    const run: Run = { child, startedAt: Date.now(), complaint: '', hasEnded: false };
+    this.#run = run;
+    child.stderr!.on('data', (text: Buffer) => {
+      const line = String(text).trim();
+      run.complaint = `${run.complaint}\n${line}`.slice(-complaintLengthMax);
+      const isGrave = /\b(FATAL|PANIC)\b/.test(line);
+      if (isGrave && this.#isReady && !this.#isClosing) log.warn({ postgres: line }, 'PostgreSQL');
+    });
+    // The program could not be run at all.
+    child.once('error', (error) => {
+      run.complaint += error.message;
+      run.hasEnded = true;
+    });
+    child.once('exit', (code, signal) => {
+      run.hasEnded = true;
+      if (this.#isClosing || !this.#isReady) return;
+      log.warn({ code, signal }, 'PostgreSQL ended; starting it again');
+      this.#scheduleRestart();
+    });
+    return run;
+  }
+
+  async #becomesReady(run: Run): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < readyWaitMs; waitedMs += readyPollMs) {
+      if (run.hasEnded) return false;
+      // oxlint-disable-next-line no-await-in-loop
+      const postmaster = await readPostmaster(this.#options.data);
+      if (postmaster?.isReady && postmaster.pid === run.child.pid) return true;
+      // oxlint-disable-next-line no-await-in-loop
+      await pause(readyPollMs);
+    }
+    return false;
+  }
+
+  #scheduleRestart(): void {
+    const isSound = Date.now() - this.#run!.startedAt > soundAfterMs;
+    const delayMs = isSound ? restartMsMin : this.#restartMs;
+    this.#restartMs = Math.min(delayMs * 2, restartMsMax);
+    this.#restarting = this.#restart(delayMs);
+  }
+
+  async #restart(delayMs: number): Promise<void> {
+    const { data, log } = this.#options;
+    const timer = new AbortController();
+    const stopPoll = setInterval(() => this.#isClosing && timer.abort(), readyPollMs);
+    try {
+      await pause(delayMs, undefined, { signal: timer.signal }).catch(() => undefined);
+      if (this.#isClosing) return;
+      await stopLeftover(data, log);
+      if (!this.#isClosing) this.#launch();
+    } catch (error) {
+      log.warn({ err: error }, 'PostgreSQL could not be started again; trying once more');
+      this.#scheduleRestart();
+    } finally {
+      clearInterval(stopPoll);
+    }
+  }
+}
