@@ -39,7 +39,7 @@ export class Postmaster {
   readonly #options: PostmasterOptions;
   #run: Run | null = null;
   #isReady = false;
-  #isClosing = false;
+  readonly #closing = new AbortController();
   #restartMs = restartMsMin;
   #restarting: Promise<void> = Promise.resolve();
 
@@ -59,7 +59,7 @@ export class Postmaster {
       // oxlint-disable-next-line no-await-in-loop
       if (await this.#becomesReady(run)) break;
       if (attempt === firstStartAttempts || !isPassing(run.complaint)) {
-        this.#isClosing = true;
+        this.#closing.abort();
         run.child.kill('SIGKILL');
         throw new Error(`PostgreSQL does not start: ${run.complaint.trim() || 'no answer'}`);
       }
@@ -72,7 +72,7 @@ export class Postmaster {
 
   /** Stops it; transactions under way are rolled back. */
   async stop(): Promise<void> {
-    this.#isClosing = true;
+    this.#closing.abort();
     await this.#restarting;
     const run = this.#run;
     if (!run || run.hasEnded) return;
@@ -96,19 +96,22 @@ export class Postmaster {
       const line = String(text).trim();
       run.complaint = `${run.complaint}\n${line}`.slice(-complaintLengthMax);
       const isGrave = /\b(FATAL|PANIC)\b/.test(line);
-      if (isGrave && this.#isReady && !this.#isClosing) log.warn({ postgres: line }, 'PostgreSQL');
+      if (isGrave && this.#isReady && !this.#closing.signal.aborted)
+        log.warn({ postgres: line }, 'PostgreSQL');
     });
-    // The program could not be run at all.
-    child.once('error', (error) => {
-      run.complaint += error.message;
+    const ended = (facts: object) => {
+      if (run.hasEnded) return;
       run.hasEnded = true;
-    });
-    child.once('exit', (code, signal) => {
-      run.hasEnded = true;
-      if (this.#isClosing || !this.#isReady) return;
-      log.warn({ code, signal }, 'PostgreSQL ended; starting it again');
+      if (this.#closing.signal.aborted || !this.#isReady) return;
+      log.warn(facts, 'PostgreSQL ended; starting it again');
       this.#scheduleRestart();
+    };
+    // The program could not be run at all; or a signal could not be sent to it.
+    child.on('error', (error) => {
+      run.complaint += error.message;
+      if (child.pid === undefined) ended({ err: error });
     });
+    child.once('exit', (code, signal) => ended({ code, signal }));
     return run;
   }
 
@@ -133,18 +136,17 @@ export class Postmaster {
 
   async #restart(delayMs: number): Promise<void> {
     const { data, log } = this.#options;
-    const timer = new AbortController();
-    const stopPoll = setInterval(() => this.#isClosing && timer.abort(), readyPollMs);
     try {
-      await pause(delayMs, undefined, { signal: timer.signal }).catch(() => undefined);
-      if (this.#isClosing) return;
+      await pause(delayMs, undefined, { signal: this.#closing.signal });
+    } catch {
+      return;
+    }
+    try {
       await stopLeftover(data, log);
-      if (!this.#isClosing) this.#launch();
+      if (!this.#closing.signal.aborted) this.#launch();
     } catch (error) {
       log.warn({ err: error }, 'PostgreSQL could not be started again; trying once more');
       this.#scheduleRestart();
-    } finally {
-      clearInterval(stopPoll);
     }
   }
 }
