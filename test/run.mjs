@@ -25,6 +25,8 @@ const child = spawn(
     '--test',
     `--test-concurrency=${Math.max(2, availableParallelism())}`,
     '--test-timeout=240000',
+    // Clients leave timers behind.
+    '--test-force-exit',
     ...files,
   ],
   { cwd: root, stdio: 'inherit' },
