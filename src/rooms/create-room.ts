@@ -5,6 +5,7 @@ import { roomVersion, isKnownRoomVersion, type RoomVersion } from '../matrix/roo
 import { checkAliasAllowed, checkPublicationAllowed } from './directory-rules.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
+import { predecessorIn } from './predecessor.ts';
 import type { RoomServices } from './services.ts';
 import type { ProtoEvent } from './writer/proto-event.ts';
 
@@ -236,14 +237,18 @@ export async function createRoom(
     events.push({ type: 'm.room.topic', stateKey: '', content: topicContent(wish.topic) });
   }
   events.push(...inviteEvents);
-  return services.create({
+  const createContent = createContentOf(wish, version, actor, trusted);
+  const roomId = await services.create({
     roomVersion: version.id,
     creator: actor.userId,
-    createContent: createContentOf(wish, version, actor, trusted),
+    createContent,
     events: events.map((event) => ({ ...event, sender: actor.userId })),
     alias,
     isPublic,
   });
+  const predecessor = predecessorIn(createContent);
+  if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+  return roomId;
 }
 
 async function checkAliasFree(services: RoomServices, actor: Actor, alias: string) {

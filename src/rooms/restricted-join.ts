@@ -1,9 +1,10 @@
 import { MatrixError } from '../kernel/errors.ts';
 import { serverNameOf } from '../matrix/ids.ts';
-import type { JsonObject, Pdu } from '../matrix/pdu.ts';
+import type { Pdu } from '../matrix/pdu.ts';
 import { parsePowerLevels } from '../matrix/power-levels.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { Actor } from './needs.ts';
+import { predecessorIn } from './predecessor.ts';
 import type { RoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
 import { contentOf, type StoredEvent } from './stored-event.ts';
@@ -33,15 +34,6 @@ export function roomsAllowed(content: Record<string, unknown>): string[] {
         typeof rule.room_id === 'string',
     )
     .map((rule) => rule.room_id);
-}
-
-/** The room that a room replaces, by the content of its create event. */
-function predecessorIn(create: JsonObject | undefined): string | null {
-  const predecessor = create?.['predecessor'];
-  if (typeof predecessor !== 'object' || predecessor === null || Array.isArray(predecessor)) {
-    return null;
-  }
-  return typeof predecessor['room_id'] === 'string' ? predecessor['room_id'] : null;
 }
 
 /**
