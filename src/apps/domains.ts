@@ -16,7 +16,13 @@ import { knownRoomVersions } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
-import { createInterned, createRooms, membership, updateMemberProfiles } from '../rooms/module.ts';
+import {
+  createInterned,
+  createRooms,
+  membership,
+  updateMemberProfiles,
+  withEventNames,
+} from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createSync, type SyncViews } from '../sync/module.ts';
@@ -82,6 +88,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const { config, log, database, clock, bus, committer, metrics, limiter } = foundation;
   const { signingKey, appservices } = foundation;
   const interned = createInterned(database);
+  const events = withEventNames(database, interned);
   const { serverName } = config;
 
   const accounts = createAccounts({
@@ -152,13 +159,13 @@ export function assembleDomains(foundation: Foundation): Domains {
     noteActivity: presence.noteActivity,
   });
   const unread = createUnread({
-    database,
+    events,
     bus,
     receipts,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
   });
   const sync = createSync({
-    database,
+    events,
     bus,
     clock,
     sources: {

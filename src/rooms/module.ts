@@ -15,6 +15,7 @@ import type { RoomServices } from './services.ts';
 import { createAccessStore } from './store/access.ts';
 import { createAliasStore } from './store/aliases.ts';
 import { createDirectoryStore } from './store/directory.ts';
+import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
 import { createHeadStore } from './store/load-head.ts';
 import { createStateStore } from './store/read-state.ts';
@@ -25,7 +26,8 @@ import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
 import { createRoomWriter } from './writer/room-writer.ts';
 
-export { eventColumns, eventJoins } from './store/columns.ts';
+export { eventColumns, nameJoins } from './store/columns.ts';
+export { withEventNames } from './store/event-names.ts';
 export { clientEventJson, contentOf, strippedEventJson } from './stored-event.ts';
 export type { ClientFormat, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
@@ -68,7 +70,8 @@ export function createRooms(needs: RoomsNeeds): Rooms {
   const { database, committer, bus, interned, signingKey, clock, config, profiles, roomData } =
     needs;
   const transactionStore = createTransactionStore(database);
-  const headStore = createHeadStore(database);
+  const named = withEventNames(database, interned);
+  const headStore = createHeadStore(named);
   const writerNeeds = {
     committer,
     heads: createHeadCache(headStore, needs.headCacheBytes),
@@ -89,8 +92,8 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     create: createRoomCreator(writerNeeds, database),
     access: createRoomAccess(members, bus),
     members,
-    states: createStateStore(database),
-    timeline: createTimelineStore(database),
+    states: createStateStore(named),
+    timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),
     interned,

@@ -8,6 +8,7 @@ export interface StoredEvent {
   pos: number | null;
   sub: number;
   eventId: string;
+  typeNid: number;
   type: string;
   stateKey: string | null;
   sender: string;

@@ -1,4 +1,4 @@
-import type { Database } from '../database/database.ts';
+import type { Queryable } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -24,7 +24,8 @@ export type {
 export type { SyncViews } from './views/views.ts';
 
 export interface SyncNeeds {
-  database: Database;
+  /** Gives events with their names: `withEventNames`. */
+  events: Queryable;
   bus: Bus;
   clock: Clock;
   sources: SyncSources;
@@ -32,7 +33,7 @@ export interface SyncNeeds {
 
 /** `/sync` and the memory it answers from. */
 export function createSync(needs: SyncNeeds): { endpoints: Endpoint[]; views: SyncViews } {
-  const { database, bus, clock, sources } = needs;
+  const { events: database, bus, clock, sources } = needs;
   const timelines = createTimelineStore(database);
   const views = createSyncViews(timelines, bus);
   const loader = createRoomLoader(timelines, createRoomStateStore(database));

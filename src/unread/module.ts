@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { accountDataStream } from '../account-data/module.ts';
-import type { Database } from '../database/database.ts';
+import type { Queryable } from '../database/database.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
 import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
 import { receiptStream, type Receipt, type Receipts } from '../receipts/module.ts';
@@ -13,7 +13,8 @@ import { createUnreadStore, type RoomFactsRow } from './store/unread.ts';
 export type { UnreadCount } from './reading.ts';
 
 export interface UnreadNeeds {
-  database: Database;
+  /** Gives events with their names: `withEventNames`. */
+  events: Queryable;
   bus: Bus;
   receipts: Pick<Receipts, 'own'>;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
@@ -46,7 +47,7 @@ const attemptsMax = 5;
  */
 export function createUnread(needs: UnreadNeeds): Unread {
   const { bus } = needs;
-  const store = createUnreadStore(needs.database);
+  const store = createUnreadStore(needs.events);
   const classes = new RulesetClasses();
   const watches = new Map<number, RoomWatch>();
   /** Rooms being read, and whether something happened there meanwhile. */

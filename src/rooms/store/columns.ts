@@ -1,12 +1,15 @@
-/** The columns of a StoredEvent, from `events e` joined with its sender and type. */
+/**
+ * The columns of a StoredEvent, from `events e`. Type and sender come as numbers; their names are
+ * put in by `withEventNames`.
+ */
 export const eventColumns = `
   e.room_nid as "roomNid", e.event_nid as "eventNid", e.pos, e.sub, e.event_id as "eventId",
-  t.event_type as type, e.state_key as "stateKey", u.user_id as sender,
+  e.type_nid as "typeNid", null::text as type, e.state_key as "stateKey", null::text as sender,
   e.sender_nid as "senderNid", e.origin_server_ts as "originServerTs", e.content, e.unsigned,
   e.device_nid as "deviceNid", e.txn_id as "txnId", e.redacted_by as "redactedBy", e.redacts`;
 
-/** The joins that eventColumns needs. */
-export const eventJoins = `
+/** Type and sender as text, for statements that choose by them: `t.event_type`, `u.user_id`. */
+export const nameJoins = `
   join event_types t on t.type_nid = e.type_nid
   join users u on u.user_nid = e.sender_nid`;
 

@@ -27,9 +27,11 @@ const internTypes = statement<[string[]], { event_type: string; type_nid: number
      join wanted w on w.name = t.event_type`,
 );
 
-const selectUserId = statement<[number], { userId: string }>(
-  'select_user_id',
-  'select user_id as "userId" from users where user_nid = $1',
+const selectNames = statement<[number[], number[]], { isUser: boolean; nid: number; name: string }>(
+  'select_names',
+  `select true as "isUser", user_nid as nid, user_id as name from users where user_nid = any($1)
+   union all
+   select false, type_nid, event_type from event_types where type_nid = any($2)`,
 );
 
 const selectUserNid = statement<[string], { userNid: number }>(
@@ -50,6 +52,11 @@ export interface Interned {
   cachedType(type: string): number | undefined;
   /** The number of a user who has one already, else null. */
   find(userId: string): number | null | Promise<number | null>;
+  /** The names of numbers, when they are in memory. */
+  cachedUserId(userNid: number): string | undefined;
+  cachedTypeName(typeNid: number): string | undefined;
+  /** Takes the names of numbers into memory. */
+  loadNames(nids: { users: number[]; types: number[] }): Promise<void>;
   /** The user id of a number that has been given. */
   userId(userNid: number): string | Promise<string>;
 }
@@ -59,15 +66,36 @@ export function createInterned(database: Queryable): Interned {
   const typeNids = new LRUCache<string, number>({ max: cachedNamesMax });
   const userIds = new LRUCache<number, string>({ max: cachedNamesMax });
 
-  async function load(userNid: number): Promise<string> {
-    const { userId } = (await database.query(selectUserId, [userNid]))[0]!;
+  const typeNames = new LRUCache<number, string>({ max: cachedNamesMax });
+
+  function rememberUser(userId: string, userNid: number): void {
+    userNids.set(userId, userNid);
     userIds.set(userNid, userId);
-    return userId;
+  }
+
+  function rememberType(type: string, typeNid: number): void {
+    typeNids.set(type, typeNid);
+    typeNames.set(typeNid, type);
+  }
+
+  async function loadNames(nids: { users: number[]; types: number[] }): Promise<void> {
+    for (const { isUser, nid, name } of await database.query(selectNames, [
+      nids.users,
+      nids.types,
+    ])) {
+      if (isUser) rememberUser(name, nid);
+      else rememberType(name, nid);
+    }
+  }
+
+  async function load(userNid: number): Promise<string> {
+    await loadNames({ users: [userNid], types: [] });
+    return userIds.get(userNid)!;
   }
 
   async function look(userId: string): Promise<number | null> {
     const [row] = await database.query(selectUserNid, [userId]);
-    if (row) userNids.set(userId, row.userNid);
+    if (row) rememberUser(userId, row.userNid);
     return row?.userNid ?? null;
   }
 
@@ -76,19 +104,22 @@ export function createInterned(database: Queryable): Interned {
       const missing = wanted.filter((id) => !userNids.has(id));
       if (missing.length === 0) return;
       for (const row of await database.query(internUsers, [missing])) {
-        userNids.set(row.user_id, row.user_nid);
+        rememberUser(row.user_id, row.user_nid);
       }
     },
     async types(types) {
       const missing = types.filter((type) => !typeNids.has(type));
       if (missing.length === 0) return;
       for (const row of await database.query(internTypes, [missing])) {
-        typeNids.set(row.event_type, row.type_nid);
+        rememberType(row.event_type, row.type_nid);
       }
     },
     cachedUser: (userId) => userNids.get(userId),
     cachedType: (type) => typeNids.get(type),
     find: (userId) => userNids.get(userId) ?? look(userId),
+    cachedUserId: (userNid) => userIds.get(userNid),
+    cachedTypeName: (typeNid) => typeNames.get(typeNid),
+    loadNames,
     userId: (userNid) => userIds.get(userNid) ?? load(userNid),
   };
 }

@@ -1,6 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import { eventColumns, eventJoins, endless } from './columns.ts';
+import { eventColumns, endless } from './columns.ts';
 import type { StoredEvent } from '../stored-event.ts';
 
 export interface RoomRow {
@@ -29,7 +29,7 @@ const selectState = statement<[string], StoredEvent>(
   'select_head_state',
   `select ${eventColumns} from rooms r
      join room_state s on s.room_nid = r.room_nid and s.to_pos = ${endless}
-     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid ${eventJoins}
+     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
    where r.room_id = $1 and s.type_nid <> coalesce(
      (select type_nid from event_types where event_type = 'm.room.member'), 0)`,
 );
@@ -51,7 +51,7 @@ const selectExtremities = statement<[string], ExtremityRow>(
 const selectMembers = statement<[number, string[]], StoredEvent>(
   'select_head_members',
   `select ${eventColumns} from room_state s
-     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid ${eventJoins}
+     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
    where s.room_nid = $1 and s.to_pos = ${endless} and s.state_key = any($2)
      and s.type_nid = (select type_nid from event_types where event_type = 'm.room.member')`,
 );
@@ -61,7 +61,7 @@ const selectEvent = statement<
   StoredEvent & { envelope: string; contentAt: number }
 >(
   'select_whole_event',
-  `select ${eventColumns}, e.envelope, e.content_at as "contentAt" from events e ${eventJoins}
+  `select ${eventColumns}, e.envelope, e.content_at as "contentAt" from events e
    where e.room_nid = $1 and e.event_id = $2`,
 );
 

@@ -1,9 +1,9 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import { eventColumns, eventJoins, endless } from './columns.ts';
+import { eventColumns, endless } from './columns.ts';
 import type { StoredEvent } from '../stored-event.ts';
 
-const entryOf = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid ${eventJoins}`;
+const entryOf = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid`;
 const memberType = `(select type_nid from event_types where event_type = 'm.room.member')`;
 
 const selectCurrent = statement<[number], StoredEvent>(

@@ -1,18 +1,18 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 import type { TimelinePlace } from '../../streams/position.ts';
-import { eventColumns, eventJoins } from './columns.ts';
+import { eventColumns, nameJoins } from './columns.ts';
 import type { StoredEvent } from '../stored-event.ts';
 
 const selectEvent = statement<[number, string], StoredEvent & { status: number }>(
   'select_event',
-  `select ${eventColumns}, e.status from events e ${eventJoins}
+  `select ${eventColumns}, e.status from events e
    where e.room_nid = $1 and e.event_id = $2`,
 );
 
 const selectEventAnywhere = statement<[string], StoredEvent & { roomId: string }>(
   'select_event_anywhere',
-  `select ${eventColumns}, r.room_id as "roomId" from events e ${eventJoins}
+  `select ${eventColumns}, r.room_id as "roomId" from events e
      join rooms r on r.room_nid = e.room_nid
    where e.event_id = $1 and e.status = 0 and e.pos is not null`,
 );
@@ -44,22 +44,22 @@ const pageBackwards = statement<PageParameters, StoredEvent>(
   'page_backwards',
   `select ${eventColumns} from (
      select * from events e where ${backwards} order by e.pos desc, e.sub desc limit $5) e
-   ${eventJoins} order by e.pos desc, e.sub desc`,
+   order by e.pos desc, e.sub desc`,
 );
 const pageForwards = statement<PageParameters, StoredEvent>(
   'page_forwards',
   `select ${eventColumns} from (
      select * from events e where ${forwards} order by e.pos, e.sub limit $5) e
-   ${eventJoins} order by e.pos, e.sub`,
+   order by e.pos, e.sub`,
 );
 const matchBackwards = statement<[...PageParameters, ...MatchParameters], StoredEvent>(
   'match_backwards',
-  `select ${eventColumns} from events e ${eventJoins} where ${backwards} ${matching}
+  `select ${eventColumns} from events e ${nameJoins} where ${backwards} ${matching}
    order by e.pos desc, e.sub desc limit $5`,
 );
 const matchForwards = statement<[...PageParameters, ...MatchParameters], StoredEvent>(
   'match_forwards',
-  `select ${eventColumns} from events e ${eventJoins} where ${forwards} ${matching}
+  `select ${eventColumns} from events e ${nameJoins} where ${forwards} ${matching}
    order by e.pos, e.sub limit $5`,
 );
 
@@ -68,14 +68,14 @@ const nearestBefore = statement<[number, number], StoredEvent>(
   `select ${eventColumns} from (
      select * from events e where e.room_nid = $1 and e.origin_server_ts <= $2
        and e.pos is not null and e.status = 0
-       order by e.origin_server_ts desc, e.pos desc limit 1) e ${eventJoins}`,
+       order by e.origin_server_ts desc, e.pos desc limit 1) e`,
 );
 const nearestAfter = statement<[number, number], StoredEvent>(
   'select_event_after_time',
   `select ${eventColumns} from (
      select * from events e where e.room_nid = $1 and e.origin_server_ts >= $2
        and e.pos is not null and e.status = 0
-       order by e.origin_server_ts, e.pos limit 1) e ${eventJoins}`,
+       order by e.origin_server_ts, e.pos limit 1) e`,
 );
 
 /** What a page is narrowed to: event types as SQL `like` patterns, senders as user ids. */

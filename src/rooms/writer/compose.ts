@@ -131,6 +131,7 @@ export function compose(
     pos: null,
     sub: 0,
     eventId: built.eventId,
+    typeNid,
     type: proto.type,
     stateKey: proto.stateKey ?? null,
     sender: proto.sender,

@@ -1,8 +1,8 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import { eventColumns, eventJoins, type StoredEvent } from '../../rooms/module.ts';
+import { eventColumns, type StoredEvent } from '../../rooms/module.ts';
 
-const entryJoin = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid ${eventJoins}`;
+const entryJoin = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid`;
 const member = `member as (
   select coalesce((select type_nid from event_types where event_type = 'm.room.member'), 0) as nid)`;
 /** State that began in (after_pos, at_pos] and holds at at_pos. */

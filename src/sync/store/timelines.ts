@@ -2,7 +2,7 @@ import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 import {
   eventColumns,
-  eventJoins,
+  nameJoins,
   type HistorySpan,
   type StoredEvent,
   type TimelineMatch,
@@ -36,7 +36,7 @@ const selectTimelines = statement<[number[], number[], number[], number], Stored
   `select ${eventColumns} from ${wanted}
    cross join lateral (
      select * from events e where ${inRange} order by e.pos desc, e.sub desc limit $4) e
-   ${eventJoins} order by e.room_nid, e.pos, e.sub`,
+   order by e.room_nid, e.pos, e.sub`,
 );
 
 const selectMatching = statement<
@@ -56,7 +56,7 @@ const selectMatching = statement<
   'sync_timelines_matching',
   `select m.* from ${wanted}
    cross join lateral (
-     select ${eventColumns} from events e ${eventJoins}
+     select ${eventColumns} from events e ${nameJoins}
      where ${inRange}
        and ($5::text[] is null or t.event_type like any($5))
        and ($6::text[] is null or not t.event_type like any($6))

@@ -1,6 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import { eventColumns, eventJoins, type StoredEvent } from '../../rooms/module.ts';
+import { eventColumns, type StoredEvent } from '../../rooms/module.ts';
 
 /** What push rules ask about a room, and about a user in it. */
 export interface RoomFactsRow {
@@ -50,7 +50,7 @@ const selectEvents = statement<[number[], number[], number, number], StoredEvent
    cross join lateral (
      select * from events e where e.room_nid = w.room_nid and e.pos > w.after_pos
        and e.sender_nid <> $3 and e.status = 0
-       order by e.pos desc, e.sub desc limit $4) e ${eventJoins}`,
+       order by e.pos desc, e.sub desc limit $4) e`,
 );
 
 /** Reads for unread counts: a round trip for all rooms. */
