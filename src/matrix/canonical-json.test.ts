@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalJson, canonicalJsonLenient, NotCanonical } from './canonical-json.ts';
-import type { JsonObject, JsonValue } from './pdu.ts';
+import type { JsonValue } from './pdu.ts';
 import { anyJsonValue } from './test-json.ts';
 
 /** The examples of the specification's appendices. */
@@ -44,11 +44,17 @@ test('keys are sorted by code point, not by UTF-16 unit or as numbers', () => {
 });
 
 test('a key named __proto__ is a key like others', () => {
-  assert.equal(canonicalJson(JSON.parse('{"a":1,"__proto__":{"b":2}}')), '{"__proto__":{"b":2},"a":1}');
+  assert.equal(
+    canonicalJson(JSON.parse('{"a":1,"__proto__":{"b":2}}')),
+    '{"__proto__":{"b":2},"a":1}',
+  );
 });
 
 test('numbers: integers within ±(2^53 − 1) only', () => {
-  assert.equal(canonicalJson([2 ** 53 - 1, -(2 ** 53) + 1]), '[9007199254740991,-9007199254740991]');
+  assert.equal(
+    canonicalJson([2 ** 53 - 1, -(2 ** 53) + 1]),
+    '[9007199254740991,-9007199254740991]',
+  );
   for (const number of [1.5, 2 ** 53, -(2 ** 53), Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(() => canonicalJson({ a: [number] }), NotCanonical, String(number));
   }
@@ -100,8 +106,8 @@ function plain(value: JsonValue): string {
 function reversed(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(reversed);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).reverse();
-  return Object.fromEntries(entries.map(([key, inner]) => [key, reversed(inner)])) as JsonObject;
+  const entries = Object.entries(value).toReversed();
+  return Object.fromEntries(entries.map(([key, inner]) => [key, reversed(inner)]));
 }
 
 test('the text parses back to the value and is as the definition says', () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalJson, NotCanonical } from './canonical-json.ts';
-import { buildPdu, joinPdu, splitPdu, type UnsignedPdu } from './event-builder.ts';
-import { contentHash, eventIdOf, pduFault, redactPdu, signableText } from './event-format.ts';
+import { buildPdu, EventTooLarge, joinPdu, splitPdu, type UnsignedPdu } from './event-builder.ts';
+import { contentHash, eventIdOf, checkPduFormat, redactPdu, signableText } from './event-format.ts';
 import type { JsonObject, Pdu } from './pdu.ts';
 import { knownRoomVersions, roomVersion } from './room-versions.ts';
 import { parseSigningKey, verifyBytes } from './signing.ts';
@@ -36,6 +36,7 @@ const anyEvent = fc.record(
     ),
     state_key: texts,
     redacts: texts,
+    origin: texts,
     depth: fc.nat(),
     auth_events: fc.array(
       texts.map((text) => `$a${text}`),
@@ -106,7 +107,7 @@ test('a built event: its texts are its canonical JSON; hash, id and signature ar
       assert.equal(pdu.hashes.sha256, contentHash(version, pdu));
       assert.equal(eventId, eventIdOf(version, pdu));
       assert.equal(eventId, eventIdOf(version, redactPdu(version, pdu)));
-      assert.equal(pduFault(version, pdu), null);
+      assert.equal(checkPduFormat(version, pdu), null);
       const signature = pdu.signatures[server]![key.id]!;
       const signed = Buffer.from(signableText(version, pdu));
       assert.ok(verifyBytes(signed, signature, key.publicKey));
@@ -155,5 +156,34 @@ test('events of servers that lack auth_events or have members before it are spli
   for (const event of [without, { ...pdu, age: 1 }, { ...pdu, 'content!': 1, conten: 2 }]) {
     const { content, envelope, contentAt } = splitPdu(roomVersion('12'), event as Pdu);
     assert.equal(joinPdu(envelope, contentAt, content), canonicalJson(event as never));
+  }
+});
+
+test('an event has at most 65,536 bytes', () => {
+  const version = roomVersion('12');
+  const sized = (body: string) => buildPdu(version, { ...message, content: { body } }, server, key);
+  const { pdu } = sized('');
+  const rest = Buffer.byteLength(canonicalJson(pdu as never));
+  const largest = sized('a'.repeat(65_536 - rest));
+  assert.equal(checkPduFormat(version, largest.pdu), null);
+  assert.throws(() => sized('a'.repeat(65_537 - rest)), EventTooLarge);
+  assert.throws(() => sized('é'.repeat(33_000)), EventTooLarge);
+});
+
+test('ids, type and state key have at most 255 bytes', () => {
+  const version = roomVersion('12');
+  const long = 'é'.repeat(128);
+  for (const name of ['sender', 'type', 'state_key', 'room_id'] as const) {
+    const event = { ...message, [name]: long };
+    assert.throws(() => buildPdu(version, event, server, key), EventTooLarge, name);
+  }
+  assert.ok(buildPdu(version, { ...message, state_key: `a${'é'.repeat(127)}` }, server, key));
+});
+
+test('what would be refused elsewhere is not signed', () => {
+  const version = roomVersion('12');
+  const parts = [{ origin_server_ts: 1.5 }, { depth: 2 ** 53 }, { type: '\uD800' }];
+  for (const part of parts) {
+    assert.throws(() => buildPdu(version, { ...message, ...part }, server, key), NotCanonical);
   }
 });

@@ -1,6 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
 import { toBase64 } from './base64.ts';
-import { canonicalFor, eventIdFromText } from './event-format.ts';
+import { isCanonicalNumber, NotCanonical } from './canonical-json.ts';
+import { canonicalFor, eventBytesMax, eventIdFromText } from './event-format.ts';
+import { fitsIdBytes, idBytesMax } from './ids.ts';
 import type { Pdu } from './pdu.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
@@ -24,45 +26,78 @@ export interface BuiltEvent extends SplitPdu {
   pdu: Pdu;
 }
 
-/** Members of the envelope that sort before `content`: auth_events alone. */
-function authEventsText(pdu: UnsignedPdu): string {
-  return `{"auth_events":${JSON.stringify(pdu.auth_events)},`;
+/** An event above a size limit; the message says which. Clients are told M_TOO_LARGE. */
+export class EventTooLarge extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'EventTooLarge';
+  }
 }
 
-interface Tail {
+const limitedFields = ['sender', 'type', 'state_key', 'room_id', 'event_id'] as const;
+
+function checkFields(event: UnsignedPdu): void {
+  for (const name of limitedFields) {
+    const text = event[name];
+    if (text !== undefined && !fitsIdBytes(text)) {
+      throw new EventTooLarge(`${name} has more than ${idBytesMax} bytes`);
+    }
+  }
+  for (const name of ['depth', 'origin_server_ts'] as const) {
+    if (!isCanonicalNumber(event[name])) throw new NotCanonical(`${name} is not an integer`);
+  }
+}
+
+/** Bytes of `"content":,`, which joins the two texts. */
+const joiningBytes = 11;
+
+function checkSize(content: string, envelope: string): void {
+  const bytes = Buffer.byteLength(content) + Buffer.byteLength(envelope) + joiningBytes;
+  if (bytes > eventBytesMax) {
+    throw new EventTooLarge(`the event has ${bytes} bytes; ${eventBytesMax} is the most`);
+  }
+}
+
+/** The pieces of an event's canonical JSON, in order; content, hashes and signatures go between. */
+interface Pieces {
+  beforeContent: string;
   beforeHashes: string;
-  afterHashes: string;
-  afterSignatures: string;
+  origin: string;
+  beforeRedacts: string;
+  redacts: string;
+  beforeSignatures: string;
+  end: string;
 }
 
-/** The envelope after `content`, in key order, in the pieces that hash and signature go between. */
-function tailOf(version: RoomVersion, pdu: UnsignedPdu): Tail {
-  let beforeHashes = `"depth":${pdu.depth},`;
-  if (pdu.event_id !== undefined) beforeHashes += `"event_id":${JSON.stringify(pdu.event_id)},`;
-  let afterHashes = '';
-  if (pdu.origin !== undefined) afterHashes += `"origin":${JSON.stringify(pdu.origin)},`;
-  afterHashes += `"origin_server_ts":${pdu.origin_server_ts},"prev_events":${canonicalFor(version, pdu.prev_events)},`;
-  return { beforeHashes, afterHashes, afterSignatures: '' };
-}
-
-function endOf(pdu: UnsignedPdu, redacts: string | undefined): { before: string; after: string } {
-  let before = '';
-  if (redacts !== undefined) before += `"redacts":${JSON.stringify(redacts)},`;
-  if (pdu.room_id !== undefined) before += `"room_id":${JSON.stringify(pdu.room_id)},`;
-  before += `"sender":${JSON.stringify(pdu.sender)},`;
-  let after = '';
-  if (pdu.state_key !== undefined) after += `"state_key":${JSON.stringify(pdu.state_key)},`;
-  after += `"type":${JSON.stringify(pdu.type)}}`;
-  return { before, after };
+function piecesOf(version: RoomVersion, event: UnsignedPdu): Pieces {
+  const member = (name: keyof UnsignedPdu) => {
+    const value = event[name];
+    return value === undefined ? '' : `"${name}":${canonicalFor(version, value)},`;
+  };
+  return {
+    beforeContent: `{${member('auth_events')}`,
+    beforeHashes: `"depth":${event.depth},${member('event_id')}`,
+    origin: member('origin'),
+    beforeRedacts: `"origin_server_ts":${event.origin_server_ts},${member('prev_events')}`,
+    redacts: member('redacts'),
+    beforeSignatures: member('room_id') + member('sender'),
+    end: `${member('state_key')}"type":${canonicalFor(version, event.type)}}`,
+  };
 }
 
 /** Random part of an event id in room versions 1 and 2, in bytes. */
 const explicitIdBytes = 18;
 
+function withId(version: RoomVersion, event: UnsignedPdu, serverName: string): UnsignedPdu {
+  if (version.eventIdFormat !== 'explicit' || event.event_id !== undefined) return event;
+  const letters = randomBytes(explicitIdBytes).toString('base64url');
+  return { ...event, event_id: `$${letters}:${serverName}` };
+}
+
 /**
  * Hashes and signs an event and gives it its id. The content is put into canonical form once, for
- * hash, signature and storage alike. Throws NotCanonical for content that has no canonical form.
- * Source: server-server spec, "Signing Events".
+ * hash, signature and storage alike. Throws EventTooLarge, and NotCanonical for what has no
+ * canonical form. Source: server-server spec, "Signing Events".
  */
 export function buildPdu(
   version: RoomVersion,
@@ -70,34 +105,34 @@ export function buildPdu(
   serverName: string,
   key: SigningKey,
 ): BuiltEvent {
-  let event = unsigned;
-  if (version.eventIdFormat === 'explicit' && event.event_id === undefined) {
-    const letters = randomBytes(explicitIdBytes).toString('base64url');
-    event = { ...event, event_id: `$${letters}:${serverName}` };
-  }
+  const event = withId(version, unsigned, serverName);
+  checkFields(event);
   const content = canonicalFor(version, event.content);
-  const head = authEventsText(event);
-  const { beforeHashes, afterHashes } = tailOf(version, event);
-  const { before, after } = endOf(event, event.redacts);
-  const hashed = `${head}"content":${content},${beforeHashes}${afterHashes}${before}${after}`;
-  const hashText = `"hashes":{"sha256":"${toBase64(hash('sha256', hashed, 'buffer'))}"},`;
+  const p = piecesOf(version, event);
+  const contentMember = `"content":${content},`;
+  const hashed = `${p.beforeContent}${contentMember}${p.beforeHashes}${p.origin}${p.beforeRedacts}${p.redacts}${p.beforeSignatures}${p.end}`;
+  const sha256 = toBase64(hash('sha256', hashed, 'buffer'));
+  const beforeOrigin = `${p.beforeHashes}"hashes":{"sha256":"${sha256}"},`;
 
   // Signed is the redacted event; of a message nothing of the content remains.
   const redacted = redactContent(version, event.type, event.content);
   const keptContent = redacted === event.content ? content : canonicalFor(version, redacted);
-  const keptRedacts = endOf(event, undefined);
-  const signable = `${head}"content":${keptContent},${beforeHashes}${hashText}${afterHashes}${keptRedacts.before}${keptRedacts.after}`;
-  const signature = key.sign(Buffer.from(signable));
+  const keptOrigin = version.updatedRedaction ? '' : p.origin;
+  const signable = Buffer.from(
+    `${p.beforeContent}"content":${keptContent},${beforeOrigin}${keptOrigin}${p.beforeRedacts}${p.beforeSignatures}${p.end}`,
+  );
+  const signature = key.sign(signable);
   const signatures = `"signatures":{${JSON.stringify(serverName)}:{${JSON.stringify(key.id)}:"${signature}"}},`;
-  const eventId =
-    version.eventIdFormat === 'explicit' ? event.event_id! : eventIdFromText(version, signable);
-  const envelope = `${head}${beforeHashes}${hashText}${afterHashes}${before}${signatures}${after}`;
-  const pdu: Pdu = {
-    ...event,
-    hashes: { sha256: hashText.slice(20, -3) },
-    signatures: { [serverName]: { [key.id]: signature } },
+  const envelope = `${p.beforeContent}${beforeOrigin}${p.origin}${p.beforeRedacts}${p.redacts}${p.beforeSignatures}${signatures}${p.end}`;
+  checkSize(content, envelope);
+  return {
+    eventId:
+      version.eventIdFormat === 'explicit' ? event.event_id! : eventIdFromText(version, signable),
+    pdu: { ...event, hashes: { sha256 }, signatures: { [serverName]: { [key.id]: signature } } },
+    content,
+    envelope,
+    contentAt: p.beforeContent.length,
   };
-  return { eventId, pdu, content, envelope, contentAt: head.length };
 }
 
 /** A PDU in its stored form; `unsigned` is left out. */

@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import {
   contentHash,
   eventIdOf,
-  pduFault,
+  checkPduFormat,
   redactPdu,
+  referenceHash,
   roomIdOf,
   signableText,
 } from './event-format.ts';
@@ -72,6 +73,7 @@ test('event ids: the event’s own, or its reference hash in either alphabet', (
   assert.equal(eventIdOf(roomVersion('1'), { ...message, event_id: '$x:y' }), '$x:y');
   const hash = 'zKbg8P8p84Cqnt9Qw0j/z7BIjKPT2OTPfktlNVkeZcw';
   assert.equal(eventIdOf(roomVersion('3'), message), `$${hash}`);
+  assert.equal(referenceHash(roomVersion('12'), message), hash);
   for (const id of ['4', '6', '10', '11', '12']) {
     assert.equal(eventIdOf(roomVersion(id), message), `$${hash.replaceAll('/', '_')}`);
   }
@@ -114,12 +116,12 @@ const explicit = (pdu: Pdu): Pdu => ({
 });
 
 test('good events have no fault', () => {
-  assert.equal(pduFault(roomVersion('1'), explicit(message)), null);
+  assert.equal(checkPduFormat(roomVersion('1'), explicit(message)), null);
   for (const id of knownRoomVersions.slice(2)) {
-    assert.equal(pduFault(roomVersion(id), message), null, id);
+    assert.equal(checkPduFormat(roomVersion(id), message), null, id);
   }
-  assert.equal(pduFault(v12, create), null);
-  assert.equal(pduFault(v10, { ...create, room_id: '!r:example.org' }), null);
+  assert.equal(checkPduFormat(v12, create), null);
+  assert.equal(checkPduFormat(v10, { ...create, room_id: '!r:example.org' }), null);
 });
 
 const references = (count: number) => Array.from({ length: count }, (_, i) => `$${i}`);
@@ -130,6 +132,8 @@ test('what is wrong with an event is named', () => {
     [{ type: 'é'.repeat(128) }, /type/],
     [{ sender: 'alice' }, /sender/],
     [{ sender: `@${'a'.repeat(252)}:b.c` }, /sender/],
+    [{ type: 'a\0' }, /type/],
+    [{ state_key: 'a\0' }, /state_key/],
     [{ state_key: 1 }, /state_key/],
     [{ state_key: 'é'.repeat(128) }, /state_key/],
     [{ room_id: '#r:b' }, /room_id/],
@@ -150,32 +154,37 @@ test('what is wrong with an event is named', () => {
   ];
   for (const [change, fault] of faults) {
     const broken = { ...message, ...change };
-    assert.match(pduFault(v10, broken) ?? 'none', fault, JSON.stringify(change).slice(0, 80));
+    assert.match(checkPduFormat(v10, broken) ?? 'none', fault, JSON.stringify(change).slice(0, 80));
   }
-  for (const value of [null, 1, 'a', []]) assert.match(pduFault(v10, value) ?? '', /object/);
+  for (const value of [null, 1, 'a', []]) assert.match(checkPduFormat(v10, value) ?? '', /object/);
   for (const key of ['type', 'sender', 'room_id', 'depth', 'content', 'hashes', 'prev_events']) {
     const { [key]: _gone, ...rest } = message as unknown as JsonObject;
-    assert.match(pduFault(v10, rest) ?? 'none', new RegExp(key));
+    assert.match(checkPduFormat(v10, rest) ?? 'none', new RegExp(key));
   }
 });
 
 test('rules that some versions have', () => {
-  assert.match(pduFault(v12, { ...create, room_id: '!r' }) ?? '', /room_id/);
-  assert.match(pduFault(v10, create) ?? '', /room_id/);
+  assert.match(checkPduFormat(v12, { ...create, room_id: '!r' }) ?? '', /room_id/);
+  assert.match(checkPduFormat(v10, create) ?? '', /room_id/);
   const v1 = roomVersion('1');
-  assert.match(pduFault(v1, { ...explicit(message), event_id: undefined }) ?? '', /event_id/);
-  assert.match(pduFault(v1, { ...explicit(message), prev_events: ['$a'] }) ?? '', /prev_events/);
+  assert.match(checkPduFormat(v1, { ...explicit(message), event_id: undefined }) ?? '', /event_id/);
+  assert.match(
+    checkPduFormat(v1, { ...explicit(message), prev_events: ['$a'] }) ?? '',
+    /prev_events/,
+  );
+  const named = { ...explicit(message), prev_events: [['a', { sha256: 'x' }]] };
+  assert.match(checkPduFormat(v1, named) ?? '', /prev_events/);
   const fractions = { ...message, content: { a: 1.5 } };
-  assert.equal(pduFault(roomVersion('5'), fractions), null);
-  assert.notEqual(pduFault(roomVersion('6'), fractions), null);
+  assert.equal(checkPduFormat(roomVersion('5'), fractions), null);
+  assert.notEqual(checkPduFormat(roomVersion('6'), fractions), null);
 });
 
 test('an event has at most 65,536 bytes of canonical JSON, unsigned aside', () => {
   const sized = (body: string) => ({ ...message, content: { body } });
   const rest = Buffer.byteLength(JSON.stringify(sized('')));
   const fits = sized('a'.repeat(65_536 - rest));
-  assert.equal(pduFault(v10, fits), null);
-  assert.equal(pduFault(v10, { ...fits, unsigned: { age: 1 } }), null);
-  assert.match(pduFault(v10, sized('a'.repeat(65_537 - rest))) ?? '', /65537 bytes/);
-  assert.match(pduFault(v10, sized('é'.repeat(40_000))) ?? '', /bytes/);
+  assert.equal(checkPduFormat(v10, fits), null);
+  assert.equal(checkPduFormat(v10, { ...fits, unsigned: { age: 1 } }), null);
+  assert.match(checkPduFormat(v10, sized('a'.repeat(65_537 - rest))) ?? '', /65537 bytes/);
+  assert.match(checkPduFormat(v10, sized('é'.repeat(40_000))) ?? '', /bytes/);
 });

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { toBase64, toUrlSafeBase64 } from './base64.ts';
 import { canonicalJson, canonicalJsonLenient, NotCanonical } from './canonical-json.ts';
-import { idBytesMax, isEventId, isRoomId, isUserId } from './ids.ts';
+import { fitsIdBytes, isEventId, isRoomId, isUserId } from './ids.ts';
 import type { JsonObject, JsonValue, Pdu } from './pdu.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
@@ -41,7 +41,7 @@ export function redactPdu(version: RoomVersion, pdu: Pdu): Pdu {
   return kept as unknown as Pdu;
 }
 
-const sha256 = (text: string) => hash('sha256', text, 'buffer');
+const sha256 = (text: string | Uint8Array) => hash('sha256', text, 'buffer');
 
 /** Unpadded base64 hash of the whole event (server-server spec, "Calculating the content hash"). */
 export function contentHash(version: RoomVersion, pdu: Pdu): string {
@@ -57,9 +57,15 @@ export function signableText(version: RoomVersion, pdu: Pdu): string {
   return canonicalFor(version, redacted);
 }
 
-export function eventIdFromText(version: RoomVersion, text: string): string {
+/** The event id that follows from the text of `signableText`, or from its UTF-8. */
+export function eventIdFromText(version: RoomVersion, text: string | Uint8Array): string {
   const bytes = sha256(text);
   return `$${version.eventIdFormat === 'base64' ? toBase64(bytes) : toUrlSafeBase64(bytes)}`;
+}
+
+/** Unpadded base64 (server-server spec, "Calculating the reference hash for an event"). */
+export function referenceHash(version: RoomVersion, pdu: Pdu): string {
+  return toBase64(sha256(signableText(version, pdu)));
 }
 
 /** The event's id: its own in versions 1 and 2, else from its reference hash. */
@@ -79,25 +85,27 @@ const isObject = (value: unknown): value is JsonObject =>
 
 const referencesMax = { prev_events: 20, auth_events: 10 } as const;
 
+const isExplicitId = (id: unknown) => typeof id === 'string' && isEventId(id);
+
 function referenceFault(version: RoomVersion, value: unknown, name: keyof typeof referencesMax) {
   if (!Array.isArray(value)) return `${name} is no list`;
   if (value.length > referencesMax[name]) return `${name} has more than ${referencesMax[name]}`;
   const isReference = (entry: unknown) =>
     version.eventIdFormat === 'explicit'
-      ? Array.isArray(entry) && typeof entry[0] === 'string'
+      ? Array.isArray(entry) && isExplicitId(entry[0])
       : typeof entry === 'string' && isEventId(entry);
   return value.every(isReference) ? null : `${name} has something that is no reference`;
 }
 
-const isExplicitId = (id: unknown) => typeof id === 'string' && isEventId(id);
+/** Within the length of ids, and without NUL, which PostgreSQL's text cannot hold. */
+const isStorable = (text: string) => fitsIdBytes(text) && !text.includes('\0');
 
 function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   const { type, sender, state_key: stateKey, room_id: roomId, depth, content } = pdu;
-  if (typeof type !== 'string' || Buffer.byteLength(type) > idBytesMax) return 'bad type';
+  if (typeof type !== 'string' || !isStorable(type)) return 'bad type';
   if (typeof sender !== 'string' || !isUserId(sender)) return 'bad sender';
-  if (stateKey !== undefined && typeof stateKey !== 'string') return 'bad state_key';
-  if (typeof stateKey === 'string' && Buffer.byteLength(stateKey) > idBytesMax) {
-    return 'state_key too long';
+  if (stateKey !== undefined && (typeof stateKey !== 'string' || !isStorable(stateKey))) {
+    return 'bad state_key';
   }
   const isHashedCreate = version.roomIdIsCreateHash && type === 'm.room.create';
   if (isHashedCreate ? roomId !== undefined : typeof roomId !== 'string' || !isRoomId(roomId)) {
@@ -114,7 +122,7 @@ function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
 }
 
 /** What is wrong with the format of an event of another server; null when nothing is. */
-export function pduFault(version: RoomVersion, pdu: unknown): string | null {
+export function checkPduFormat(version: RoomVersion, pdu: unknown): string | null {
   if (!isObject(pdu)) return 'not an object';
   const fault =
     fieldFault(version, pdu) ??

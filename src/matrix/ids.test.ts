@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import {
+  fitsIdBytes,
   isEventId,
   isRoomAlias,
   isRoomId,
@@ -51,10 +53,11 @@ test('room aliases have a localpart', () => {
 
 test('room and event ids, with and without a server name', () => {
   assert.ok(isRoomId('!opaque:example.org'));
+  assert.ok(isRoomId('!old opaque:example.org'));
   assert.ok(isRoomId('!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM'));
   assert.ok(isEventId('$opaque:example.org'));
   assert.ok(isEventId('$acR1l0raoZnm60CBwAVgqbZqoO/mYU81xysh1u7XcJk'));
-  for (const rest of ['', 'a'.repeat(255)]) {
+  for (const rest of ['', 'a\0', '\uD800', 'a'.repeat(255)]) {
     assert.ok(!isRoomId(`!${rest}`), JSON.stringify(rest));
     assert.ok(!isEventId(`$${rest}`), JSON.stringify(rest));
   }
@@ -68,4 +71,9 @@ test('ids have at most 255 bytes', () => {
   assert.ok(!isUserId(userId('a'.repeat(253))));
   assert.ok(isUserId(userId('é'.repeat(126))));
   assert.ok(!isUserId(userId('é'.repeat(127))));
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', minLength: 50, maxLength: 260 }), (text) => {
+      assert.equal(fitsIdBytes(text), Buffer.byteLength(text) <= 255);
+    }),
+  );
 });

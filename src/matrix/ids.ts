@@ -1,6 +1,15 @@
 /** Largest id in bytes, sigil and server name included (appendices, "Common Identifier Format"). */
 export const idBytesMax = 255;
 
+/** A UTF-16 unit has at most three bytes of UTF-8. */
+const bytesPerUnitMax = 3;
+
+/** Whether an id, event type or state key is within `idBytesMax`. */
+export function fitsIdBytes(text: string): boolean {
+  if (text.length * bytesPerUnitMax <= idBytesMax) return true;
+  return text.length <= idBytesMax && Buffer.byteLength(text) <= idBytesMax;
+}
+
 /** The part after the first colon; empty when there is none. */
 export function serverNameOf(id: string): string {
   const colon = id.indexOf(':');
@@ -21,29 +30,27 @@ export function isServerName(text: string): boolean {
   return serverName.test(text);
 }
 
-function isId(text: string, sigil: string): boolean {
-  const colon = text.indexOf(':');
-  return (
-    text.startsWith(sigil) &&
-    colon > 0 &&
-    !text.includes('\0') &&
-    Buffer.byteLength(text) <= idBytesMax &&
-    isServerName(text.slice(colon + 1))
-  );
+/** Has the sigil, fits, and is of code points other than NUL. */
+function hasIdShape(text: string, sigil: string): boolean {
+  return text.startsWith(sigil) && fitsIdBytes(text) && !text.includes('\0') && text.isWellFormed();
 }
 
-/** Also user ids with characters that are no longer allowed in new ones. */
-export const isUserId = (text: string) => isId(text, '@');
+function hasServerName(text: string): boolean {
+  const colon = text.indexOf(':');
+  return colon > 0 && isServerName(text.slice(colon + 1));
+}
 
-export const isRoomAlias = (text: string) => isId(text, '#') && text.indexOf(':') > 1;
+/**
+ * Also user ids with a localpart that new ones may not have, the empty one included
+ * (appendices, "Historical User IDs").
+ */
+export const isUserId = (text: string) => hasIdShape(text, '@') && hasServerName(text);
+
+export const isRoomAlias = (text: string) =>
+  hasIdShape(text, '#') && text[1] !== ':' && hasServerName(text);
 
 /** With a server name, or from room version 12 on without one. */
-export function isRoomId(text: string): boolean {
-  if (!text.startsWith('!') || text.length < 2) return false;
-  return Buffer.byteLength(text) <= idBytesMax && !/[\0\s]/.test(text);
-}
+export const isRoomId = (text: string) => text.length > 1 && hasIdShape(text, '!');
 
 /** With a server name in room versions 1 and 2, else without one. */
-export function isEventId(text: string): boolean {
-  return text.startsWith('$') && text.length > 1 && Buffer.byteLength(text) <= idBytesMax;
-}
+export const isEventId = (text: string) => text.length > 1 && hasIdShape(text, '$');

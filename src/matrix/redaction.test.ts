@@ -84,3 +84,10 @@ test('a third_party_invite that is no object goes', () => {
     assert.deepEqual(redactContent(roomVersion('11'), 'm.room.member', { third_party_invite }), {});
   }
 });
+
+test('an invite with nothing signed leaves an empty object', () => {
+  const content = { third_party_invite: { display_name: 'A' } };
+  const kept = redactContent(roomVersion('11'), 'm.room.member', content);
+  assert.deepEqual(kept, { third_party_invite: {} });
+  assert.deepEqual(redactContent(roomVersion('10'), 'm.room.member', content), {});
+});

@@ -47,7 +47,8 @@ export function redactContent(version: RoomVersion, type: string, content: JsonO
   }
   const invite = content['third_party_invite'];
   if (version.updatedRedaction && type === 'm.room.member' && isObject(invite)) {
-    if (invite['signed'] !== undefined) kept['third_party_invite'] = { signed: invite['signed'] };
+    // The object itself stays even when nothing in it does: event ids depend on it.
+    kept['third_party_invite'] = invite['signed'] === undefined ? {} : { signed: invite['signed'] };
   }
   return kept;
 }

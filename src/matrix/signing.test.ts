@@ -93,3 +93,7 @@ test('any object verifies after it is signed, and not once it is changed', () =>
     { numRuns: 50 },
   );
 });
+
+test('a text is signed as its UTF-8', () => {
+  assert.equal(key.sign('Grüße 😀'), key.sign(Buffer.from('Grüße 😀')));
+});

@@ -10,8 +10,8 @@ export interface SigningKey {
   readonly id: string;
   /** Unpadded base64. */
   readonly publicKey: string;
-  /** Signs bytes; unpadded base64. */
-  sign(message: Uint8Array): string;
+  /** Signs bytes, or the UTF-8 of a text; unpadded base64. */
+  sign(message: Uint8Array | string): string;
 }
 
 function keyOf(version: string, seed: Buffer): SigningKey {
@@ -23,7 +23,8 @@ function keyOf(version: string, seed: Buffer): SigningKey {
     id: `ed25519:${version}`,
     publicKey: toBase64(publicKey),
     sign(message) {
-      sodium.crypto_sign_detached(signature, message, secretKey);
+      const bytes = typeof message === 'string' ? Buffer.from(message) : message;
+      sodium.crypto_sign_detached(signature, bytes, secretKey);
       return toBase64(signature);
     },
   };

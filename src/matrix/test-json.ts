@@ -16,7 +16,6 @@ const { value, object } = fc.letrec<{ value: JsonValue; object: JsonObject }>((t
     fc.array(tie('value'), { maxLength: 4 }),
     tie('object'),
   ),
-  // A null prototype or a key named __proto__ must not make a difference.
   object: fc.dictionary(anyKey, tie('value'), { maxKeys: 5, noNullPrototype: true }),
 }));
 

@@ -68,7 +68,9 @@ async function checkNothingLost(
     const before = acknowledged.get(txnId);
     if (before !== undefined) assert.equal(eventId, before, `${txnId} got a second event`);
   }
-  const bodies = (await allMessages(client, roomId)).map((event) => event['content'].body as string);
+  const bodies = (await allMessages(client, roomId)).map(
+    (event) => event['content'].body as string,
+  );
   assert.deepEqual(bodies.toSorted(), all.toSorted());
 }
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { KnownMembership, NotificationCountType, Visibility, type MatrixClient } from 'matrix-js-sdk';
+import {
+  KnownMembership,
+  NotificationCountType,
+  Visibility,
+  type MatrixClient,
+} from 'matrix-js-sdk';
 import { messagesIn, startSdkClient, until } from '../harness/sdk.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
@@ -74,10 +79,7 @@ test('what is unread is counted until it is read, and others see how far', async
   const last = room().getLiveTimeline().getEvents().at(-1)!;
   await bob.sendReadReceipt(last);
   await until(bob, () => room().getUnreadNotificationCount(NotificationCountType.Total) === 0);
-  await until(
-    alice,
-    () => alice.getRoom(roomId)!.getEventReadUpTo(bobId(), true) === last.getId(),
-  );
+  await until(alice, () => alice.getRoom(roomId)!.getEventReadUpTo(bobId(), true) === last.getId());
 });
 
 test('a room is upgraded and the members find the new one', async () => {

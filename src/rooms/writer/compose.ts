@@ -1,8 +1,15 @@
 import { checkAuthorised, authTypesFor } from '../../matrix/auth-rules.ts';
-import { buildPdu } from '../../matrix/event-builder.ts';
-import { canonicalJson } from '../../matrix/canonical-json.ts';
+import {
+  buildPdu,
+  EventTooLarge,
+  type BuiltEvent,
+  type UnsignedPdu,
+} from '../../matrix/event-builder.ts';
+import { NotCanonical } from '../../matrix/canonical-json.ts';
+import { canonicalFor } from '../../matrix/event-format.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
+import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { StoredEvent } from '../stored-event.ts';
@@ -20,8 +27,6 @@ export interface ComposeContext {
   now: number;
 }
 
-/** Largest event, as canonical JSON in bytes (client-server spec, "Size limits"). */
-const eventBytesMax = 65_536;
 /** Most prev_events of an event (server-server spec, "PDU fields"). */
 const prevEventsMax = 20;
 
@@ -71,6 +76,29 @@ export function isAllowed(head: RoomHead, proto: ProtoEvent, now: number): boole
   }
 }
 
+function refusalOf(error: unknown): unknown {
+  if (error instanceof EventTooLarge) {
+    return new MatrixError('M_TOO_LARGE', error.message, { cause: error });
+  }
+  if (error instanceof NotCanonical) {
+    return new MatrixError('M_BAD_JSON', error.message, { cause: error });
+  }
+  return error;
+}
+
+/** Hashes and signs an event. Throws `MatrixError`: M_TOO_LARGE, M_BAD_JSON. */
+export function signEvent(
+  version: RoomVersion,
+  event: UnsignedPdu,
+  by: { serverName: string; signingKey: SigningKey },
+): BuiltEvent {
+  try {
+    return buildPdu(version, event, by.serverName, by.signingKey);
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
 function unsignedOf(before: HeadEntry | undefined): string | null {
   if (!before) return null;
   return `"prev_content":${before.content},"prev_sender":${JSON.stringify(before.pdu.sender)},"replaces_state":${JSON.stringify(before.eventId)}`;
@@ -111,14 +139,7 @@ export function compose(
   const place = placeOf(head, proto, context.now);
   authorise(head, place);
   const { hashes: _hashes, signatures: _signatures, ...parts } = place;
-  const built = buildPdu(head.version, parts, context.serverName, context.signingKey);
-  const bytes = Buffer.byteLength(built.content) + Buffer.byteLength(built.envelope) + 12;
-  if (bytes > eventBytesMax) {
-    throw new MatrixError(
-      'M_TOO_LARGE',
-      `The event has ${bytes} bytes; ${eventBytesMax} is the most`,
-    );
-  }
+  const built = signEvent(head.version, parts, context);
   const before = proto.stateKey === undefined ? undefined : head.get(proto.type, proto.stateKey);
   const change = membershipChange(head, proto, context);
   const senderNid = context.interned.cachedUser(proto.sender);
@@ -189,10 +210,14 @@ function redactsOf(proto: ProtoEvent): string | null {
   return typeof inContent === 'string' ? inContent : null;
 }
 
-/** Whether a state event would say just what the state says already. */
+/** Whether a state event would say just what the state says already. Throws M_BAD_JSON. */
 export function isUnchanged(head: RoomHead, proto: ProtoEvent): HeadEntry | null {
   if (proto.stateKey === undefined) return null;
   const before = head.get(proto.type, proto.stateKey);
   if (!before || before.pdu.sender !== proto.sender) return null;
-  return before.content === canonicalJson(proto.content) ? before : null;
+  try {
+    return before.content === canonicalFor(head.version, proto.content) ? before : null;
+  } catch (error) {
+    throw refusalOf(error);
+  }
 }

@@ -1,11 +1,10 @@
 import { MatrixError } from '../../kernel/errors.ts';
-import { buildPdu } from '../../matrix/event-builder.ts';
 import { roomVersion, type RoomVersion } from '../../matrix/room-versions.ts';
 import { randomLetters } from '../../kernel/random.ts';
 import { isDuplicate, type Database } from '../../database/database.ts';
 import { BatchFailed } from '../../streams/committer.ts';
 import { reserveRoomNids } from '../store/append-events.ts';
-import { compose } from './compose.ts';
+import { compose, signEvent } from './compose.ts';
 import { eventCommit, type RoomCreation } from './commit-events.ts';
 import { RoomHead } from './head.ts';
 import type { CreateRequest, ProtoEvent } from './proto-event.ts';
@@ -33,7 +32,7 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       return `!${randomLetters(opaqueIdLetters)}:${needs.serverName}`;
     }
     // MSC4291: the room id is the create event's reference hash.
-    const { eventId } = buildPdu(
+    const { eventId } = signEvent(
       version,
       {
         sender: create.sender,
@@ -45,8 +44,7 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
         prev_events: [],
         auth_events: [],
       },
-      needs.serverName,
-      needs.signingKey,
+      needs,
     );
     return `!${eventId.slice(1)}`;
   }
@@ -86,12 +84,6 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
   /** Resolves with the room's id when everything is on disk. Throws `MatrixError`. */
   return async function create(request: CreateRequest): Promise<string> {
     const version = roomVersion(request.roomVersion);
-    if (!version) {
-      throw new MatrixError(
-        'M_UNSUPPORTED_ROOM_VERSION',
-        `This server does not support room version ${request.roomVersion}`,
-      );
-    }
     const now = needs.clock.now();
     const createEvent: ProtoEvent = {
       sender: request.creator,

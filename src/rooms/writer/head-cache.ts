@@ -31,7 +31,6 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     const found = await store.load(roomId);
     if (!found) return null;
     const version = roomVersion(found.room.roomVersion);
-    if (!version) throw new Error(`room ${roomId} has unknown version ${found.room.roomVersion}`);
     const head = new RoomHead(found.room, version, true);
     for (const event of found.state) head.set(headEntryOf(event, roomId));
     head.extremities = found.extremities.map(({ eventId, depth }) => ({ eventId, depth }));

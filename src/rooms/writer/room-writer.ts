@@ -31,8 +31,18 @@ export interface RoomWriterNeeds {
 /** Tries of one append: a batch may fail through another's fault, and then the room changes. */
 const attemptsMax = 4;
 
+/** Refuses what the database has no place for. Throws M_BAD_JSON. */
+function checkNames(events: readonly ProtoEvent[]): void {
+  for (const { type, stateKey = '' } of events) {
+    if (type.includes('\0') || stateKey.includes('\0')) {
+      throw new MatrixError('M_BAD_JSON', 'type and state_key may not contain NUL');
+    }
+  }
+}
+
 /** Makes sure that the names these events bring have their numbers. */
 export async function internNames(interned: Interned, events: readonly ProtoEvent[]) {
+  checkNames(events);
   const users = membersConcerned(events);
   const types = events.map((event) => event.type);
   const known =
