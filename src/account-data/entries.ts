@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { rulesetOf } from '../matrix/push-rules/ruleset.ts';
@@ -54,8 +55,8 @@ export function createAccountEntries(
   bus: Bus,
   userIdOf: (userNid: number) => Promise<string> | string,
 ): AccountData {
-  const ignored = new LRUCache<number, ReadonlySet<string>>({ max: cachedUsersMax });
-  const rules = new LRUCache<number, RuleDifferences>({ max: cachedUsersMax });
+  const ignored = boundedCache<number, ReadonlySet<string>>(cachedUsersMax);
+  const rules = boundedCache<number, RuleDifferences>(cachedUsersMax);
   let rowsSeen = 0;
 
   bus.subscribe(accountDataStream, (rows) => {

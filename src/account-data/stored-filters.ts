@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { canonicalJson } from '../matrix/canonical-json.ts';
 import { parseFilter, type Filter } from '../matrix/filters/filter.ts';
@@ -21,7 +21,7 @@ export interface StoredFilters {
 }
 
 export function createStoredFilters(store: FilterStore): StoredFilters {
-  const compiled = new LRUCache<string, Filter>({ max: cachedMax });
+  const compiled = boundedCache<string, Filter>(cachedMax);
 
   async function text(userNid: number, filterId: string): Promise<string> {
     const filter = /^\d{1,15}$/.test(filterId) ? await store.get(userNid, Number(filterId)) : null;

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Database } from '../database/database.ts';
 import type { MemberProfile } from './profiles.ts';
 import { selectMemberProfiles } from './store/profiles.ts';
@@ -13,7 +13,7 @@ export interface MemberProfiles {
 }
 
 export function createMemberProfiles(database: Database, events: AccountEvents): MemberProfiles {
-  const cache = new LRUCache<string, MemberProfile>({ max: cachedMax });
+  const cache = boundedCache<string, MemberProfile>(cachedMax);
   let changes = 0;
   events.subscribe({
     async profileChanged(user) {

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Requester } from '../http/endpoint.ts';
 
 /** What is remembered of a checked access token. */
@@ -37,8 +37,7 @@ export interface TokenCache {
 export function createTokenCache(max = cachedTokensMax): TokenCache {
   const keysByUser = new Map<number, Set<string>>();
   let generation = 0;
-  const tokens = new LRUCache<string, CachedToken>({
-    max,
+  const tokens = boundedCache<string, CachedToken>(max, {
     dispose(token, key) {
       const userNid = token.requester.userNid;
       const keys = keysByUser.get(userNid);

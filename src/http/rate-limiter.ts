@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { RateLimitClass } from './endpoint.ts';
@@ -29,7 +29,7 @@ export interface RateLimiter {
 }
 
 export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter {
-  const buckets = new LRUCache<string, Bucket>({ max: keysMax });
+  const buckets = boundedCache<string, Bucket>(keysMax);
 
   function use(
     limitClass: RateLimitClass,

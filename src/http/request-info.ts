@@ -58,7 +58,8 @@ export class IncomingRequest implements RequestInfo {
     this.#stopping.addEventListener('abort', abort, { once: true });
     this.#res.once('close', () => {
       this.#stopping.removeEventListener('abort', abort);
-      abort();
+      // Aborting costs an exception; after a whole answer nobody listens any more.
+      if (!this.#res.writableFinished) abort();
     });
     return this.#signal;
   }

@@ -5,12 +5,19 @@ import { JsonText, Reply, StreamedBody } from './endpoint.ts';
 
 const json = 'application/json';
 
+/** Longer texts are encoded once instead of measured first; shorter ones go with the headers. */
+const encodedFrom = 16 * 1024;
+
 function sendText(
   res: ServerResponse,
   status: number,
   text: string,
   headers: Record<string, string>,
 ): void {
+  if (text.length >= encodedFrom) {
+    sendBytes(res, status, Buffer.from(text), { 'Content-Type': json, ...headers });
+    return;
+  }
   res.writeHead(status, {
     ...corsHeaders,
     'Content-Type': json,

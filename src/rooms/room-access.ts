@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Bus } from '../streams/bus.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { eventStream } from './streams.ts';
@@ -34,7 +34,7 @@ export interface RoomAccessCache {
 }
 
 export function createRoomAccess(store: AccessStore, bus: Bus): RoomAccessCache {
-  const cache = new LRUCache<string, RoomAccess>({ max: cachedPairsMax });
+  const cache = boundedCache<string, RoomAccess>(cachedPairsMax);
   const keyOf = (roomId: string, userNid: number) => `${userNid} ${roomId}`;
   let changes = 0;
 

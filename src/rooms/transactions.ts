@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import { isDuplicate } from '../database/database.ts';
 import type { TransactionStore } from './store/transactions.ts';
 import type { TransactionKey } from './writer/proto-event.ts';
@@ -21,7 +21,7 @@ export interface Transactions {
 }
 
 export function createTransactions(store: TransactionStore): Transactions {
-  const devices = new LRUCache<string, Known>({ max: devicesMax });
+  const devices = boundedCache<string, Known>(devicesMax);
   const loading = new Map<string, Promise<Known>>();
   const nameOf = (scope: string, txnId: string) => `${txnId}\n${scope}`;
 

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 
 /** Devices whose sent members are remembered; a forgotten device gets some members twice. */
 const devicesMax = 20_000;
@@ -19,7 +19,7 @@ export interface LazyMemberMemory {
 const redundant: LazyMembers = { unsent: (_room, userIds) => [...userIds] };
 
 export function createLazyMemberMemory(): LazyMemberMemory {
-  const devices = new LRUCache<string, Map<number, Set<string>>>({ max: devicesMax });
+  const devices = boundedCache<string, Map<number, Set<string>>>(devicesMax);
 
   return {
     of(device, { isFresh, sendsRedundant }) {

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
 import { accountDataStream } from '../account-data/module.ts';
 import type { Queryable } from '../database/database.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
@@ -52,8 +52,7 @@ export function createUnread(needs: UnreadNeeds): Unread {
   const watches = new Map<number, RoomWatch>();
   /** Rooms being read, and whether something happened there meanwhile. */
   const loading = new Map<number, { isDirty: boolean; users: number }>();
-  const readings = new LRUCache<string, Reading>({
-    max: readingsMax,
+  const readings = boundedCache<string, Reading>(readingsMax, {
     dispose(reading) {
       const watch = watches.get(reading.roomNid);
       if (watch?.readings.get(reading.userNid) !== reading) return;

@@ -125,7 +125,7 @@ describe('the directory', () => {
     const second = await alice.ok('POST', path, { limit: 2, filter, since: first['next_batch'] });
     assert.equal(second['next_batch'], undefined);
     const found = [...first['chunk'], ...second['chunk']].map((room: Json) => room['room_id']);
-    assert.deepEqual(found.toSorted(), made.toSorted());
+    assert.deepEqual(new Set(found), new Set(made));
     const anonymous = new TestClient(server.url);
     assert.ok((await anonymous.ok('GET', path))['chunk'].length >= 3);
   });

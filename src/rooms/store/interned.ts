@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../kernel/bounded-cache.ts';
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 
@@ -62,11 +62,11 @@ export interface Interned {
 }
 
 export function createInterned(database: Queryable): Interned {
-  const userNids = new LRUCache<string, number>({ max: cachedNamesMax });
-  const typeNids = new LRUCache<string, number>({ max: cachedNamesMax });
-  const userIds = new LRUCache<number, string>({ max: cachedNamesMax });
+  const userNids = boundedCache<string, number>(cachedNamesMax);
+  const typeNids = boundedCache<string, number>(cachedNamesMax);
+  const userIds = boundedCache<number, string>(cachedNamesMax);
 
-  const typeNames = new LRUCache<number, string>({ max: cachedNamesMax });
+  const typeNames = boundedCache<number, string>(cachedNamesMax);
 
   function rememberUser(userId: string, userNid: number): void {
     userNids.set(userId, userNid);

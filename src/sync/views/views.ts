@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../../kernel/bounded-cache.ts';
 import type { Bus } from '../../streams/bus.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
 import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/module.ts';
@@ -30,8 +30,7 @@ export interface SyncViews {
 export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
   const rooms = new Map<number, RoomView>();
   const users = new Map<number, UserView>();
-  const resting = new LRUCache<number, UserView>({
-    max: activeUsersMax,
+  const resting = boundedCache<number, UserView>(activeUsersMax, {
     dispose: (user, _nid, reason) => {
       if (reason === 'evict') forget(user);
     },
