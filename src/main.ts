@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addCheckConfig } from './commands/check-config.ts';
+import { addConfigReference } from './commands/config-reference.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addGenerateConfig } from './commands/generate-config.ts';
 import { addKeys } from './commands/keys.ts';
@@ -17,6 +18,7 @@ addGenerateConfig(program);
 addRegisterUser(program);
 addKeys(program);
 addDoctor(program);
+addConfigReference(program);
 program
   .command('version')
   .description('print the version')

@@ -28,6 +28,7 @@ export function isLoopback(address: string): boolean {
 
 const openOptions = `
 # For tests and benchmarks only: anybody may register, and nothing is limited.
+only_on_loopback: true
 enable_registration: true
 enable_registration_without_verification: true
 ${['message', 'registration', 'registration_token_validity', 'room_creation']

@@ -1,13 +1,19 @@
-import { dirname, resolve } from 'node:path';
-import { readAccounts } from './accounts.ts';
-import { flag, list, mapping, oneOf, text } from './kinds.ts';
-import { readListeners, type ListenerConfig } from './listeners.ts';
-import { readPresence } from './presence.ts';
-import { readRateLimits } from './rate-limits.ts';
-import { OptionReader } from './reader.ts';
-import { ConfigError, readConfigFiles } from './read-files.ts';
-import { readDatabase } from './database.ts';
-import { readRooms } from './rooms.ts';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { databaseSection, readDatabase } from './database.ts';
+import { listenersSection, readListeners, type ListenerConfig } from './listeners.ts';
+import { loggingSection } from './logging.ts';
+import type { ValuesOf } from './option.ts';
+import { OptionLoader } from './option-loader.ts';
+import { appservicesSection } from './other-sections.ts';
+import { presenceSection, readPresence } from './presence.ts';
+import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
+import { readConfigFiles } from './read-files.ts';
+import { readRegistration, registrationSection } from './registration.ts';
+import { readRooms, roomsSection } from './rooms.ts';
+import { inertSections, sections } from './sections.ts';
+import { readServer, serverSection, type WellKnownConfig } from './server.ts';
+import { readSignIn, signInSection } from './sign-in.ts';
 
 /** The configuration of a process, checked. Sections are named after what uses them. */
 export interface Config {
@@ -28,11 +34,7 @@ export interface Config {
   rooms: ReturnType<typeof readRooms>;
   presence: ReturnType<typeof readPresence>;
   appserviceFiles: string[];
-  wellKnown: {
-    server: string | null;
-    client: Record<string, unknown>;
-    support: Record<string, unknown> | null;
-  };
+  wellKnown: WellKnownConfig;
 }
 
 export interface LoadedConfig {
@@ -41,50 +43,60 @@ export interface LoadedConfig {
   warnings: string[];
 }
 
-const serverNamePattern =
-  /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9a-z.-]{1,255})(?::\d{1,5})?$/;
+/** What accounts, log-in and profiles are configured by. */
+function readAccounts(
+  loader: OptionLoader,
+  { serverName, publicBaseUrl, wellKnown }: ReturnType<typeof readServer>,
+  profiles: ValuesOf<typeof presenceSection.options>,
+  forgetsRoomsOnLeave: boolean,
+) {
+  const registration = loader.take(registrationSection);
+  return {
+    serverName,
+    registration: readRegistration(loader, registration),
+    ...readSignIn(loader, loader.take(signInSection)),
+    profiles: {
+      allowDisplayName: registration.enable_set_displayname,
+      allowAvatarUrl: registration.enable_set_avatar_url,
+      requireAuth: profiles.require_auth_for_profile_requests,
+      onlyRoomMates: profiles.limit_profile_requests_to_users_who_share_rooms,
+      allowFederation: profiles.allow_profile_lookup_over_federation,
+    },
+    allowThreepidChanges: registration.enable_3pid_changes,
+    forgetsRoomsOnLeave,
+    connectionsKeptMs: registration.user_ips_max_age,
+    wellKnown:
+      publicBaseUrl === null
+        ? null
+        : { ...wellKnown.client, 'm.homeserver': { base_url: `${publicBaseUrl}/` } },
+  };
+}
+
+function read(loader: OptionLoader, folder: string): Config {
+  const serverValues = loader.take(serverSection);
+  const server = readServer(loader, serverValues, folder);
+  const presence = loader.take(presenceSection);
+  const rooms = readRooms(loader.take(roomsSection), server.serverName);
+  const isOnlyOnLoopback = serverValues.only_on_loopback;
+  return {
+    ...server,
+    ...readListeners(loader, loader.take(listenersSection), isOnlyOnLoopback),
+    logLevel: loader.take(loggingSection).log_level,
+    database: readDatabase(loader, loader.take(databaseSection)),
+    rateLimits: readRateLimits(loader.take(rateLimitsSection)),
+    accounts: readAccounts(loader, server, presence, rooms.forgetsRoomsOnLeave),
+    rooms,
+    presence: readPresence(loader, presence),
+    appserviceFiles: loader.take(appservicesSection).app_service_config_files,
+  };
+}
 
 /** Reads the configuration out of files and folders, later ones win. Throws ConfigError. */
 export async function loadConfig(paths: readonly string[]): Promise<LoadedConfig> {
-  const reader = new OptionReader(await readConfigFiles(paths));
-  const serverName = reader.take('server_name', text, null);
-  if (serverName === null) throw new ConfigError(['server_name: this option is needed']);
-  if (!serverNamePattern.test(serverName)) {
-    reader.problem('server_name', `${serverName} is not a server name (lower case, no scheme)`);
-  }
-  const dataDir = resolve(reader.take('data_dir', text, dirname(paths[0]!)));
-  const publicBaseUrl = reader.take('public_baseurl', text, null)?.replace(/\/+$/, '') ?? null;
-  const servesWellKnown = reader.take('serve_server_wellknown', flag, false);
-  const wellKnownClient = reader.take('extra_well_known_client_content', mapping, {});
-  const adminContact = reader.take('admin_contact', text, null);
-  const support = adminContact?.startsWith('mailto:')
-    ? { contacts: [{ role: 'm.role.admin', email_address: adminContact.slice(7) }] }
-    : null;
-  const config: Config = {
-    serverName,
-    publicBaseUrl,
-    dataDir,
-    signingKeyPath: reader.take('signing_key_path', text, `${dataDir}/signing.key`),
-    pidFile: reader.take('pid_file', text, null),
-    logLevel: reader.take('log_level', oneOf('debug', 'info', 'warn', 'error'), 'info'),
-    listeners: readListeners(reader),
-    tls: {
-      certificatePath: reader.take('tls_certificate_path', text, null),
-      keyPath: reader.take('tls_private_key_path', text, null),
-    },
-    database: readDatabase(reader),
-    rateLimits: readRateLimits(reader),
-    accounts: readAccounts(reader, serverName, publicBaseUrl, wellKnownClient),
-    rooms: readRooms(reader, serverName),
-    presence: readPresence(reader),
-    appserviceFiles: reader.take('app_service_config_files', list(text), []),
-    wellKnown: {
-      server: servesWellKnown ? `${serverName.split(':')[0]}:443` : null,
-      client: wellKnownClient,
-      support,
-    },
-  };
-  reader.take('enable_metrics', flag, false);
-  reader.finish();
-  return { config, warnings: reader.warnings };
+  const loader = new OptionLoader(await readConfigFiles(paths));
+  const first = paths[0]!;
+  const config = read(loader, (await stat(first)).isDirectory() ? first : dirname(first));
+  for (const section of inertSections) loader.take(section);
+  const known = new Set(sections.flatMap(({ options }) => Object.keys(options)));
+  return { config, warnings: loader.finish(known) };
 }

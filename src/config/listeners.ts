@@ -1,16 +1,18 @@
-import { flag, list, mapping, oneOf, text, type Kind } from './kinds.ts';
-import type { OptionReader } from './reader.ts';
+import { flag, kind, list, oneOf, port, text, textOrList } from './kinds.ts';
+import { everyAddress, isLoopback } from './loopback.ts';
+import {
+  defaultsOf,
+  inert,
+  mappingOf,
+  option,
+  optional,
+  section,
+  type ValuesOf,
+} from './option.ts';
+import type { OptionLoader } from './option-loader.ts';
 
 /** What a listener can offer. */
-export const resourceNames = [
-  'client',
-  'federation',
-  'media',
-  'metrics',
-  'health',
-  'admin',
-] as const;
-export type ResourceName = (typeof resourceNames)[number];
+export type ResourceName = 'client' | 'federation' | 'media' | 'metrics' | 'health' | 'admin';
 
 export interface ListenerConfig {
   at: { port: number; addresses: string[] } | { path: string; mode: number };
@@ -19,8 +21,8 @@ export interface ListenerConfig {
   isForwarded: boolean;
 }
 
-/** Names of other homeservers' resources, with what they are here. */
-const meanings: Record<string, readonly ResourceName[]> = {
+/** Names of resources in the file, Synapse's among them, with what they are here. */
+const meanings = {
   client: ['client', 'admin', 'media', 'health'],
   federation: ['federation', 'media', 'health'],
   media: ['media'],
@@ -32,90 +34,143 @@ const meanings: Record<string, readonly ResourceName[]> = {
   consent: [],
   static: [],
   replication: [],
+} as const satisfies Record<string, readonly ResourceName[]>;
+type GivenName = keyof typeof meanings;
+
+/** Octal modes are at most this; larger numbers are octal digits that YAML took for decimal. */
+const modeMax = 0o777;
+const fileMode = kind("a file mode such as '0660'", (value) => {
+  if (typeof value === 'number' && value >= 0 && value <= modeMax) return value;
+  const digits = String(value).replace(/^0o?/, '');
+  return /^[0-7]{3}$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
+});
+
+const resource = mappingOf({
+  names: option(list(oneOf(...(Object.keys(meanings) as GivenName[]))), [], ''),
+  ...inert({ compress: 'compression, which is the reverse proxy’s work' }),
+});
+
+const members = {
+  type: option(oneOf('http', 'metrics', 'manhole'), 'http', '`metrics` serves only metrics.'),
+  port: optional(port, 'The TCP port; 0 takes a free one.'),
+  path: optional(text, 'A unix socket, instead of a port.'),
+  mode: option(fileMode, 0o666, 'The file mode of the unix socket.', { defaultText: "`'0666'`" }),
+  bind_addresses: optional(textOrList, 'Addresses to listen on.', {
+    defaultText: 'all addresses of the machine',
+  }),
+  bind_address: optional(text, 'The old form of `bind_addresses`.'),
+  tls: option(flag, false, 'HTTPS; needs `tls_certificate_path` and `tls_private_key_path`.'),
+  x_forwarded: option(
+    flag,
+    false,
+    'Behind a reverse proxy that sets X-Forwarded-For: believe it about clients’ addresses.',
+  ),
+  resources: option(
+    list(resource),
+    [{ names: ['client'], compress: undefined }],
+    'What is offered: a list of `{names: [...]}`. Names are ' +
+      `${Object.keys(meanings)
+        .map((name) => `\`${name}\``)
+        .join(', ')}. ` +
+      '`client` includes the admin API and media, `federation` includes media.',
+    { defaultText: '`client`' },
+  ),
+  ...inert({
+    additional_resources: 'plug-ins written in Python',
+    tag: 'a name of the listener in logs',
+    request_id_header: 'a header that names requests in logs',
+  }),
+};
+type GivenListener = ValuesOf<typeof members>;
+
+const homeListener: GivenListener = {
+  ...defaultsOf(members),
+  port: 8008,
+  bind_addresses: ['127.0.0.1'],
+  resources: [{ names: ['client', 'federation', 'media', 'health'], compress: undefined }],
 };
 
-const port: Kind<number> = {
-  allowed: 'a port from 0 to 65535',
-  read: (value) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535
-      ? (value as number)
-      : undefined,
-};
-const mode: Kind<number> = {
-  allowed: "a file mode such as '0660'",
-  read: (value) => {
-    const octal = String(value);
-    return /^0?[0-7]{3}$/.test(octal) ? Number.parseInt(octal, 8) : undefined;
-  },
-};
-const addresses: Kind<string[]> = {
-  allowed: 'a list of addresses',
-  read: (value) => (typeof value === 'string' ? [value] : list(text).read(value)),
-};
+export const listenersSection = section('Listeners', 'Where the server answers.', {
+  listeners: option(
+    list(mappingOf(members)),
+    [homeListener],
+    'Ports and unix sockets, each with what it offers.',
+    {
+      members,
+      defaultText: '`client`, `federation`, `media` and `health` on 127.0.0.1:8008',
+      example: `
+  - port: 8008
+    bind_addresses: [127.0.0.1]
+    x_forwarded: true
+    resources:
+      - names: [client, federation]
+  - path: /run/lattice/metrics.sock
+    type: metrics`,
+    },
+  ),
+  tls_certificate_path: optional(text, 'PEM file of the certificate and its chain.'),
+  tls_private_key_path: optional(text, 'PEM file of the certificate’s key.'),
+});
 
-const option = 'listeners';
+function addressesOf(given: GivenListener): string[] {
+  const one = given.bind_address === null ? [everyAddress()] : [given.bind_address];
+  const addresses = given.bind_addresses?.length ? given.bind_addresses : one;
+  // `::` includes IPv4, so 0.0.0.0 beside it would be taken already.
+  return addresses.includes('::') ? addresses.filter((one) => one !== '0.0.0.0') : addresses;
+}
 
 function readListener(
-  reader: OptionReader,
-  fields: Record<string, unknown>,
+  loader: OptionLoader,
+  given: GivenListener,
+  index: number,
 ): ListenerConfig | null {
-  const type = reader.member(option, fields, 'type', oneOf('http', 'metrics', 'manhole'), 'http');
-  if (type === 'manhole') return null;
-  const path = reader.member(option, fields, 'path', text, null);
-  const number = reader.member(option, fields, 'port', port, null);
-  if (path === null && number === null) {
-    reader.problem(option, 'a listener needs a port or a path');
+  const at = loader.at('listeners', index);
+  if (given.type === 'manhole') {
+    at.inert();
     return null;
   }
-  const isTls = reader.member(option, fields, 'tls', flag, false);
-  const one = reader.member(option, fields, 'bind_address', text, null);
-  const byDefault = one === null ? ['127.0.0.1'] : [one];
+  if (at.hasProblem) return null;
+  if (given.path === null && given.port === null) {
+    at.problem('a listener needs a port or a path');
+    return null;
+  }
+  if (given.path !== null && given.tls) at.within('tls').problem('a unix socket has no TLS');
+  const names = given.resources.flatMap((entry) => entry.names.flatMap((name) => meanings[name]));
   return {
     at:
-      path === null
-        ? {
-            port: number!,
-            addresses: reader.member(option, fields, 'bind_addresses', addresses, byDefault),
-          }
-        : { path, mode: reader.member(option, fields, 'mode', mode, 0o666) },
-    resources: type === 'metrics' ? ['metrics', 'health'] : readResources(reader, fields),
-    tls: isTls,
-    isForwarded: reader.member(option, fields, 'x_forwarded', flag, false),
+      given.path === null
+        ? { port: given.port!, addresses: addressesOf(given) }
+        : { path: given.path, mode: given.mode },
+    resources: given.type === 'metrics' ? ['metrics', 'health'] : [...new Set<ResourceName>(names)],
+    tls: given.tls,
+    isForwarded: given.x_forwarded,
   };
 }
 
-function readResources(reader: OptionReader, fields: Record<string, unknown>): ResourceName[] {
-  const entries = reader.member(option, fields, 'resources', list(mapping), [
-    { names: ['client'] },
-  ]);
-  const found = new Set<ResourceName>();
-  for (const entry of entries) {
-    for (const name of reader.member(option, entry, 'names', list(text), [])) {
-      const resources = Object.hasOwn(meanings, name) ? meanings[name] : undefined;
-      if (!resources) {
-        const allowed = Object.keys(meanings).join(', ');
-        reader.problem(option, `unknown resource ${name}; allowed are ${allowed}`);
-      }
-      for (const resource of resources ?? []) found.add(resource);
+export function readListeners(
+  loader: OptionLoader,
+  values: ValuesOf<typeof listenersSection.options>,
+  isOnlyOnLoopback: boolean,
+) {
+  const listeners: ListenerConfig[] = [];
+  for (const [i, given] of values.listeners.entries()) {
+    const listener = readListener(loader, given, i);
+    if (!listener) continue;
+    listeners.push(listener);
+    const { at } = listener;
+    const open = 'addresses' in at ? at.addresses.filter((one) => !isLoopback(one)) : [];
+    if (isOnlyOnLoopback && open.length > 0) {
+      const message = `must be in 127.0.0.0/8 or ::1 because of only_on_loopback, not ${open.join(', ')}`;
+      loader.at('listeners', i, 'bind_addresses').problem(message);
+    }
+    if (listener.tls && !(values.tls_certificate_path && values.tls_private_key_path)) {
+      const message = 'needs tls_certificate_path and tls_private_key_path';
+      loader.at('listeners', i, 'tls').problem(message);
     }
   }
-  return [...found];
-}
-
-/** [listeners] Default: client, federation and media on 127.0.0.1:8008. */
-export function readListeners(reader: OptionReader): ListenerConfig[] {
-  const given = reader.take(option, list(mapping), null);
-  if (given === null) {
-    return [
-      {
-        at: { port: 8008, addresses: ['127.0.0.1'] },
-        resources: ['client', 'federation', 'media', 'health', 'admin'],
-        tls: false,
-        isForwarded: false,
-      },
-    ];
-  }
-  return given
-    .map((fields) => readListener(reader, fields))
-    .filter((listener) => listener !== null);
+  const tls = {
+    certificatePath: values.tls_certificate_path,
+    keyPath: values.tls_private_key_path,
+  };
+  return { listeners, tls };
 }

@@ -1,30 +1,89 @@
-import { mapping, rate, type Rate } from './kinds.ts';
-import type { OptionReader } from './reader.ts';
+import { positive } from './kinds.ts';
+import { group, inert, mappingOf, option, section, type Option, type ValuesOf } from './option.ts';
 
-/** The rc_* options. A rate that is so high that it cannot matter is no limit at all. */
-const unlimited = 1_000_000;
-const unlessUnlimited = (limit: Rate): Rate | null => (limit.perSecond >= unlimited ? null : limit);
+/** Uses a second and how many at once. */
+export interface Rate {
+  perSecond: number;
+  burst: number;
+}
 
-export function readRateLimits(reader: OptionReader) {
-  const simple = (name: string, perSecond: number, burst: number) => {
-    const byDefault = { perSecond, burst };
-    return unlessUnlimited(reader.take(name, rate(byDefault), byDefault));
+/** A rate so high that it cannot matter is no limit at all, and costs nothing. */
+export const unlimitedPerSecond = 1_000_000;
+
+type GivenRate = Readonly<{ per_second: number; burst_count: number }>;
+
+function rate(perSecond: number, burst: number, doc: string): Option<GivenRate> {
+  const members = {
+    per_second: option(positive, perSecond, 'Uses a second in the long run.'),
+    burst_count: option(positive, burst, 'Uses at once.'),
   };
-  /** An option whose members are rates. */
-  const within = (name: string, member: string, perSecond: number, burst: number) => {
-    const byDefault = { perSecond, burst };
-    const fields = reader.take(name, mapping, {});
-    return unlessUnlimited(reader.member(name, fields, member, rate(byDefault), byDefault));
-  };
+  return option(mappingOf(members), { per_second: perSecond, burst_count: burst }, doc, {
+    defaultText: `\`{per_second: ${perSecond}, burst_count: ${burst}}\``,
+  });
+}
+
+export const rateLimitsSection = section(
+  'Rate limits',
+  'Each is `{per_second, burst_count}`: so many at once, so many a second in the long run. ' +
+    `A \`per_second\` of ${unlimitedPerSecond} or more switches a limit off.`,
+  {
+    rc_message: rate(0.2, 10, 'Sending events, by user.'),
+    rc_registration: rate(0.17, 3, 'Registrations, by address.'),
+    rc_registration_token_validity: rate(0.1, 5, 'Questions whether a token is valid, by address.'),
+    rc_login: group(
+      {
+        address: rate(0.003, 5, 'By address.'),
+        account: rate(0.003, 5, 'By account.'),
+        failed_attempts: rate(0.17, 3, 'Wrong passwords, by account.'),
+      },
+      'Log-ins.',
+    ),
+    rc_joins: group(
+      {
+        local: rate(0.1, 10, 'Rooms that the server is in, by user.'),
+        ...inert({ remote: 'rooms that the server is not in' }),
+      },
+      'Joins.',
+    ),
+    rc_invites: group(
+      {
+        per_issuer: rate(0.3, 10, 'By who invites.'),
+        ...inert({ per_room: 'by room', per_user: 'by who is invited' }),
+      },
+      'Invites.',
+    ),
+    rc_room_creation: rate(0.016, 10, 'New rooms, by user.'),
+    ...inert({
+      rc_admin_redaction: 'redactions by moderators',
+      rc_joins_per_room: 'joins of one room',
+      rc_3pid_validation: 'validations of mail addresses and phone numbers',
+      rc_third_party_invite: 'invites by mail address or phone number',
+      rc_media_create: 'new media ids',
+      rc_federation: 'requests of other servers',
+      rc_presence: 'changes of presence',
+      rc_delayed_event_mgmt: 'changes of delayed events',
+      rc_reports: 'reports',
+      rc_user_directory: 'searches in the user directory',
+    }),
+  },
+);
+
+const rateOf = (given: GivenRate): Rate | null =>
+  given.per_second >= unlimitedPerSecond
+    ? null
+    : { perSecond: given.per_second, burst: given.burst_count };
+
+/** By rate-limit class of endpoints; null: no limit. */
+export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options>) {
   return {
-    message: simple('rc_message', 0.2, 10),
-    registration: simple('rc_registration', 0.17, 3),
-    registration_token_validity: simple('rc_registration_token_validity', 0.1, 5),
-    login: within('rc_login', 'address', 0.003, 5),
-    login_account: within('rc_login', 'account', 0.003, 5),
-    login_failed: within('rc_login', 'failed_attempts', 0.17, 3),
-    join: within('rc_joins', 'local', 0.1, 10),
-    invite: within('rc_invites', 'per_issuer', 0.3, 10),
-    room_creation: simple('rc_room_creation', 0.016, 10),
+    message: rateOf(values.rc_message),
+    registration: rateOf(values.rc_registration),
+    registration_token_validity: rateOf(values.rc_registration_token_validity),
+    login: rateOf(values.rc_login.address),
+    login_account: rateOf(values.rc_login.account),
+    login_failed: rateOf(values.rc_login.failed_attempts),
+    join: rateOf(values.rc_joins.local),
+    invite: rateOf(values.rc_invites.per_issuer),
+    room_creation: rateOf(values.rc_room_creation),
   };
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml';
+import type { Path } from './reading.ts';
 
 /** Where a value stands. */
 export interface Place {
@@ -18,10 +19,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** Top-level options of all files, each from the last file that has it. */
-export interface RawConfig {
-  values: Map<string, { value: unknown; place: Place }>;
+export interface FileOption {
+  value: unknown;
+  /** Where the value at a path inside the option stands, or as much of the path as there is. */
+  placeOf(within: Path): Place;
 }
+
+/** Top-level options of all files, each from the last file that has it. */
+export type FileOptions = ReadonlyMap<string, FileOption>;
 
 async function filesOf(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => null);
@@ -34,34 +39,64 @@ async function filesOf(path: string): Promise<string[]> {
     .map((name) => join(path, name));
 }
 
-function readText(file: string, content: string, into: RawConfig): string[] {
-  const lines = new LineCounter();
-  const document = parseDocument(content, { lineCounter: lines, uniqueKeys: true });
+/** The offset of what a path leads to, or of the last thing on the way to it. */
+function offsetOf(root: unknown, path: Path): number {
+  let offset = 0;
+  let at = root;
+  for (const key of path) {
+    if (isMap(at)) {
+      const pair = at.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+      if (!pair) return offset;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      at = pair.value;
+    } else if (isSeq(at) && typeof key === 'number') {
+      at = at.items[key];
+      offset = (at as Node | undefined)?.range?.[0] ?? offset;
+    } else return offset;
+  }
+  return offset;
+}
+
+function readText(file: string, content: string, into: Map<string, FileOption>): string[] {
+  const lineCounter = new LineCounter();
+  // Others' servers read their files as YAML 1.1, where `off` is false and 0660 is octal.
+  const document = parseDocument(content, { lineCounter, uniqueKeys: true, version: '1.1' });
+  const lineOf = (offset: number) => lineCounter.linePos(offset).line;
   if (document.errors.length > 0) {
-    return document.errors.map((error) => {
-      const { line } = lines.linePos(error.pos[0]);
-      return `${file}:${line}: ${error.message.split('\n')[0]}`;
-    });
+    return document.errors.map(
+      ({ pos, message }) => `${file}:${lineOf(pos[0])}: ${message.split('\n')[0]}`,
+    );
   }
   const { contents } = document;
   if (contents === null || (isScalar(contents) && contents.value === null)) return [];
   if (!isMap(contents)) return [`${file}:1: a configuration file is a mapping of options`];
-  for (const pair of contents.items) {
-    if (!isPair(pair) || !isScalar(pair.key)) continue;
-    const { line } = lines.linePos(pair.key.range?.[0] ?? 0);
-    const value = (pair.value as { toJS(doc: unknown): unknown } | null)?.toJS(document);
-    into.values.set(String(pair.key.value), { value, place: { file, line } });
+  let values: Record<string, unknown>;
+  try {
+    values = document.toJS() as Record<string, unknown>;
+  } catch (error) {
+    return [`${file}:1: ${(error as Error).message}`];
+  }
+  for (const [name, value] of Object.entries(values)) {
+    into.set(name, {
+      value,
+      placeOf: (path) => ({ file, line: lineOf(offsetOf(contents, [name, ...path])) }),
+    });
   }
   return [];
 }
 
 /** Reads files and folders (their .yaml files by name); later ones win. Throws ConfigError. */
-export async function readConfigFiles(paths: readonly string[]): Promise<RawConfig> {
+export async function readConfigFiles(paths: readonly string[]): Promise<FileOptions> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
-  const raw: RawConfig = { values: new Map() };
   const problems: string[] = [];
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
-  for (const [i, file] of files.entries()) problems.push(...readText(file, texts[i]!, raw));
+  const contentOf = (file: string) =>
+    readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      problems.push(`${file}: cannot be read (${error.code ?? error.message})`);
+      return '';
+    });
+  const contents = await Promise.all(files.map(contentOf));
+  const options = new Map<string, FileOption>();
+  for (const [i, file] of files.entries()) problems.push(...readText(file, contents[i]!, options));
   if (problems.length > 0) throw new ConfigError(problems);
-  return raw;
+  return options;
 }

@@ -1,42 +1,98 @@
-import { flag, list, mapping, oneOf, text } from './kinds.ts';
-import type { OptionReader } from './reader.ts';
+import { defaultRoomVersion, knownRoomVersions } from '../matrix/room-versions.ts';
+import { flag, kind, list, oneOf, text } from './kinds.ts';
+import { defaultsOf, inert, mappingOf, option, section, type ValuesOf } from './option.ts';
+
+const rule = {
+  user_id: option(text, '*', 'Pattern of who acts.'),
+  alias: option(text, '*', 'Pattern of the alias.'),
+  room_id: option(text, '*', 'Pattern of the room.'),
+  action: option(oneOf('allow', 'deny'), 'allow', 'What happens.'),
+};
+type Rule = ValuesOf<typeof rule>;
+
+const rules = (doc: string) =>
+  option(
+    list(mappingOf(rule)),
+    [defaultsOf(rule)],
+    `${doc} The first rule that matches decides; when none matches, it is not allowed. In patterns ` +
+      '`*` stands for any text and `?` for one character.',
+    {
+      members: rule,
+      defaultText: 'everybody everything',
+      example: "\n  - user_id: '@*:example.org'\n    action: allow",
+    },
+  );
+
+// YAML reads an unquoted version as a number.
+const roomVersion = kind(`one of ${knownRoomVersions.join(', ')}`, (value) =>
+  knownRoomVersions.find((version) => version === String(value)),
+);
+
+export const roomsSection = section('Rooms', 'What rooms are like and who finds them.', {
+  default_room_version: option(roomVersion, defaultRoomVersion, 'The version of new rooms.'),
+  encryption_enabled_by_default_for_room_type: option(
+    oneOf('off', 'none', 'invite', 'all', false),
+    'off',
+    'Which new rooms begin encrypted: none (`off`), those joined by invite, or all.',
+  ),
+  allow_public_rooms_without_auth: option(
+    flag,
+    false,
+    'The list of public rooms can be read without an account.',
+  ),
+  enable_room_list_search: option(flag, true, 'The list of public rooms can be searched.'),
+  alias_creation_rules: rules('Who may give which room which alias.'),
+  room_list_publication_rules: rules('Who may put which room into the public list.'),
+  forget_rooms_on_leave: option(flag, false, 'Leaving a room also forgets it.'),
+  ...inert({
+    allow_public_rooms_over_federation: 'other servers may read the list of public rooms',
+    filter_timeline_limit: 'the most events of a timeline in a filter',
+    block_non_admin_invites: 'only admins may invite',
+    enable_search: 'search in messages',
+    dummy_events_threshold: 'forward extremities before a dummy event is sent',
+    max_event_delay_duration: 'delayed events',
+    require_membership_for_aliases: 'an alias needs membership of the room',
+    redaction_retention_period: 'how long the content of redacted events is kept',
+    forgotten_room_retention_period: 'removal of rooms that all have forgotten',
+    retention: 'how long messages are kept',
+    limit_remote_rooms: 'refuse to join rooms that are too complex',
+    room_prejoin_state: 'state that invites show',
+    default_power_level_content_override: 'power levels by preset',
+    exclude_rooms_from_sync: 'rooms that no sync shows',
+    auto_accept_invites: 'accept invites for users',
+    user_directory: 'search for users',
+    user_directory_search_all_users: 'now `user_directory`',
+    stats: 'statistics',
+    server_notices: 'notices of the server to its users',
+    user_consent: 'terms that users have to accept',
+    enable_group_creation: 'groups, which Matrix no longer has',
+  }),
+});
 
 const presetsEncrypted: Record<string, readonly string[]> = {
-  off: [],
-  none: [],
   invite: ['private_chat', 'trusted_private_chat'],
   all: ['private_chat', 'trusted_private_chat', 'public_chat'],
 };
 
-function readRules(reader: OptionReader, name: string, byDefault: 'allow' | 'deny') {
-  const rules = reader.take(name, list(mapping), null);
-  if (rules === null) {
-    return [{ userId: '*', alias: '*', roomId: '*', action: byDefault }];
-  }
-  return rules.map((fields) => ({
-    userId: reader.member(name, fields, 'user_id', text, '*'),
-    alias: reader.member(name, fields, 'alias', text, '*'),
-    roomId: reader.member(name, fields, 'room_id', text, '*'),
-    action: reader.member(name, fields, 'action', oneOf('allow', 'deny'), 'allow'),
+const rulesOf = (given: readonly Rule[]) =>
+  given.map(({ user_id: userId, alias, room_id: roomId, action }) => ({
+    userId,
+    alias,
+    roomId,
+    action,
   }));
-}
 
 /** What rooms and the directory are configured by. */
-export function readRooms(reader: OptionReader, serverName: string) {
-  const encrypted = reader.take(
-    'encryption_enabled_by_default_for_room_type',
-    oneOf('off', 'none', 'invite', 'all', false),
-    'off',
-  );
+export function readRooms(values: ValuesOf<typeof roomsSection.options>, serverName: string) {
   return {
     serverName,
-    // YAML reads an unquoted version as a number.
-    defaultRoomVersion: reader.take('default_room_version', { ...text, read: String }, '12'),
-    encryptedPresets: presetsEncrypted[encrypted === false ? 'off' : encrypted]!,
-    publicRoomsWithoutAuth: reader.take('allow_public_rooms_without_auth', flag, false),
-    isRoomListSearchEnabled: reader.take('enable_room_list_search', flag, true),
-    aliasCreationRules: readRules(reader, 'alias_creation_rules', 'allow'),
-    publicationRules: readRules(reader, 'room_list_publication_rules', 'allow'),
-    forgetsRoomsOnLeave: reader.take('forget_rooms_on_leave', flag, false),
+    defaultRoomVersion: values.default_room_version,
+    encryptedPresets:
+      presetsEncrypted[String(values.encryption_enabled_by_default_for_room_type)] ?? [],
+    publicRoomsWithoutAuth: values.allow_public_rooms_without_auth,
+    isRoomListSearchEnabled: values.enable_room_list_search,
+    aliasCreationRules: rulesOf(values.alias_creation_rules),
+    publicationRules: rulesOf(values.room_list_publication_rules),
+    forgetsRoomsOnLeave: values.forget_rooms_on_leave,
   };
 }

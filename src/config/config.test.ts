@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { defaultAccountsConfig, type AccountsConfig } from '../accounts/config.ts';
+import { defaultPresenceConfig } from '../presence/config.ts';
+import { loadConfig } from './config.ts';
+import { ConfigError } from './read-files.ts';
+
+let folder: string;
+let made = 0;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lattice-config-'));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+async function file(content: string): Promise<string> {
+  const path = join(folder, `${++made}.yaml`);
+  await writeFile(path, content);
+  return path;
+}
+
+const named = 'server_name: example.org\n';
+
+async function load(content: string) {
+  return loadConfig([await file(named + content)]);
+}
+
+/** The problems of a configuration, each as `line: message`. */
+async function problemsOf(content: string): Promise<string[]> {
+  const path = await file(named + content);
+  try {
+    await loadConfig([path]);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems.map((problem) => problem.replace(`${path}:`, ''));
+  }
+  return [];
+}
+
+describe('defaults', () => {
+  it('are those that accounts and presence declare', async () => {
+    const { config, warnings } = await load('');
+    const accounts: AccountsConfig = config.accounts;
+    assert.deepEqual(accounts, defaultAccountsConfig('example.org'));
+    assert.deepEqual(config.presence, defaultPresenceConfig);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('listen on this machine only, with an own database', async () => {
+    const { config } = await load('');
+    assert.equal(config.database, null);
+    assert.equal(config.dataDir, folder);
+    assert.equal(config.signingKeyPath, join(folder, 'signing.key'));
+    assert.deepEqual(config.listeners[0]!.at, { port: 8008, addresses: ['127.0.0.1'] });
+  });
+});
+
+describe('files', () => {
+  it('later ones win, option by option', async () => {
+    const first = await file('server_name: a.org\nlog_level: warn\nrc_message: {per_second: 5}\n');
+    const second = await file('log_level: debug\nrc_message: {burst_count: 3}\n');
+    const { config } = await loadConfig([first, second]);
+    assert.equal(config.logLevel, 'debug');
+    assert.equal(config.serverName, 'a.org');
+    assert.deepEqual(config.rateLimits.message, { perSecond: 0.2, burst: 3 });
+  });
+
+  it('of a folder are read by name, and only those of YAML', async () => {
+    const inner = join(folder, 'conf.d');
+    await mkdir(inner);
+    await writeFile(join(inner, 'b.yaml'), 'log_level: error');
+    await writeFile(join(inner, 'a.yaml'), `${named}log_level: warn`);
+    await writeFile(join(inner, 'z.txt'), 'log_level: debug');
+    const { config } = await loadConfig([inner]);
+    assert.equal(config.logLevel, 'error');
+    assert.equal(config.dataDir, inner);
+  });
+
+  it('that are no YAML, no mapping or not there are told with their place', async () => {
+    assert.match((await problemsOf('a: [1\nb: 2\n')).join(), /^3: /);
+    await assert.rejects(loadConfig([await file('- a')]), /1: a configuration file is a mapping/);
+    await assert.rejects(loadConfig([join(folder, 'none')]), /no such file or folder/);
+    assert.match((await problemsOf('log_level: info\nlog_level: warn\n')).join(), /^3: .*unique/);
+  });
+
+  it('are read as YAML 1.1, in which off is false and 0660 is octal', async () => {
+    const { config } = await load(
+      'encryption_enabled_by_default_for_room_type: off\nserve_server_wellknown: yes\n' +
+        'listeners: [{path: /tmp/a, mode: 0660}, {path: /tmp/b, mode: 660}, {path: /tmp/c}]\n',
+    );
+    assert.deepEqual(config.rooms.encryptedPresets, []);
+    assert.equal(config.wellKnown.server, 'example.org:443');
+    const modes = config.listeners.map(({ at }) => ('mode' in at ? at.mode : null));
+    assert.deepEqual(modes, [0o660, 0o660, 0o666]);
+  });
+});
+
+describe('wrong values', () => {
+  it('are told all at once, with line, option and what is allowed', async () => {
+    const problems = await problemsOf(
+      'log_level: loud\npresence:\n  enabled: true\n  idle_timeout: soon\n' +
+        'listeners:\n  - port: 8008\n    resources:\n      - names: [client, tea]\n',
+    );
+    assert.deepEqual(problems, [
+      '5: presence.idle_timeout: must be a duration such as 30s, 5m, 12h, 7d or a number of ' +
+        'milliseconds, not "soon"',
+      '9: listeners[0].resources[0].names[1]: must be one of client, federation, media, metrics, ' +
+        'health, admin, keys, openid, consent, static, replication, not "tea"',
+      '2: log_level: must be one of debug, info, warn, error, not "loud"',
+    ]);
+  });
+
+  const wrong: [string, RegExp][] = [
+    ['enable_registration: true', /^2: enable_registration: anybody could register/],
+    ['public_baseurl: matrix.example.org', /public_baseurl: must begin with https/],
+    ['default_room_version: 99', /default_room_version: must be one of 1, 2/],
+    ['rc_login: {address: {per_second: 0}}', /rc_login\.address\.per_second: .*above 0, not 0/],
+    ['listeners: [{tls: true, port: 1}]', /listeners\[0\]\.tls: needs tls_certificate_path/],
+    ['listeners: [{}]', /listeners\[0\]: a listener needs a port or a path/],
+    ['listeners: [{port: 70000}]', /port: must be a port from 0 to 65535, not 70000/],
+    ['database: {name: sqlite3, args: {database: x}}', /database\.name: .*not sqlite3/],
+    ['database: {args: {host: x}}', /database\.args: dbname is needed/],
+    ['registration_shared_secret_path: /nowhere/x', /secret_path: cannot be read: ENOENT/],
+    ['session_lifetime: 1h\nrefresh_token_lifetime: 2h', /must not be longer than session_lifet/],
+    [
+      'only_on_loopback: true\nlisteners: [{port: 1, bind_addresses: [0.0.0.0, 127.3.2.1]}]',
+      /must be in 127\.0\.0\.0\/8 or ::1 because of only_on_loopback, not 0\.0\.0\.0$/,
+    ],
+  ];
+  for (const [content, expected] of wrong) {
+    it(content.replaceAll('\n', ', '), async () => {
+      const problems = await problemsOf(content);
+      assert.equal(problems.length, 1);
+      assert.match(problems[0]!, expected);
+    });
+  }
+
+  it('a server name is needed, in lower case and without a scheme', async () => {
+    const nameless = await file('log_level: info');
+    await assert.rejects(
+      loadConfig([nameless]),
+      /^ConfigError: server_name: this option is needed/,
+    );
+    for (const name of ['https://example.org', 'Example.org', 'a/b']) {
+      const path = await file(`server_name: "${name}"`);
+      await assert.rejects(loadConfig([path]), /server_name: must be a server name/, name);
+    }
+    for (const name of ['a.org:8448', '1.2.3.4', '[::1]:80', 'localhost']) {
+      const { config } = await loadConfig([await file(`server_name: "${name}"`)]);
+      assert.equal(config.serverName, name);
+    }
+  });
+});
+
+describe('warnings', () => {
+  it('name the nearest known option, also inside of options', async () => {
+    const { warnings } = await load('enable_registratoin: true\npresence: {enabld: true}\n');
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0]!, /:3: presence\.enabld: .*did you mean presence\.enabled\?$/);
+    assert.match(warnings[1]!, /:2: enable_registratoin: .*did you mean enable_registration\?$/);
+  });
+
+  it('say once what has no effect yet', async () => {
+    const { warnings } = await load(
+      'redis: {enabled: true}\nrc_joins: {remote: {per_second: 1}}\nbcrypt_rounds: 12\n',
+    );
+    assert.deepEqual(warnings, ['without effect yet: rc_joins.remote, bcrypt_rounds, redis']);
+  });
+});
+
+describe('options', () => {
+  it('a database as Synapse has it', async () => {
+    const { config } = await load(
+      'database:\n  name: psycopg2\n  txn_limit: 10000\n  args:\n    user: synapse\n' +
+        '    password: 1234\n    dbname: synapse\n    host: db\n    port: 5433\n    cp_max: 10\n',
+    );
+    assert.deepEqual(config.database, {
+      user: 'synapse',
+      password: '1234',
+      database: 'synapse',
+      host: 'db',
+      port: 5433,
+      ssl: false,
+    });
+  });
+
+  it('a database by its URL', async () => {
+    const { config } = await load('database: {url: "postgresql://a@b/c"}');
+    assert.deepEqual(config.database, { connectionString: 'postgresql://a@b/c' });
+  });
+
+  it('rates that are high enough are no limit', async () => {
+    const { config } = await load('rc_message: {per_second: 1000000, burst_count: 1000000}');
+    assert.equal(config.rateLimits.message, null);
+    assert.deepEqual(config.rateLimits.login, { perSecond: 0.003, burst: 5 });
+  });
+
+  it('null switches refresh tokens off', async () => {
+    const { config } = await load('refreshable_access_token_lifetime: null');
+    assert.equal(config.accounts.sessions.refreshableTokenLifetimeMs, null);
+  });
+
+  it('listeners: sockets, several addresses, resources by other names', async () => {
+    const { config } = await load(
+      "listeners:\n  - {port: 1, bind_addresses: ['::', '0.0.0.0'], resources: [{names: [keys]}]}\n" +
+        '  - {path: /run/a.sock, type: metrics}\n  - {port: 2, type: manhole}\n' +
+        "  - {port: 3, bind_address: '127.0.0.2', x_forwarded: true}\n",
+    );
+    assert.deepEqual(config.listeners, [
+      {
+        at: { port: 1, addresses: ['::'] },
+        resources: ['federation'],
+        tls: false,
+        isForwarded: false,
+      },
+      {
+        at: { path: '/run/a.sock', mode: 0o666 },
+        resources: ['metrics', 'health'],
+        tls: false,
+        isForwarded: false,
+      },
+      {
+        at: { port: 3, addresses: ['127.0.0.2'] },
+        resources: ['client', 'admin', 'media', 'health'],
+        tls: false,
+        isForwarded: true,
+      },
+    ]);
+  });
+
+  it('rules of the directory', async () => {
+    const { config } = await load("alias_creation_rules: [{user_id: '@a:*', action: deny}]");
+    assert.deepEqual(config.rooms.aliasCreationRules, [
+      { userId: '@a:*', alias: '*', roomId: '*', action: 'deny' },
+    ]);
+  });
+
+  it('the shared secret out of a file', async () => {
+    const path = join(folder, 'secret');
+    await writeFile(path, 'sesame\n');
+    const { config } = await load(`registration_shared_secret_path: ${path}`);
+    assert.equal(config.accounts.registration.sharedSecret, 'sesame');
+  });
+
+  it('what clients are told about the server', async () => {
+    const { config } = await load(
+      'public_baseurl: https://m.example.org/\nadmin_contact: mailto:me@example.org\n',
+    );
+    assert.equal(config.publicBaseUrl, 'https://m.example.org');
+    assert.deepEqual(config.accounts.wellKnown, {
+      'm.homeserver': { base_url: 'https://m.example.org/' },
+    });
+    assert.deepEqual(config.wellKnown.support, {
+      contacts: [{ role: 'm.role.admin', email_address: 'me@example.org' }],
+    });
+  });
+});

@@ -1,0 +1,125 @@
+import { list, text } from './kinds.ts';
+import { inert, option, section } from './option.ts';
+
+export const appservicesSection = section('Application services', 'Bridges and bots.', {
+  app_service_config_files: option(
+    list(text),
+    [],
+    'Registration files of application services, read at the start.',
+    { example: '[/etc/lattice/irc-bridge.yaml]' },
+  ),
+  ...inert({
+    track_appservice_user_ips: 'addresses of bridges’ users',
+    track_puppeted_user_ips: 'addresses of users whom bridges act for',
+    use_appservice_legacy_authorization: 'the token in the query as well',
+    notify_appservices: 'now `notify_appservices_from_worker`',
+  }),
+});
+
+export const federationSection = section('Federation', 'Other servers.', {
+  ...inert({
+    federation: 'time-outs and retries',
+    federation_verify_certificates: 'check other servers’ certificates',
+    federation_client_minimum_tls_version: 'lowest version of TLS',
+    federation_certificate_verification_whitelist: 'servers whose certificates are not checked',
+    federation_ip_range_blacklist: 'servers’ addresses that are never contacted',
+    federation_custom_ca_list: 'private authorities',
+    federation_domain_whitelist: 'only these servers',
+    federation_whitelist_endpoint_enabled: 'clients may read that list',
+    federation_metrics_domains: 'servers with metrics of their own',
+    federation_rr_transactions_per_room_per_second: 'pace of read receipts',
+    allow_device_name_lookup_over_federation: 'other servers may read names of devices',
+    trusted_key_servers: 'notaries to ask for keys',
+    suppress_key_server_warning: 'a warning about notaries',
+    key_server_signing_keys_path: 'a key of its own for the work as a notary',
+    old_signing_keys: 'keys no longer used',
+    key_refresh_interval: 'how long published keys are valid',
+  }),
+});
+
+export const mediaSection = section('Media', 'Files and previews.', {
+  ...inert({
+    enable_authenticated_media: 'media need an account',
+    enable_media_repo: 'this process serves media',
+    enable_local_media_storage: 'media are kept on the disk',
+    media_store_path: 'the folder of media',
+    max_pending_media_uploads: 'uploads begun by one user',
+    unused_expiration_time: 'life of a media id that nothing was uploaded to',
+    media_storage_providers: 'other places for media',
+    max_upload_size: 'largest upload',
+    media_upload_limits: 'how much a user may upload in a time',
+    max_image_pixels: 'largest image that gets thumbnails',
+    remote_media_download_burst_count: 'how much is fetched from other servers at once',
+    remote_media_download_per_second: 'how much is fetched from other servers',
+    prevent_media_downloads_from: 'servers whose media are not fetched',
+    dynamic_thumbnails: 'thumbnails of any size',
+    thumbnail_sizes: 'sizes of thumbnails',
+    media_retention: 'how long media are kept',
+    url_preview_enabled: 'previews of links',
+    url_preview_ip_range_blacklist: 'addresses that are never fetched for previews',
+    url_preview_ip_range_whitelist: 'exceptions to that',
+    url_preview_url_blacklist: 'patterns of URLs that are not fetched',
+    max_spider_size: 'most bytes read for a preview',
+    url_preview_accept_language: 'languages to ask for',
+    oembed: 'providers of embedded content',
+  }),
+});
+
+export const callsAndPushSection = section('Calls and push', 'Voice, video, notifications.', {
+  ...inert({
+    turn_uris: 'TURN servers',
+    turn_shared_secret: 'the secret shared with them',
+    turn_shared_secret_path: 'a file with it',
+    turn_username: 'a fixed user name',
+    turn_password: 'a fixed password',
+    turn_user_lifetime: 'life of credentials',
+    turn_allow_guests: 'guests may call',
+    matrix_rtc: 'transports of MatrixRTC',
+    push: 'notifications by push gateways',
+  }),
+});
+
+export const blockingSection = section('Blocking', 'Who may use the server at all.', {
+  ...inert({
+    hs_disabled: 'refuse every request',
+    hs_disabled_message: 'the text of that refusal',
+    limit_usage_by_mau: 'limit monthly active users',
+    max_mau_value: 'how many',
+    mau_trial_days: 'days before a user counts',
+    mau_appservice_trial_days: 'the same by application service',
+    mau_limit_alerting: 'tell when the limit is reached',
+    mau_stats_only: 'count only',
+    mau_limit_reserved_threepids: 'people who always get in',
+  }),
+});
+
+export const workersSection = section('Workers', 'The server in several processes.', {
+  ...inert({
+    worker_replication_secret: 'secret between processes',
+    worker_replication_secret_path: 'a file with it',
+    start_pushers: 'push from this process',
+    pusher_instances: 'workers that push',
+    send_federation: 'send to other servers from this process',
+    federation_sender_instances: 'workers that send to other servers',
+    instance_map: 'where workers are reached',
+    stream_writers: 'workers that write',
+    outbound_federation_restricted_to: 'workers that talk to the outside',
+    run_background_tasks_on: 'the worker of background tasks',
+    update_user_directory_from_worker: 'the worker of the user directory',
+    update_user_directory: 'now `update_user_directory_from_worker`',
+    notify_appservices_from_worker: 'the worker of application services',
+    media_instance_running_background_jobs: 'the worker of media jobs',
+    redis: 'Redis',
+    worker_app: 'the kind of this worker',
+    worker_name: 'the name of this worker',
+    worker_listeners: 'where this worker answers',
+    worker_manhole: 'its debugging shell',
+    worker_daemonize: 'fork into the background',
+    worker_pid_file: 'its process id file',
+    worker_log_config: 'its log',
+    worker_main_http_uri: 'no longer needed',
+    worker_replication_host: 'now `instance_map`',
+    worker_replication_port: 'now `instance_map`',
+    worker_replication_http_port: 'now `instance_map`',
+  }),
+});

@@ -1,0 +1,42 @@
+import { databaseSection } from './database.ts';
+import { listenersSection } from './listeners.ts';
+import { loggingSection } from './logging.ts';
+import type { Section } from './option.ts';
+import {
+  appservicesSection,
+  blockingSection,
+  callsAndPushSection,
+  federationSection,
+  mediaSection,
+  workersSection,
+} from './other-sections.ts';
+import { presenceSection } from './presence.ts';
+import { rateLimitsSection } from './rate-limits.ts';
+import { registrationSection } from './registration.ts';
+import { roomsSection } from './rooms.ts';
+import { serverSection } from './server.ts';
+import { signInSection } from './sign-in.ts';
+
+/** Sections of which nothing has an effect yet. */
+export const inertSections: readonly Section[] = [
+  federationSection,
+  mediaSection,
+  callsAndPushSection,
+  blockingSection,
+  workersSection,
+];
+
+/** Every section, as the reference orders them. */
+export const sections: readonly Section[] = [
+  serverSection,
+  listenersSection,
+  databaseSection,
+  registrationSection,
+  signInSection,
+  roomsSection,
+  presenceSection,
+  appservicesSection,
+  rateLimitsSection,
+  loggingSection,
+  ...inertSections,
+];

@@ -1,0 +1,130 @@
+import { resolve } from 'node:path';
+import { flag, mapping, text } from './kinds.ts';
+import { inert, option, optional, section, type ValuesOf } from './option.ts';
+import type { OptionLoader } from './option-loader.ts';
+
+export const serverSection = section('Server', 'Who the server is and what it keeps where.', {
+  server_name: option(
+    text,
+    '',
+    'The part of user ids after the colon. It cannot be changed once there are users.',
+    { defaultText: 'none, it is needed', example: 'example.org' },
+  ),
+  public_baseurl: optional(
+    text,
+    'The URL by which clients reach the server from outside, without a path.',
+    { example: 'https://matrix.example.org' },
+  ),
+  data_dir: option(
+    text,
+    '',
+    'The folder of everything the server keeps by itself: its database and its keys.',
+    { defaultText: 'the folder of the first configuration file', example: '/var/lib/lattice' },
+  ),
+  signing_key_path: option(
+    text,
+    '',
+    'The file of the key that signs events, made at the first start when there is none. One line: ' +
+      '`ed25519`, a version, and the unpadded base64 of the seed.',
+    { defaultText: '`signing.key` in `data_dir`', example: '/var/lib/lattice/signing.key' },
+  ),
+  pid_file: optional(text, 'A file to write the process id to while the server runs.'),
+  only_on_loopback: option(
+    flag,
+    false,
+    'Refuse to start when a listener could be reached from another machine. ' +
+      '`generate-config --open` sets it, so that a server without limits stays at home.',
+  ),
+  admin_contact: optional(
+    text,
+    'How to reach the admin. A `mailto:` address is shown by `/.well-known/matrix/support`.',
+    { example: 'mailto:admin@example.org' },
+  ),
+  serve_server_wellknown: option(
+    flag,
+    false,
+    'Answer `/.well-known/matrix/server` with port 443 of `server_name`, so that other servers ' +
+      'need not use port 8448.',
+  ),
+  extra_well_known_client_content: option(
+    mapping,
+    {},
+    'More members for the answer of `/.well-known/matrix/client`.',
+  ),
+  ...inert({
+    daemonize: 'fork into the background',
+    print_pidfile: 'print the path of the process id file',
+    user_agent_suffix: 'text added to the user agent of outgoing requests',
+    web_client_location: 'where `GET /` redirects to',
+    soft_file_limit: 'limit of open files to set',
+    manhole: 'a debugging shell',
+    manhole_settings: 'user, password and keys of that shell',
+    http_proxy: 'proxy of outgoing HTTP requests',
+    https_proxy: 'proxy of outgoing HTTPS requests',
+    no_proxy_hosts: 'hosts that are reached without the proxy',
+    ip_range_blacklist: 'addresses that are never contacted',
+    ip_range_whitelist: 'exceptions to `ip_range_blacklist`',
+    use_frozen_dicts: 'a debugging aid of Python',
+    gc_thresholds: 'tuning of Python',
+    gc_min_interval: 'tuning of Python',
+    modules: 'plug-ins written in Python',
+    templates: 'a folder of own pages and mails',
+    server_context: 'a tag of logs and traces',
+    experimental_features: 'switches of unstable features',
+  }),
+});
+
+const serverNamePattern =
+  /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]|[0-9a-z.-]{1,255})(?::\d{1,5})?$/;
+
+function checkServerName(loader: OptionLoader, serverName: string): void {
+  const at = loader.at('server_name');
+  if (serverName === '') at.problem('this option is needed');
+  else if (!serverNamePattern.test(serverName)) {
+    at.problem(`must be a server name (lower case, no scheme, no path), not ${serverName}`);
+  }
+}
+
+function readBaseUrl(loader: OptionLoader, given: string | null): string | null {
+  if (given === null) return null;
+  const protocol = URL.canParse(given) ? new URL(given).protocol : '';
+  if (protocol !== 'https:' && protocol !== 'http:') {
+    loader.at('public_baseurl').problem(`must begin with https:// or http://, not ${given}`);
+  }
+  return given.replace(/\/+$/, '');
+}
+
+const mailto = 'mailto:';
+
+/** `folder`: of the first configuration file. */
+export function readServer(
+  loader: OptionLoader,
+  values: ValuesOf<typeof serverSection.options>,
+  folder: string,
+) {
+  const { server_name: serverName, admin_contact: contact } = values;
+  checkServerName(loader, serverName);
+  const dataDir = resolve(values.data_dir || folder);
+  const wellKnown: WellKnownConfig = {
+    server: values.serve_server_wellknown ? `${serverName.replace(/:\d+$/, '')}:443` : null,
+    client: values.extra_well_known_client_content,
+    support: contact?.startsWith(mailto)
+      ? { contacts: [{ role: 'm.role.admin', email_address: contact.slice(mailto.length) }] }
+      : null,
+  };
+  return {
+    serverName,
+    publicBaseUrl: readBaseUrl(loader, values.public_baseurl),
+    dataDir,
+    signingKeyPath: values.signing_key_path || `${dataDir}/signing.key`,
+    pidFile: values.pid_file,
+    wellKnown,
+  };
+}
+
+/** What `/.well-known/matrix/*` answers. */
+export interface WellKnownConfig {
+  server: string | null;
+  client: Record<string, unknown>;
+  support: Record<string, unknown> | null;
+}
