@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parse as parseQuery } from 'node:querystring';
 import FindMyWay from 'find-my-way';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import { answerError } from './answer-error.ts';
 import { corsHeaders } from './cors.ts';
 import type { Endpoint, Requester, Resource } from './endpoint.ts';
-import type { HttpMetrics } from './http-metrics.ts';
+import type { HttpMetrics, ServletMetrics } from './http-metrics.ts';
+import { keepFirst, listParameters, parseQuery, type Query } from './query.ts';
 import type { RateLimiter } from './rate-limiter.ts';
-import { ClientGone, parseJsonObject, readBody } from './read-body.ts';
+import { parseJsonObject, readBody } from './read-body.ts';
 import { IncomingRequest } from './request-info.ts';
 import { respond } from './respond.ts';
 import { createValidator } from './validation.ts';
@@ -15,7 +16,7 @@ import { createValidator } from './validation.ts';
 /** Finds out who sends a request; synchronous when it is known already. */
 export type Authenticate = (
   token: string | null,
-  query: Record<string, string | undefined>,
+  query: Query,
   origin: { remoteAddress: string; userAgent: string },
   options: { guests: boolean; locked: boolean },
 ) => Requester | Promise<Requester>;
@@ -34,12 +35,20 @@ const openToLocked = new Set(['logout', 'logoutAll', 'logout_all']);
 
 type Handler = (exchange: Exchange) => Promise<void>;
 
+interface Route {
+  operation: string;
+  handle: Handler;
+  metrics: ServletMetrics;
+}
+
 interface Exchange {
   req: IncomingMessage;
   res: ServerResponse;
   params: Record<string, string>;
-  query: Record<string, string | undefined>;
+  query: Query;
   request: IncomingRequest;
+  /** Set when it is known; for the log. */
+  requester: Requester | null;
 }
 
 const noBody = Object.freeze({});
@@ -47,6 +56,7 @@ const noBody = Object.freeze({});
 function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
   const checkQuery = createValidator(endpoint.query, 'query');
   const checkBody = createValidator(endpoint.body, 'body');
+  const lists = listParameters(endpoint.query);
   const { auth, rateLimit, bodyMode, bodyBytesMax } = endpoint;
   const options = {
     guests: auth === 'guest' || auth === 'optional',
@@ -65,6 +75,9 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     if (auth === 'appservice' && !requester.appservice) {
       throw new MatrixError('M_FORBIDDEN', 'This is for application services only');
     }
+    if (endpoint.refusesSuspended && requester.isSuspended) {
+      throw new MatrixError('M_USER_SUSPENDED', 'This account has been suspended');
+    }
     return requester;
   }
 
@@ -77,7 +90,9 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
 
   return async (exchange) => {
     const { req, res, params, query, request } = exchange;
+    keepFirst(query, lists);
     const requester = await requesterOf(exchange);
+    exchange.requester = requester;
     if (rateLimit !== 'none' && requester?.appservice?.rateLimited !== false) {
       needs.limiter.take(rateLimit, requester?.userId ?? request.remoteAddress);
     }
@@ -86,9 +101,17 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     checkBody(body);
     const context = { params, query, body, requester, request, raw: { req, res } };
     const answer = await endpoint.handle(context);
+    // The connection is not to be used again when the server stops.
+    if (needs.stopping.aborted) res.shouldKeepAlive = false;
     if (!res.headersSent) await respond(res, answer, request.id);
   };
 }
+
+/** The operation of requests that belong to no endpoint, in logs and metrics. */
+const unrecognised = 'unrecognized';
+
+/** PostgreSQL keeps no text with NUL, and nothing that Matrix names has one. */
+const encodedNul = '%00';
 
 /** Longest path segment that is looked at, in characters. */
 const segmentMax = 2048;
@@ -113,46 +136,67 @@ export class Dispatcher {
     this.#isForwarded = listener.isForwarded;
     for (const endpoint of endpoints) {
       if (!listener.resources.has(endpoint.resource)) continue;
-      const handler = createHandler(endpoint, needs);
-      const store = { endpoint, handler };
-      this.#methods.add(endpoint.method);
-      for (const path of endpoint.paths) this.#router.on(endpoint.method, path, unused, store);
+      const { operation, method } = endpoint;
+      const metrics = needs.metrics.servlet(method, operation);
+      const route: Route = { operation, handle: createHandler(endpoint, needs), metrics };
+      this.#methods.add(method);
+      for (const path of endpoint.paths) this.#router.on(method, path, unused, route);
     }
   }
 
-  /** Never throws, never rejects. */
+  /** Rejects only when even an error cannot be answered. */
   async dispatch(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = req;
+    res.on('error', unused);
     if (method === 'OPTIONS') {
       res.writeHead(204, corsHeaders);
       res.end();
       return;
     }
+    const started = performance.now();
     const mark = url.indexOf('?');
     const path = mark === -1 ? url : url.slice(0, mark);
-    const query = (mark === -1 ? {} : { ...parseQuery(url.slice(mark + 1)) }) as Exchange['query'];
+    const query = parseQuery(url);
     const options = { isForwarded: this.#isForwarded, stopping: this.#needs.stopping };
     const request = new IncomingRequest(req, res, query, options);
     const wanted = method === 'HEAD' ? 'GET' : method;
     const found = this.#router.find(wanted as 'GET', path);
-    const started = performance.now();
-    const store = found?.store as { endpoint: Endpoint; handler: Handler } | undefined;
+    const route = found?.store as Route | undefined;
+    const metrics = route?.metrics ?? this.#needs.metrics.servlet(method, unrecognised);
+    const params = (found?.params ?? {}) as Record<string, string>;
+    const exchange: Exchange = { req, res, params, query, request, requester: null };
+    metrics.began();
     try {
-      if (!found || !store) throw this.#unrecognised(wanted, path);
-      const params = found.params as Record<string, string>;
-      await store.handler({ req, res, params, query, request });
+      if (!route) throw this.#unrecognised(wanted, path);
+      if (url.includes(encodedNul)) {
+        throw new MatrixError('M_INVALID_PARAM', 'The URL may not have NUL characters');
+      }
+      await route.handle(exchange);
     } catch (error) {
-      await this.#fail(error, res, request);
+      if (this.#needs.stopping.aborted) res.shouldKeepAlive = false;
+      answerError(error, res, request, this.#needs);
+    } finally {
+      const ms = performance.now() - started;
+      metrics.ended(res.statusCode, ms / 1000);
+      this.#note(exchange, route?.operation ?? unrecognised, path, ms);
     }
-    const operation = store?.endpoint.operation ?? 'unrecognized';
-    const ms = performance.now() - started;
-    this.#needs.metrics.observe(method, operation, res.statusCode, ms / 1000);
-    if (this.#needs.log.isLevelEnabled('debug')) {
-      this.#needs.log.debug(
-        { request: request.id, operation, status: res.statusCode, ms: Math.round(ms) },
-        'request',
-      );
-    }
+  }
+
+  /** The access log. */
+  #note({ req, res, request, requester }: Exchange, operation: string, path: string, ms: number) {
+    const { log } = this.#needs;
+    if (!log.isLevelEnabled('debug')) return;
+    const { id, remoteAddress } = request;
+    const entry = {
+      request: id,
+      user: requester?.userId,
+      remoteAddress,
+      operation,
+      path,
+      status: res.statusCode,
+      ms: Math.round(ms * 10) / 10,
+    };
+    log.debug(entry, req.destroyed && !req.complete ? 'request broken off' : 'request');
   }
 
   #unrecognised(method: string, path: string): MatrixError {
@@ -164,48 +208,6 @@ export class Dispatcher {
           status: 405,
         })
       : new MatrixError('M_UNRECOGNIZED', 'Unrecognized request', { status: 404 });
-  }
-
-  async #fail(error: unknown, res: ServerResponse, request: IncomingRequest): Promise<void> {
-    if (res.destroyed || error instanceof ClientGone) {
-      res.destroy();
-      return;
-    }
-    if (res.headersSent) {
-      this.#needs.log.error({ err: error, request: request.id }, 'an answer broke off');
-      res.destroy();
-      return;
-    }
-    const shown = this.#shown(error, request);
-    const headers: Record<string, string> = {};
-    const retryMs = shown.extra['retry_after_ms'];
-    if (typeof retryMs === 'number') headers['Retry-After'] = String(Math.ceil(retryMs / 1000));
-    // What is left of a body that was not read would be taken for the next request.
-    if (shown.code === 'M_TOO_LARGE' && !res.req.complete) headers['Connection'] = 'close';
-    const text = JSON.stringify(shown.body());
-    res.writeHead(shown.status, {
-      ...corsHeaders,
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(text),
-      'X-Request-Id': request.id,
-      ...headers,
-    });
-    res.end(text);
-  }
-
-  #shown(error: unknown, request: IncomingRequest): MatrixError {
-    if (error instanceof MatrixError) return error;
-    if (error instanceof Error && error.name === 'DatabaseUnavailable') {
-      this.#needs.log.warn({ request: request.id, reason: error.message }, 'no database');
-      return new MatrixError('M_UNKNOWN', 'The server cannot reach its database now', {
-        status: 503,
-      });
-    }
-    this.#needs.log.error(
-      { err: error, request: request.id, url: request.url.split('?')[0] },
-      'bug',
-    );
-    return new MatrixError('M_UNKNOWN', 'Internal server error', { status: 500 });
   }
 }
 

@@ -65,6 +65,8 @@ export interface Requester {
   isGuest: boolean;
   isAdmin: boolean;
   isShadowBanned: boolean;
+  /** May read, leave and log out, but do nothing that others see. Absent: not suspended. */
+  isSuspended?: boolean;
   /** The application service whose token was used, if any. */
   appservice: { id: string; sender: string; rateLimited: boolean } | null;
 }
@@ -148,6 +150,8 @@ export interface EndpointDeclaration<
   auth: A;
   /** Default `none`. */
   rateLimit?: RateLimitClass;
+  /** Suspended users may not use it: M_USER_SUSPENDED (CS 1.19, "Account suspension"). */
+  refusesSuspended?: boolean;
   resource?: Resource;
   runsOn: { group: TrafficGroup; balance: BalanceKey };
   summary: string;
@@ -185,6 +189,7 @@ export interface Endpoint {
   paths: readonly string[];
   auth: Auth;
   rateLimit: RateLimitClass;
+  refusesSuspended: boolean;
   resource: Resource;
   runsOn: { group: TrafficGroup; balance: BalanceKey };
   summary: string;
@@ -233,6 +238,7 @@ export function bindEndpoints<N>(declared: readonly DeclaredEndpoint<N>[], needs
     paths: d.paths,
     auth: d.auth,
     rateLimit: d.rateLimit ?? 'none',
+    refusesSuspended: d.refusesSuspended ?? false,
     resource: d.resource ?? 'client',
     runsOn: d.runsOn,
     summary: d.summary,

@@ -76,6 +76,21 @@ const wellKnownSupport = declare({
   },
 });
 
+const rootPage =
+  '<!doctype html><html lang="en"><meta charset="utf-8"><title>Lattice</title>' +
+  '<p>A Matrix homeserver runs here. Use it with a ' +
+  '<a href="https://matrix.org/ecosystem/clients/">Matrix client</a>.</html>\n';
+
+const root = declare({
+  operation: 'getRoot',
+  method: 'GET',
+  paths: ['/'],
+  auth: 'none',
+  runsOn,
+  summary: 'Tells people what runs here',
+  handle: () => new Reply(200, rootPage, { 'Content-Type': 'text/html; charset=utf-8' }),
+});
+
 const health = declare({
   operation: 'health',
   method: 'GET',
@@ -119,6 +134,7 @@ export function serverEndpoints(needs: ServerEndpointNeeds): Endpoint[] {
       wellKnownClient,
       wellKnownServer,
       wellKnownSupport,
+      root,
       health,
       metricsEndpoint,
       openApi,

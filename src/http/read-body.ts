@@ -17,6 +17,8 @@ function tooLarge(bytesMax: number): MatrixError {
 export function readBody(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const announced = Number(req.headers['content-length'] ?? 0);
   if (announced > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  // It went away while something else was waited for: no event will come any more.
+  if (req.destroyed) return Promise.reject(new ClientGone());
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = [];
     let bytes = 0;
@@ -31,9 +33,8 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Buffer
     });
     req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     req.on('error', () => reject(new ClientGone()));
-    req.on('close', () => {
-      if (!req.complete) reject(new ClientGone());
-    });
+    // After the end this changes nothing.
+    req.on('close', () => reject(new ClientGone()));
   });
 }
 

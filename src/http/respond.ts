@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { once } from 'node:events';
 import { corsHeaders } from './cors.ts';
 import { JsonText, Reply, StreamedBody } from './endpoint.ts';
 
@@ -37,6 +36,19 @@ function sendBytes(
   res.end(bytes);
 }
 
+/** Settles when the client has read enough, or is gone. Leaves no listener behind. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.off('drain', done);
+      res.off('close', done);
+      resolve();
+    };
+    res.on('drain', done);
+    res.on('close', done);
+  });
+}
+
 /** Writes piece by piece, no faster than the client reads. */
 async function stream(
   res: ServerResponse,
@@ -51,9 +63,7 @@ async function stream(
       res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
     isStarted = true;
     if (res.destroyed) return;
-    if (!res.write(piece) && !res.destroyed) {
-      await Promise.race([once(res, 'drain'), once(res, 'close')]);
-    }
+    if (!res.write(piece) && !res.destroyed) await drained(res);
   }
   if (!isStarted)
     res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });

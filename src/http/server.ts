@@ -1,4 +1,4 @@
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer as createPlainServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +17,7 @@ export interface ListenerOptions {
 }
 
 export interface HttpServer {
-  /** Opens all listeners; gives their URLs. */
+  /** Opens all listeners; gives their URLs. When one cannot be opened, none stays open. */
   listen(): Promise<string[]>;
   /** Stops accepting, ends long polls, waits for requests at most this long. */
   close(graceMs: number): Promise<void>;
@@ -27,6 +27,14 @@ export interface HttpServer {
 const headersTimeoutMs = 30_000;
 const requestTimeoutMs = 5 * 60_000;
 const keepAliveMs = 75_000;
+/** While the server stops, connections that have become idle are closed this often. */
+const closeIdleMs = 50;
+
+/** A socket that an earlier process has left behind; anything else at that path is not ours. */
+async function removeOldSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null);
+  if (found?.isSocket()) await unlink(path);
+}
 
 export function createHttpServer(
   listeners: readonly ListenerOptions[],
@@ -52,7 +60,16 @@ export function createHttpServer(
     const server = tls
       ? createTlsServer({ ...options, cert: tls.certificate, key: tls.key })
       : createPlainServer(options);
-    server.on('request', (req, res) => void dispatcher.dispatch(req, res));
+    server.on('request', (req, res) => {
+      dispatcher.dispatch(req, res).catch((error: unknown) => {
+        needs.log.error({ err: error }, 'bug: a request could not be answered');
+        res.destroy();
+      });
+    });
+    // Without a listener an error in accepting, such as too many open files, would end the process.
+    server.on('error', (error) => {
+      if (server.listening) needs.log.error({ err: error }, 'a listener failed');
+    });
     servers.push(server);
     return server;
   }
@@ -70,7 +87,7 @@ export function createHttpServer(
   async function listenAt(listener: ListenerOptions): Promise<string[]> {
     const { at, tls } = listener;
     if ('path' in at) {
-      await unlink(at.path).catch(() => undefined);
+      await removeOldSocket(at.path);
       await open(serverFor(listener), { path: at.path });
       await chmod(at.path, at.mode);
       return [`unix:${at.path}`];
@@ -86,24 +103,32 @@ export function createHttpServer(
     );
   }
 
+  async function close(graceMs: number): Promise<void> {
+    stopping.abort();
+    const closed = servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    const idle = setInterval(() => {
+      for (const server of servers) server.closeIdleConnections();
+    }, closeIdleMs);
+    const grace = setTimeout(() => {
+      for (const server of servers) server.closeAllConnections();
+    }, graceMs);
+    await Promise.all(closed);
+    clearInterval(idle);
+    clearTimeout(grace);
+  }
+
   return {
     async listen() {
-      return (await Promise.all(listeners.map(listenAt))).flat();
+      const opened = await Promise.allSettled(listeners.map(listenAt));
+      const failed = opened.find((result) => result.status === 'rejected');
+      if (failed) {
+        await close(0);
+        throw failed.reason;
+      }
+      return opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     },
-    async close(graceMs) {
-      stopping.abort();
-      const closed = servers.map(
-        (server) =>
-          new Promise<void>((resolve) => {
-            server.close(() => resolve());
-            server.closeIdleConnections();
-          }),
-      );
-      const timer = setTimeout(() => {
-        for (const server of servers) server.closeAllConnections();
-      }, graceMs);
-      await Promise.all(closed);
-      clearTimeout(timer);
-    },
+    close,
   };
 }

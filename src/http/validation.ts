@@ -11,12 +11,17 @@ const queries = new Ajv({
   coerceTypes: 'array',
 });
 
+/** Where in the value, for people: `room.name`; empty for the whole. */
+function placeOf({ instancePath }: ErrorObject): string {
+  return instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
 function describe(error: ErrorObject): string {
-  const path = error.instancePath.slice(1).replaceAll('/', '.');
+  const place = placeOf(error);
   const { allowedValue, allowedValues } = error.params as Record<string, unknown>;
   const allowed = allowedValue ?? allowedValues;
   const hint = allowed === undefined ? '' : `: ${JSON.stringify(allowed)}`;
-  return `${path === '' ? 'it' : `'${path}'`} ${error.message ?? 'is not valid'}${hint}`;
+  return `${place === '' ? 'it' : `'${place}'`} ${error.message ?? 'is not valid'}${hint}`;
 }
 
 function fail(validate: ValidateFunction, what: 'body' | 'query'): never {
@@ -24,7 +29,9 @@ function fail(validate: ValidateFunction, what: 'body' | 'query'): never {
   if (!error) throw new MatrixError('M_BAD_JSON', `The ${what} is not valid`);
   if (error.keyword === 'required') {
     const { missingProperty } = error.params as { missingProperty: string };
-    throw new MatrixError('M_MISSING_PARAM', `Missing required key: '${missingProperty}'`);
+    const place = placeOf(error);
+    const name = place === '' ? missingProperty : `${place}.${missingProperty}`;
+    throw new MatrixError('M_MISSING_PARAM', `Missing required key: '${name}'`);
   }
   const code = what === 'body' ? 'M_BAD_JSON' : 'M_INVALID_PARAM';
   throw new MatrixError(code, `In the ${what}, ${describe(error)}`);

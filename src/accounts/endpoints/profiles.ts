@@ -90,6 +90,7 @@ const propagateQuery = Type.Object({
 
 const setProfileField = declare({
   operation: 'setProfileField',
+  refusesSuspended: true,
   method: 'PUT',
   paths: fieldPaths,
   auth: 'user',
@@ -114,6 +115,7 @@ const setProfileField = declare({
 
 const deleteProfileField = declare({
   operation: 'deleteProfileField',
+  refusesSuspended: true,
   method: 'DELETE',
   paths: fieldPaths,
   auth: 'user',

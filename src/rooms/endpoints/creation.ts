@@ -9,6 +9,7 @@ const declare = endpoint<RoomServices>();
 
 const createRoom = declare({
   operation: 'createRoom',
+  refusesSuspended: true,
   method: 'POST',
   paths: clientPaths('/createRoom'),
   auth: 'user',
@@ -57,6 +58,7 @@ const createRoom = declare({
 
 const upgradeRoom = declare({
   operation: 'upgradeRoom',
+  refusesSuspended: true,
   method: 'POST',
   paths: clientPaths('/rooms/:roomId/upgrade'),
   auth: 'user',

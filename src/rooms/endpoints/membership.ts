@@ -29,6 +29,7 @@ function joinContent(body: { third_party_signed?: object }): JsonObject {
 const joinRoomById = (['POST', 'PUT'] as const).map((method) =>
   declare({
     operation: method === 'POST' ? 'joinRoomById' : 'joinRoomByIdWithTxn',
+    refusesSuspended: true,
     method,
     paths: method === 'POST' ? roomPaths('join') : txnPaths('join'),
     auth: 'guest',
@@ -51,6 +52,7 @@ const joinRoomById = (['POST', 'PUT'] as const).map((method) =>
 const joinRoom = (['POST', 'PUT'] as const).map((method) =>
   declare({
     operation: method === 'POST' ? 'joinRoom' : 'joinRoomWithTxn',
+    refusesSuspended: true,
     method,
     paths: clientPaths(method === 'POST' ? '/join/:roomIdOrAlias' : '/join/:roomIdOrAlias/:txnId'),
     auth: 'guest',
@@ -72,6 +74,7 @@ const joinRoom = (['POST', 'PUT'] as const).map((method) =>
 
 const knockRoom = declare({
   operation: 'knockRoom',
+  refusesSuspended: true,
   method: 'POST',
   paths: clientPaths('/knock/:roomIdOrAlias'),
   auth: 'user',
@@ -137,6 +140,7 @@ const inviteBody = Type.Object({
 const inviteUser = (['POST', 'PUT'] as const).map((method) =>
   declare({
     operation: method === 'POST' ? 'inviteUser' : 'inviteUserWithTxn',
+    refusesSuspended: true,
     method,
     paths: method === 'POST' ? roomPaths('invite') : txnPaths('invite'),
     auth: 'user',
@@ -165,6 +169,7 @@ const moderation = (['kick', 'ban', 'unban'] as const).flatMap((action) =>
   (['POST', 'PUT'] as const).map((method) =>
     declare({
       operation: method === 'POST' ? action : `${action}WithTxn`,
+      refusesSuspended: true,
       method,
       paths: method === 'POST' ? roomPaths(action) : txnPaths(action),
       auth: 'user',

@@ -59,6 +59,7 @@ async function sendEvent(
 
 const sendMessage = declare({
   operation: 'sendMessage',
+  refusesSuspended: true,
   method: 'PUT',
   paths: clientPaths('/rooms/:roomId/send/:eventType/:txnId'),
   auth: 'guest',
@@ -78,6 +79,7 @@ const sendMessage = declare({
 
 const sendMessageWithoutTxn = declare({
   operation: 'sendMessageWithoutTxn',
+  refusesSuspended: true,
   method: 'POST',
   paths: clientPaths('/rooms/:roomId/send/:eventType'),
   auth: 'guest',
@@ -101,6 +103,7 @@ const statePaths = [
 
 const setRoomState = declare({
   operation: 'setRoomStateWithKey',
+  refusesSuspended: true,
   method: 'PUT',
   paths: statePaths,
   auth: 'guest',

@@ -1,0 +1,81 @@
+import type { ServerResponse } from 'node:http';
+import { MatrixError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import { closeAfterBody } from './close-after-body.ts';
+import { corsHeaders } from './cors.ts';
+import { ClientGone } from './read-body.ts';
+import type { IncomingRequest } from './request-info.ts';
+
+export interface AnswerErrorNeeds {
+  log: Log;
+  /** Aborted when the server stops. */
+  stopping: AbortSignal;
+}
+
+/** PostgreSQL's codes for text that it cannot keep: a NUL character. */
+const untranslatable = new Set(['22021', '22P05']);
+
+const isAbort = (error: unknown) =>
+  error instanceof ClientGone || (error instanceof Error && error.name === 'AbortError');
+
+/** What the client is to see of an error. What is our own mistake is logged, once. */
+function shown(
+  error: unknown,
+  request: IncomingRequest,
+  { log, stopping }: AnswerErrorNeeds,
+): MatrixError {
+  if (error instanceof MatrixError) return error;
+  if (error instanceof Error && error.name === 'DatabaseUnavailable') {
+    log.warn({ request: request.id, reason: error.message }, 'no database');
+    return new MatrixError('M_UNKNOWN', 'The server cannot reach its database now', {
+      status: 503,
+    });
+  }
+  if (error instanceof Error && untranslatable.has(String((error as { code?: unknown }).code))) {
+    return new MatrixError('M_INVALID_PARAM', 'Text may not have NUL characters here');
+  }
+  if (isAbort(error) && stopping.aborted) {
+    return new MatrixError('M_UNKNOWN', 'The server is stopping', { status: 503 });
+  }
+  log.error({ err: error, request: request.id, url: request.url.split('?')[0] }, 'bug');
+  return new MatrixError('M_UNKNOWN', 'Internal server error', { status: 500 });
+}
+
+/**
+ * Tells a client what went wrong, with `Retry-After` when it is to wait. When the answer has begun
+ * already it is broken off, so that nobody takes it for whole.
+ */
+export function answerError(
+  error: unknown,
+  res: ServerResponse,
+  request: IncomingRequest,
+  needs: AnswerErrorNeeds,
+): void {
+  if (res.headersSent) {
+    if (!isAbort(error) && !res.destroyed) {
+      needs.log.error({ err: error, request: request.id }, 'an answer broke off');
+    }
+    res.destroy();
+    return;
+  }
+  if (error instanceof ClientGone || (res.destroyed && isAbort(error))) {
+    res.destroy();
+    return;
+  }
+  const told = shown(error, request, needs);
+  if (res.destroyed) return;
+  const text = JSON.stringify(told.body());
+  const headers: Record<string, string | number> = {
+    ...corsHeaders,
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    'X-Request-Id': request.id,
+  };
+  const retryMs = told.extra['retry_after_ms'];
+  if (typeof retryMs === 'number') headers['Retry-After'] = String(Math.ceil(retryMs / 1000));
+  const isUnread = told.code === 'M_TOO_LARGE' && !res.req.complete;
+  if (isUnread) headers['Connection'] = 'close';
+  res.writeHead(told.status, headers);
+  if (isUnread) closeAfterBody(res, text);
+  else res.end(text);
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { TestClient, uniqueName } from '../harness/client.ts';
+import { startTestServer, type TestServer } from '../harness/server.ts';
+
+const secret = 'a secret for tests';
+let server: TestServer;
+before(async () => {
+  server = await startTestServer(`registration_shared_secret: ${secret}`);
+});
+after(() => server.close());
+
+async function registerAdmin(): Promise<TestClient> {
+  const admin = new TestClient(server.url);
+  const path = '/_synapse/admin/v1/register';
+  const { nonce } = await admin.ok('GET', path);
+  const [username, password] = [uniqueName('admin'), 'password'];
+  const mac = createHmac('sha1', secret)
+    .update([nonce, username, password, 'admin'].join('\0'))
+    .digest('hex');
+  const made = await admin.ok('POST', path, { nonce, username, password, admin: true, mac });
+  admin.token = made['access_token'] as string;
+  admin.userId = made['user_id'] as string;
+  return admin;
+}
+
+test('a suspended user can read and leave, and do nothing that others see', async () => {
+  const admin = await registerAdmin();
+  const [alice, bob] = await Promise.all([
+    TestClient.register(server.url, 'alice'),
+    TestClient.register(server.url, 'bob'),
+  ]);
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.join(roomId);
+  const path = `/_matrix/client/v1/admin/suspend/${bob.userId}`;
+  assert.equal(await alice.refused('PUT', path, { suspended: true }), '403 M_FORBIDDEN');
+  await admin.ok('PUT', path, { suspended: true });
+  const room = bob.room(roomId);
+  const message = { msgtype: 'm.text', body: 'x' };
+  assert.equal(
+    await bob.refused('PUT', `${room}/send/m.room.message/1`, message),
+    '403 M_USER_SUSPENDED',
+  );
+  assert.equal(
+    await bob.refused('POST', '/_matrix/client/v3/createRoom', {}),
+    '403 M_USER_SUSPENDED',
+  );
+  const name = `/_matrix/client/v3/profile/${bob.userId}/displayname`;
+  assert.equal(await bob.refused('PUT', name, { displayname: 'B' }), '403 M_USER_SUSPENDED');
+  await bob.ok('GET', `${room}/messages?dir=b`);
+  await bob.ok('POST', `${room}/leave`, {});
+  await admin.ok('PUT', path, { suspended: false });
+  await bob.join(roomId);
+  await bob.send(roomId, 'back again');
+});
+
+test('a locked user is told so, keeps its data, and can log out', async () => {
+  const admin = await registerAdmin();
+  const bob = await TestClient.register(server.url, 'bob');
+  const path = `/_matrix/client/v1/admin/lock/${bob.userId}`;
+  await admin.ok('PUT', path, { locked: true });
+  const answer = await bob.request('GET', '/_matrix/client/v3/account/whoami');
+  assert.equal(answer.status, 401);
+  assert.equal(answer.body['errcode'], 'M_USER_LOCKED');
+  assert.equal(answer.body['soft_logout'], true);
+  await bob.ok('POST', '/_matrix/client/v3/logout', {});
+});
