@@ -5,7 +5,10 @@ export type Log = Logger;
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Lines of JSON, one an entry. Secrets do not belong in them. */
+/**
+ * Entries as lines of JSON, or, when the standard error output is a terminal, as lines for people.
+ * Secrets do not belong in them.
+ */
 export function createLog(level: LogLevel, destination?: DestinationStream): Log {
   const options = {
     level,
@@ -13,5 +16,26 @@ export function createLog(level: LogLevel, destination?: DestinationStream): Log
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return destination ? pino(options, destination) : pino(options, process.stderr);
+  const stderr = process.stderr;
+  return pino(options, destination ?? (stderr.isTTY ? readableLines(stderr) : stderr));
+}
+
+/** Turns lines of JSON into `12:34:56.789 info  message  key=value`, with stacks below. */
+export function readableLines(output: DestinationStream): DestinationStream {
+  return { write: (line) => output.write(readableLine(line)) };
+}
+
+function readableLine(line: string): string {
+  const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const clock = String(time).slice('2026-01-01T'.length, -1);
+  const error = err as { message?: string; stack?: string } | undefined;
+  const pairs = Object.entries(fields).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const parts = [
+    `${clock} ${String(level).padEnd(5)} ${typeof msg === 'string' ? msg : ''}`,
+    ...pairs,
+  ];
+  const stack = error ? `\n  ${(error.stack ?? error.message ?? '').replaceAll('\n', '\n  ')}` : '';
+  return `${parts.join('  ')}${stack}\n`;
 }
