@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
-import { access, stat, statfs } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { Command } from 'commander';
 import pg from 'pg';
 import { loadConfig, type Config } from '../config/config.ts';
+import { configPathsOf, takesConfigPaths } from './config-paths.ts';
 import { locatePostgres } from '../database/embedded/install.ts';
 
 interface Finding {
@@ -37,24 +39,65 @@ async function checkKey({ signingKeyPath }: Config): Promise<Finding> {
     : bad(`others can read the signing key: chmod 600 ${signingKeyPath}`);
 }
 
+const dayMs = 86_400_000;
+const renewalDays = 14;
+
+async function checkCertificate({ tls }: Config): Promise<Finding[]> {
+  const { certificatePath, keyPath } = tls;
+  if (certificatePath === null || keyPath === null) return [];
+  try {
+    const [certificate] = await Promise.all([readFile(certificatePath), readFile(keyPath)]);
+    const { validToDate } = new X509Certificate(certificate);
+    const days = Math.floor((validToDate.getTime() - Date.now()) / dayMs);
+    const text = `the certificate ends on ${validToDate.toISOString().slice(0, 10)}`;
+    return [days >= renewalDays ? good(text) : bad(text)];
+  } catch (error) {
+    return [bad(`the certificate or its key is no good: ${(error as Error).message}`)];
+  }
+}
+
+const oldestMajor = 26;
+
+function checkNode(): Finding {
+  const text = `Node.js ${process.version}`;
+  const isNew = Number(process.versions.node.split('.')[0]) >= oldestMajor;
+  return isNew ? good(text) : bad(`${text} is older than ${oldestMajor}`);
+}
+
+/** Clocks that differ by more make tokens and events look as if they came from the future. */
+const clockDifferenceMaxMs = 5000;
+
+/** The signing key cannot have been written in the future. */
+async function checkClock({ signingKeyPath }: Config): Promise<Finding> {
+  const found = await stat(signingKeyPath).catch(() => null);
+  const now = new Date().toISOString();
+  return found && found.mtimeMs > Date.now() + clockDifferenceMaxMs
+    ? bad(`the clock says ${now}, which is before the signing key was made`)
+    : good(`the clock says ${now}`);
+}
+
 const oldestPostgres = 150_000;
 
-async function checkDatabase({ database }: Config): Promise<Finding> {
-  if (!database) return good(`own PostgreSQL, from ${locatePostgres()}`);
-  const client = new pg.Client(database);
+async function checkDatabase({ database }: Config): Promise<Finding[]> {
+  if (!database) return [good(`own PostgreSQL, from ${locatePostgres()}`)];
+  const client = new pg.Client({ connectionTimeoutMillis: 10_000, ...database });
   try {
     await client.connect();
-    const { rows } = await client.query<{ version: string; collation: string }>(
-      `select current_setting('server_version_num') as version,
+    const { rows } = await client.query<{ version: number; collation: string; now: Date }>(
+      `select current_setting('server_version_num')::int as version, clock_timestamp() as now,
          (select datcollate from pg_database where datname = current_database()) as collation`,
     );
-    const { version, collation } = rows[0]!;
-    if (Number(version) < oldestPostgres) return bad('PostgreSQL 15 or newer is needed');
-    return good(
-      `PostgreSQL ${Math.floor(Number(version) / 10_000)} answers; collation ${collation}`,
-    );
+    const { version, collation, now } = rows[0]!;
+    const findings =
+      version < oldestPostgres
+        ? [bad('PostgreSQL 15 or newer is needed')]
+        : [good(`PostgreSQL ${Math.floor(version / 10_000)} answers; collation ${collation}`)];
+    if (Math.abs(now.getTime() - Date.now()) > clockDifferenceMaxMs) {
+      findings.push(bad(`the clock of the database says ${now.toISOString()}`));
+    }
+    return findings;
   } catch (error) {
-    return bad(`the database cannot be reached: ${(error as Error).message}`);
+    return [bad(`the database cannot be reached: ${(error as Error).message}`)];
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -76,21 +119,22 @@ async function examine(paths: string[]): Promise<void> {
     'port' in at ? at.addresses.map((host) => checkPort(at.port, host)) : [],
   );
   const findings = await Promise.all([
-    Promise.resolve(good(`Node.js ${process.version}`)),
     checkFolder(config),
     checkKey(config),
+    checkClock(config),
     checkDatabase(config),
+    checkCertificate(config),
     ...ports,
   ]);
-  findings.push(...warnings.map(bad));
-  for (const { isGood, text } of findings) console.log(`${isGood ? 'good' : 'BAD '}  ${text}`);
-  if (findings.some(({ isGood }) => !isGood)) process.exitCode = 1;
+  const all = [checkNode(), ...findings.flat(), ...warnings.map(bad)];
+  for (const { isGood, text } of all) console.log(`${isGood ? 'good' : 'BAD '}  ${text}`);
+  if (all.some(({ isGood }) => !isGood)) process.exitCode = 1;
 }
 
 export function addDoctor(program: Command): void {
-  program
-    .command('doctor')
+  takesConfigPaths(program.command('doctor'))
     .description('look for what would keep a server from running; run it while it is stopped')
-    .argument('<paths...>', 'configuration files or folders; later ones win')
-    .action(examine);
+    .action((paths: string[], options: { configPath: string[] }, command: Command) =>
+      examine(configPathsOf(paths, options, command)),
+    );
 }

@@ -2,9 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Command } from 'commander';
+import { isLoopback } from '../config/loopback.ts';
+import type { Options } from '../config/option.ts';
+import { rateLimitsSection, unlimitedPerSecond } from '../config/rate-limits.ts';
+import { sections } from '../config/sections.ts';
 import { writeSigningKey } from '../config/signing-key-file.ts';
+import { portOf } from './config-paths.ts';
 
 export interface NewConfig {
   serverName: string;
@@ -16,14 +20,36 @@ export interface NewConfig {
   isOpen: boolean;
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
+/** An option as the file shows it: its words as a comment, then its value. */
+function described(name: string, value: string, isOff = false): string {
+  const { doc } = declared[name]!;
+  const lines = `${name}:${value.startsWith('\n') ? '' : ' '}${value}`.split('\n');
+  return [...wrapped(doc), ...lines.map((line) => (isOff ? `# ${line}` : line))].join('\n');
+}
 
-/** Whether only this machine can reach an address. */
-export function isLoopback(address: string): boolean {
-  if (isIPv4(address)) return loopback.check(address, 'ipv4');
-  return isIPv6(address) && loopback.check(address, 'ipv6');
+const declared: Options = Object.assign({}, ...sections.map(({ options }) => options));
+const commentWidth = 98;
+
+function wrapped(doc: string): string[] {
+  const lines = ['#'];
+  for (const word of doc.split(' ')) {
+    if (`${lines.at(-1)} ${word}`.length > commentWidth) lines.push('#');
+    lines.push(`${lines.pop()} ${word}`);
+  }
+  return lines;
+}
+
+/** The rates among options, as YAML that switches them off. */
+function withoutLimits(options: Options, indent = ''): string {
+  const off = `{per_second: ${unlimitedPerSecond}, burst_count: ${unlimitedPerSecond}}`;
+  return Object.entries(options)
+    .filter(([, { isInert }]) => !isInert)
+    .map(([name, { members }]) =>
+      members
+        ? `${indent}${name}:\n${withoutLimits(members, `${indent}  `)}`
+        : `${indent}${name}: ${off}`,
+    )
+    .join('\n');
 }
 
 const openOptions = `
@@ -31,60 +57,38 @@ const openOptions = `
 only_on_loopback: true
 enable_registration: true
 enable_registration_without_verification: true
-${['message', 'registration', 'registration_token_validity', 'room_creation']
-  .map((name) => `rc_${name}: {per_second: 1000000, burst_count: 1000000}`)
-  .join('\n')}
-rc_login:
-  address: {per_second: 1000000, burst_count: 1000000}
-  account: {per_second: 1000000, burst_count: 1000000}
-  failed_attempts: {per_second: 1000000, burst_count: 1000000}
-rc_joins:
-  local: {per_second: 1000000, burst_count: 1000000}
-rc_invites:
-  per_issuer: {per_second: 1000000, burst_count: 1000000}
+${withoutLimits(rateLimitsSection.options)}
 `;
 
 /** The text of a homeserver.yaml with what most admins want to see in it. */
 export function configText(wanted: NewConfig, sharedSecret: string): string {
   const { serverName, dataDir, port, address, databaseUrl, isOpen } = wanted;
-  return `# Configuration of Lattice. Options have the names that Synapse's have; see
-# docs/reference/configuration.md. Changes take effect at the next start.
-
-# The part of user ids after the colon. It cannot be changed later.
-server_name: ${JSON.stringify(serverName)}
-
-# The URL by which clients reach the server from outside, without a path.
-# public_baseurl: https://matrix.example.org
-
-# Everything the server keeps: its database, its keys.
-data_dir: ${JSON.stringify(dataDir)}
-signing_key_path: ${JSON.stringify(join(dataDir, 'signing.key'))}
-
-listeners:
+  const listeners = `
   - port: ${port}
     bind_addresses: [${JSON.stringify(address)}]
-    # Set it to true behind a reverse proxy that sets X-Forwarded-For.
+    # True behind a reverse proxy that sets X-Forwarded-For.
     x_forwarded: false
     resources:
-      - names: [client, federation, media, health]
-
-# Without this section the server runs a PostgreSQL of its own in data_dir.
-${
-  databaseUrl === null
-    ? '# database:\n#   url: postgresql://user:password@host/database'
-    : `database:\n  url: ${JSON.stringify(databaseUrl)}`
-}
-
-# Who knows it may register accounts, also admins: \`lattice register-user\` uses it.
-registration_shared_secret: ${JSON.stringify(sharedSecret)}
-
-# To let people register by themselves, with tokens that an admin hands out:
-# enable_registration: true
-# registration_requires_token: true
-
-# debug, info, warn or error.
-log_level: info
-${isOpen ? openOptions : ''}`;
+      - names: [client, federation, media, health]`;
+  const example = (name: string) => described(name, declared[name]!.example!, true);
+  const parts = [
+    '# Configuration of Lattice. Options have the names that Synapse’s have; all of them are in\n' +
+      '# docs/reference/configuration.md. Changes take effect at the next start.',
+    described('server_name', JSON.stringify(serverName)),
+    example('public_baseurl'),
+    described('data_dir', JSON.stringify(dataDir)),
+    described('signing_key_path', JSON.stringify(join(dataDir, 'signing.key'))),
+    described('listeners', listeners),
+    databaseUrl === null
+      ? example('database')
+      : described('database', `\n  url: ${JSON.stringify(databaseUrl)}`),
+    described('registration_shared_secret', JSON.stringify(sharedSecret)),
+    described('log_level', 'info'),
+  ];
+  const registration = ['enable_registration', 'registration_requires_token'];
+  if (isOpen) parts.push(openOptions.trim());
+  else parts.push(...registration.map((name) => described(name, 'true', true)));
+  return `${parts.join('\n\n')}\n`;
 }
 
 const secretBytes = 32;
@@ -103,13 +107,6 @@ export async function writeConfig(wanted: NewConfig): Promise<string> {
   await writeSigningKey(join(dataDir, 'signing.key'));
   return path;
 }
-
-const portOf = (text: string) => {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`${text} is not a port`);
-  return port;
-};
 
 interface GenerateOptions {
   serverName: string;

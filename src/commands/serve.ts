@@ -3,10 +3,10 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config/config.ts';
-import { createLog } from '../kernel/log.ts';
+import { createLog, type Log } from '../kernel/log.ts';
+import { collect } from './config-paths.ts';
 import { writeConfig } from './generate-config.ts';
-
-const collect = (value: string, before: string[]) => [...before, value];
+import { stopOnSignals } from './stop-signals.ts';
 
 async function configPathsOf(options: { configPath: string[]; dataDir?: string }) {
   if (options.configPath.length > 0) return options.configPath;
@@ -22,38 +22,54 @@ async function configPathsOf(options: { configPath: string[]; dataDir?: string }
   return [path];
 }
 
+/** A bug in one request does not end the server; one during the start does. */
+function logBugs(log: Log, isReady: () => boolean): void {
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'bug: uncaught exception');
+    if (!isReady()) process.exit(1);
+  });
+  process.on('unhandledRejection', (reason) => {
+    log.error({ err: reason }, 'bug: unhandled rejection');
+  });
+  // Whoever read the output may be gone.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+}
+
 async function serve(config: Config, warnings: readonly string[], paths: string[]): Promise<void> {
   const log = createLog(config.logLevel);
   for (const warning of warnings) log.warn(warning);
-  process.on('uncaughtException', (error) => log.error({ err: error }, 'bug: uncaught exception'));
-  process.on('unhandledRejection', (reason) =>
-    log.error({ err: reason }, 'bug: unhandled rejection'),
-  );
+  let isReady = false;
+  logBugs(log, () => isReady);
   const { startServer } = await import('../apps/all-in-one.ts');
-  let server: Awaited<ReturnType<typeof startServer>> | null = null;
-  let isStopping = false;
-  const stop = () => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+  const starting = startServer(config, log, (step, ms) => console.log(`${step} (${ms} ms)`));
+  const stop = async () => {
     log.info('stopping; once more to stop at once');
-    Promise.resolve(server?.close())
-      .then(() => (config.pidFile ? rm(config.pidFile, { force: true }) : undefined))
-      .then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ err: error }, 'stopping failed');
-          process.exit(1);
-        },
-      );
+    // A start that is under way ends first, so that nothing is left running.
+    await (await starting).close();
+    if (config.pidFile) await rm(config.pidFile, { force: true });
+    process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  server = await startServer(config, log, (step, ms) => console.log(`${step} (${ms} ms)`));
+  const onSignal = stopOnSignals(
+    () => performance.now(),
+    () =>
+      void stop().catch((error: unknown) => {
+        log.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      }),
+    () => process.exit(1),
+  );
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  // Started by a process that waits for this one: it was killed.
+  process.on('disconnect', onSignal);
+  process.channel?.unref();
+  const server = await starting;
+  isReady = true;
   if (config.pidFile) await writeFile(config.pidFile, `${process.pid}\n`);
   if (server.isFirstStart) {
+    const options = paths.map((path) => `--config-path ${path}`).join(' ');
     console.log(
-      `create the first admin in another terminal: npx lattice register-user --admin ` +
-        `--config-path ${paths[0]!}`,
+      `create the first admin in another terminal: npx lattice register-user --admin ${options}`,
     );
   }
   console.log(`ready ${server.urls[0] ?? ''}`);

@@ -1,25 +1,51 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 
-/** Asks on the terminal. */
-export async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    return (await terminal.question(question)).trim();
-  } finally {
-    terminal.close();
-  }
-}
+/** Asks questions, on a terminal or of a pipe that has an answer a line. */
+export class Terminal {
+  #isHidden = false;
+  readonly #output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      if (!this.#isHidden) process.stdout.write(chunk);
+      done();
+    },
+  });
+  readonly #lines = createInterface({
+    input: process.stdin,
+    output: this.#output,
+    terminal: process.stdin.isTTY,
+  });
+  readonly #answers: AsyncIterator<string> = this.#lines[Symbol.asyncIterator]();
 
-/** Asks without showing what is typed. */
-export async function askSecretly(question: string): Promise<string> {
-  const hidden = new Writable({ write: (_chunk, _encoding, done) => done() });
-  process.stdout.write(question);
-  const terminal = createInterface({ input: process.stdin, output: hidden, terminal: true });
-  try {
-    return await terminal.question('');
-  } finally {
-    terminal.close();
-    process.stdout.write('\n');
+  constructor() {
+    this.#lines.once('SIGINT', () => process.exit(130));
+  }
+
+  async #answer(): Promise<string> {
+    const answer = await this.#answers.next();
+    if (answer.done) throw new Error('there was no answer');
+    return answer.value;
+  }
+
+  async ask(question: string): Promise<string> {
+    this.#lines.setPrompt(question);
+    this.#lines.prompt();
+    return (await this.#answer()).trim();
+  }
+
+  /** Asks without showing what is typed. */
+  async askSecretly(question: string): Promise<string> {
+    process.stdout.write(question);
+    this.#isHidden = true;
+    try {
+      return await this.#answer();
+    } finally {
+      this.#isHidden = false;
+      process.stdout.write('\n');
+    }
+  }
+
+  close(): void {
+    this.#lines.close();
   }
 }

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { after, before, describe, it } from 'node:test';
+import { parse } from 'yaml';
+import { verifyPassword } from '../accounts/password-hash.ts';
+import { loadConfig } from '../config/config.ts';
+
+const bin = join(import.meta.dirname, '../../bin/lattice.mjs');
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lattice-cli-'));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+async function run(args: readonly string[], input = '') {
+  const child = spawn(process.execPath, [bin, ...args], { cwd: folder });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += String(chunk)));
+  child.stderr.on('data', (chunk) => (stderr += String(chunk)));
+  child.stdin.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const commands = [
+  'serve',
+  'check-config',
+  'generate-config',
+  'register-user',
+  'hash-password',
+  'generate-signing-key',
+  'doctor',
+  'version',
+];
+
+describe('every command', () => {
+  for (const command of commands) {
+    it(`${command} has --help`, async () => {
+      const { code, stdout } = await run([command, '--help']);
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`^Usage: lattice ${command}`));
+    });
+  }
+});
+
+describe('generate-config', () => {
+  it('writes a private configuration and key, which are good, and never overwrites them', async () => {
+    const args = ['generate-config', '--server-name', 'a.org', '--data-dir', 'made', '--port', '0'];
+    assert.equal((await run(args)).code, 0);
+    const path = join(folder, 'made', 'homeserver.yaml');
+    const { config, warnings } = await loadConfig([path]);
+    assert.deepEqual(warnings, []);
+    assert.equal(config.serverName, 'a.org');
+    assert.equal(config.accounts.registration.isEnabled, false);
+    for (const file of [path, config.signingKeyPath]) {
+      assert.equal((await stat(file)).mode & 0o777, 0o600, file);
+    }
+    const again = await run(args);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /exists already/);
+  });
+
+  it('what is commented out is right as well', async () => {
+    const path = join(folder, 'uncommented.yaml');
+    const text = await readFile(join(folder, 'made', 'homeserver.yaml'), 'utf8');
+    await writeFile(path, text.replaceAll(/^# ((?:[a-z_]+:| {2}).*)$/gm, '$1'));
+    const { config, warnings } = await loadConfig([path]);
+    assert.deepEqual(warnings, []);
+    assert.equal(config.accounts.registration.requiresToken, true);
+    assert.ok(config.database);
+  });
+
+  it('--open has no limits, and stays on this machine', async () => {
+    const args = ['generate-config', '--server-name', 'a.org', '--open'];
+    const refused = await run([...args, '--data-dir', 'far', '--address', '0.0.0.0']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /loopback/);
+    assert.equal((await run([...args, '--data-dir', 'open', '--address', '127.9.8.7'])).code, 0);
+    const path = join(folder, 'open', 'homeserver.yaml');
+    const { config } = await loadConfig([path]);
+    assert.equal(config.accounts.registration.isEnabled, true);
+    assert.deepEqual(
+      Object.values(config.rateLimits).filter((limit) => limit !== null),
+      [],
+    );
+    const far = join(folder, 'far.yaml');
+    await writeFile(far, 'listeners: [{port: 0, bind_addresses: [0.0.0.0]}]');
+    await assert.rejects(loadConfig([path, far]), /only_on_loopback/);
+  });
+
+  it('takes a database', async () => {
+    const url = 'postgresql://a:b@localhost/c';
+    const args = ['--server-name', 'a.org', '--data-dir', 'pg', '--database-url', url];
+    assert.equal((await run(['generate-config', ...args])).code, 0);
+    const text = await readFile(join(folder, 'pg', 'homeserver.yaml'), 'utf8');
+    assert.deepEqual((parse(text) as { database: unknown }).database, { url });
+  });
+});
+
+describe('check-config', () => {
+  it('ends with 2 and tells file, line, option and what is allowed', async () => {
+    await writeFile(join(folder, 'bad.yaml'), 'server_name: a.org\nlog_level: loud\n');
+    for (const args of [['bad.yaml'], ['--config-path', 'bad.yaml']]) {
+      const { code, stderr } = await run(['check-config', ...args]);
+      assert.equal(code, 2);
+      assert.equal(
+        stderr,
+        'bad.yaml:2: log_level: must be one of debug, info, warn, error, not "loud"\n',
+      );
+    }
+    assert.equal((await run(['serve', '--config-path', 'bad.yaml'])).code, 2);
+  });
+
+  it('warns of unknown options', async () => {
+    await writeFile(join(folder, 'odd.yaml'), 'server_name: a.org\nlog_levle: info\n');
+    const { code, stdout } = await run(['check-config', 'odd.yaml']);
+    assert.equal(code, 0);
+    assert.match(stdout, /odd\.yaml:2: log_levle: .*did you mean log_level\?/);
+  });
+});
+
+describe('keys and hashes', () => {
+  it('hash-password asks twice, and takes the pepper of a configuration', async () => {
+    await writeFile(
+      join(folder, 'pepper.yaml'),
+      'server_name: a.org\npassword_config: {pepper: salt}\n',
+    );
+    const { stdout } = await run(['hash-password', '-c', 'pepper.yaml'], ' word \n word \n');
+    const hash = stdout.trim().split('\n').at(-1)!;
+    assert.equal((await verifyPassword(' word ', 'salt', hash)).ok, true);
+    const slip = await run(['hash-password'], 'word\nwrod\n');
+    assert.equal(slip.code, 1);
+    assert.match(slip.stderr, /differ/);
+  });
+
+  it('generate-signing-key prints a key', async () => {
+    const { stdout } = await run(['generate-signing-key']);
+    assert.match(stdout, /^ed25519 a_[A-Za-z]{4} [A-Za-z0-9+/]{43}\n$/);
+  });
+
+  it('version', async () => {
+    assert.match((await run(['version'])).stdout, /^lattice \d+\.\d+\.\d+, Node\.js v\d+/);
+  });
+});
+
+/** Resolves with the URL when the server answers. */
+async function urlOf(child: ChildProcess): Promise<{ url: string; output: () => string }> {
+  let output = '';
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  child.stdout!.on('data', (chunk) => {
+    output += String(chunk);
+    const match = /^ready (\S+)$/m.exec(output);
+    if (match) resolve(match[1]!);
+  });
+  child.once('exit', (code) => reject(new Error(`ended with ${code}: ${output}`)));
+  return { url: await promise, output: () => output };
+}
+
+/** Resolves when there is no such file any more. */
+async function gone(path: string): Promise<void> {
+  while (existsSync(path)) await setTimeout(20);
+}
+
+describe('serve', () => {
+  const path = 'made/homeserver.yaml';
+  const inherit = ['ignore', 'pipe', 'inherit'] as const;
+
+  it('says how to make the first admin, registers, and stops on SIGTERM', async () => {
+    const args = [bin, 'serve', '--config-path', path];
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: [...inherit] });
+    const { url, output } = await urlOf(child);
+    assert.match(output(), /register-user --admin --config-path made\/homeserver\.yaml/);
+    assert.equal(output().match(/^ready /gm)?.length, 1);
+
+    const registering = ['register-user', '-c', path, '-u', 'ann', '-p', 'pw', '-a', url];
+    const registered = await run(registering);
+    assert.equal(registered.stdout, 'registered @ann:a.org\n', registered.stderr);
+    const again = await run(registering);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /M_USER_IN_USE/);
+    assert.equal((await run([...registering, '--exists-ok'])).code, 0);
+    const wrong = await run(['register-user', '-k', 'x', '-u', 'bob', '-p', 'p', '-a', url]);
+    assert.match(wrong.stderr, /M_FORBIDDEN/);
+    const asked = await run(['register-user', '-c', path, url], 'bob\npw\npw\n\n');
+    assert.match(asked.stdout, /registered @bob:a\.org\n$/, asked.stderr);
+
+    await writeFile(
+      join(folder, 'taken.yaml'),
+      `listeners: [{port: ${new URL(url).port}, bind_addresses: [127.0.0.1]}]`,
+    );
+    const taken = await run(['doctor', path, 'taken.yaml']);
+    assert.equal(taken.code, 1);
+    assert.match(taken.stdout, /BAD .*EADDRINUSE/);
+
+    child.kill('SIGTERM');
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+    const unreachable = await run(registering);
+    assert.equal(unreachable.code, 1);
+    assert.match(unreachable.stderr, /cannot be reached.*is the server running/);
+    const healthy = await run(['doctor', '--config-path', path]);
+    assert.equal(healthy.code, 0, healthy.stdout);
+  });
+
+  it('where a process cannot become another, the server ends with the one that waits', async () => {
+    const old = ['--import', 'data:text/javascript,process.execve=undefined'];
+    const pidFile = join(folder, 'serve.pid');
+    await writeFile(join(folder, 'pid.yaml'), `pid_file: ${pidFile}`);
+    const args = [...old, bin, 'serve', '--config-path', path, '--config-path', 'pid.yaml'];
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: [...inherit] });
+    await urlOf(child);
+    assert.notEqual(await readFile(pidFile, 'utf8'), `${child.pid}\n`);
+    child.kill('SIGKILL');
+    await gone(pidFile);
+
+    const next = spawn(process.execPath, args, { cwd: folder, stdio: [...inherit] });
+    await urlOf(next);
+    next.kill('SIGTERM');
+    assert.deepEqual(await once(next, 'exit'), [0, null]);
+  });
+});
