@@ -12,6 +12,7 @@ import { timelineEndpoints } from './endpoints/timeline.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createRoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
+import { withStateCache } from './state-cache.ts';
 import { createAccessStore } from './store/access.ts';
 import { createAliasStore } from './store/aliases.ts';
 import { createDirectoryStore } from './store/directory.ts';
@@ -92,7 +93,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     create: createRoomCreator(writerNeeds, database),
     access: createRoomAccess(members, bus),
     members,
-    states: createStateStore(named),
+    states: withStateCache(createStateStore(named), bus),
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),

@@ -6,7 +6,7 @@ import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
 import type { DirectoryStore } from './store/directory.ts';
 import type { Interned } from './store/interned.ts';
-import type { StateStore } from './store/read-state.ts';
+import type { RoomStates } from './state-cache.ts';
 import type { TimelineStore } from './store/read-timeline.ts';
 import type { Transactions } from './transactions.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -19,7 +19,7 @@ export interface RoomServices extends RoomsEnvironment {
   create(request: CreateRequest): Promise<string>;
   access: RoomAccessCache;
   members: AccessStore;
-  states: StateStore;
+  states: RoomStates;
   timeline: TimelineStore;
   aliases: AliasStore;
   directory: DirectoryStore;

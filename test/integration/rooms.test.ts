@@ -180,7 +180,7 @@ describe('state', () => {
     assert.equal(await alice.refused('PUT', `${send}/2`, { n: 1.5 }), '400 M_BAD_JSON');
     const state = `${alice.room(roomId)}/state`;
     assert.equal(await alice.refused('PUT', `${state}/${'t'.repeat(300)}`, {}), '413 M_TOO_LARGE');
-    assert.equal(await alice.refused('PUT', `${state}/a.b/x%00y`, {}), '400 M_BAD_JSON');
+    assert.equal(await alice.refused('PUT', `${state}/a.b/x%00y`, {}), '400 M_INVALID_PARAM');
   });
 
   it('an event is found by its time', async () => {

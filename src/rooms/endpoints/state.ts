@@ -115,9 +115,9 @@ const getJoinedMembersByRoom = declare({
       throw new MatrixError('M_FORBIDDEN', `User ${requester.userId} not in room ${roomId}`);
     }
     if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
-    const members = await services.states.joinedProfiles(access.roomNid);
+    const members = await services.states.joinedMembers(access.roomNid);
     const joined = members.map(({ userId, content }) => {
-      const { displayname, avatar_url: avatar } = JSON.parse(content) as Record<string, unknown>;
+      const { displayname, avatar_url: avatar } = content;
       const name = typeof displayname === 'string' ? JSON.stringify(displayname) : 'null';
       const url = typeof avatar === 'string' ? JSON.stringify(avatar) : 'null';
       return `${JSON.stringify(userId)}:{"display_name":${name},"avatar_url":${url}}`;

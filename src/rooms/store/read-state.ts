@@ -46,14 +46,6 @@ const selectMembersAt = statement<[number, number], StoredEvent>(
    where s.room_nid = $1 and s.from_pos <= $2 and s.to_pos > $2 and s.type_nid = ${memberType}`,
 );
 
-const selectJoinedProfiles = statement<[number], { userId: string; content: string }>(
-  'select_joined_profiles',
-  `select u.user_id as "userId", e.content from memberships m
-     join users u on u.user_nid = m.user_nid
-     join events e on e.room_nid = m.room_nid and e.event_nid = m.event_nid
-   where m.room_nid = $1 and m.membership = 'join'`,
-);
-
 const selectVisibility = statement<
   [number, string],
   { isMember: boolean; content: string; fromPos: number; toPos: number }
@@ -94,7 +86,6 @@ export function createStateStore(database: Queryable) {
       atPos === null
         ? database.query(selectMembers, [roomNid])
         : database.query(selectMembersAt, [roomNid, atPos]),
-    joinedProfiles: (roomNid: number) => database.query(selectJoinedProfiles, [roomNid]),
     /** What history visibility and a user's membership have been, and when. */
     visibilityHistory: (roomNid: number, userId: string) =>
       database.query(selectVisibility, [roomNid, userId]),
