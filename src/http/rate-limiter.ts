@@ -41,7 +41,8 @@ export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter
     const now = clock.now();
     const name = `${limitClass} ${key}`;
     const bucket = buckets.get(name) ?? { level: 0, ts: now };
-    const leaked = ((now - bucket.ts) / 1000) * limit.perSecond;
+    // The clock may have been set back.
+    const leaked = (Math.max(0, now - bucket.ts) / 1000) * limit.perSecond;
     const level = Math.max(0, bucket.level - leaked);
     if (isRefused && level + 1 > limit.burst) {
       const waitMs = Math.ceil(((level + 1 - limit.burst) / limit.perSecond) * 1000);

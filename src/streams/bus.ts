@@ -3,6 +3,12 @@ import type { Stream, StreamRow } from './define-stream.ts';
 /** Called with rows of one stream in the order of their positions. Must not throw. */
 export type RowsHandler<Row> = (rows: readonly StreamRow<Row>[]) => void;
 
+/** Rows after the first position, up to the second and including it, ascending. */
+export type RowsReader<Row> = (
+  afterPos: number,
+  uptoPos: number,
+) => Promise<readonly { pos: number; row: Row }[]>;
+
 /**
  * Carries stream rows, with their content, to whoever reads them. This form is for a single
  * process: publishing is a function call, and when it returns every reader has seen the rows.
@@ -11,6 +17,11 @@ export interface Bus {
   /** Rows of one commit, ascending by position. Then the readers' `afterRows` are called. */
   publish(rows: readonly StreamRow[]): void;
   subscribe<Row>(stream: Stream<Row>, handler: RowsHandler<Row>): void;
+  /**
+   * Says how the rows of a durable stream are read again from the database, for processes that
+   * missed them on the way. Every durable stream has one such reader.
+   */
+  recoverWith<Row>(stream: Stream<Row>, read: RowsReader<Row>): void;
   /** Called once after each published batch, when all its rows have been handled. */
   afterRows(handler: () => void): void;
   /** The position below which every durable row is known to this process. */
@@ -67,6 +78,8 @@ export function createLocalBus(options: LocalBusOptions): Bus {
       list.push(handler as RowsHandler<unknown>);
       readers.set(stream, list);
     },
+    // What is published here has been seen here.
+    recoverWith: () => undefined,
     afterRows: (handler) => void after.push(handler),
     position: () => position,
     ephemeralPosition: () => ephemeral,

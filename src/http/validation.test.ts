@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Type } from 'typebox';
+import { MatrixError } from '../kernel/errors.ts';
+import { keepFirst, listParameters, parseQuery } from './query.ts';
+import { createValidator } from './validation.ts';
+
+function refusal(check: (value: unknown) => void, value: unknown): [string, string] {
+  try {
+    check(value);
+  } catch (error) {
+    assert.ok(error instanceof MatrixError);
+    assert.equal(error.status, 400);
+    return [error.code, error.message];
+  }
+  return assert.fail('it should have been refused');
+}
+
+test('refusals of bodies say where and what', () => {
+  const check = createValidator(
+    Type.Object({
+      name: Type.String(),
+      info: Type.Optional(
+        Type.Object({ size: Type.Integer(), kind: Type.Optional(Type.Literal('a')) }),
+      ),
+      ids: Type.Optional(Type.Array(Type.String(), { maxItems: 2 })),
+    }),
+    'body',
+  );
+  check({ name: 'x', further: 1 });
+  assert.deepEqual(refusal(check, {}), ['M_MISSING_PARAM', "Missing required key: 'name'"]);
+  assert.deepEqual(refusal(check, { name: 'x', info: {} }), [
+    'M_MISSING_PARAM',
+    "Missing required key: 'info.size'",
+  ]);
+  const cases: [unknown, RegExp][] = [
+    [{ name: 1 }, /'name' must be string/],
+    [{ name: 'x', info: { size: '1' } }, /'info\.size' must be integer/],
+    [{ name: 'x', info: { size: 1, kind: 'b' } }, /'info\.kind' must be equal to constant: "a"/],
+    [{ name: 'x', ids: ['a', 2] }, /'ids\.1' must be string/],
+    [{ name: 'x', ids: ['a', 'b', 'c'] }, /'ids' must NOT have more than 2 items/],
+  ];
+  for (const [value, message] of cases) {
+    const [code, text] = refusal(check, value);
+    assert.equal(code, 'M_BAD_JSON');
+    assert.match(text, message);
+  }
+});
+
+test('queries are coerced; bodies are not', () => {
+  const schema = Type.Object({
+    limit: Type.Optional(Type.Integer({ minimum: 1 })),
+    full: Type.Optional(Type.Boolean()),
+    via: Type.Optional(Type.Array(Type.String())),
+  });
+  const check = createValidator(schema, 'query');
+  const query = { limit: '5', full: 'true', via: 'a', other: 'x' };
+  check(query);
+  assert.deepEqual(query, { limit: 5, full: true, via: ['a'], other: 'x' });
+  for (const limit of ['x', '0', '1.5', '']) {
+    assert.equal(refusal(check, { limit })[0], 'M_INVALID_PARAM', limit);
+  }
+  assert.match(refusal(check, { full: 'yes' })[1], /'full' must be boolean/);
+  assert.equal(refusal(createValidator(schema, 'body'), { limit: '5' })[0], 'M_BAD_JSON');
+});
+
+test('only parameters declared as lists keep several values', () => {
+  const lists = listParameters(
+    Type.Object({ via: Type.Optional(Type.Array(Type.String())), from: Type.String() }),
+  );
+  const query = parseQuery('/x?via=a&via=b&from=1&from=2&user_id=c&user_id=d');
+  keepFirst(query, lists);
+  assert.deepEqual(query, { via: ['a', 'b'], from: '1', user_id: 'c' });
+  assert.deepEqual(parseQuery('/x'), {});
+});
