@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { columnTypes, PipelinedConnection, runOn, type AnyStatement } from './connection.ts';
 import type { BatchItem, Database, Queryable } from './database.ts';
+import { committingMsMax } from './positions.ts';
 import { statement } from './statement.ts';
 
 export interface DatabaseOptions {
@@ -59,7 +60,14 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   function laneOf(name: string): PipelinedConnection {
     let lane = lanes.get(name);
-    if (!lane) lanes.set(name, (lane = new PipelinedConnection(connection)));
+    if (!lane) {
+      const options = {
+        ...connection,
+        application_name: `lattice ${name}`,
+        idle_in_transaction_session_timeout: committingMsMax,
+      };
+      lanes.set(name, (lane = new PipelinedConnection(options)));
+    }
     return lane;
   }
 

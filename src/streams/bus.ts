@@ -1,4 +1,5 @@
 import type { Stream, StreamRow } from './define-stream.ts';
+import { createReaders } from './readers.ts';
 
 /** Called with rows of one stream in the order of their positions. Must not throw. */
 export type RowsHandler<Row> = (rows: readonly StreamRow<Row>[]) => void;
@@ -10,10 +11,13 @@ export type RowsReader<Row> = (
 ) => Promise<readonly { pos: number; row: Row }[]>;
 
 /**
- * Carries stream rows, with their content, to whoever reads them. This form is for a single
- * process: publishing is a function call, and when it returns every reader has seen the rows.
+ * Carries stream rows, with their content, to whoever reads them. Durable rows reach the readers of
+ * every process in the one order of their positions, each once; others as they come, and they may
+ * be lost on the way.
  */
 export interface Bus {
+  /** Which process this is, in positions that clients bring; empty when there is but one. */
+  readonly tag: string;
   /** Rows of one commit, ascending by position. Then the readers' `afterRows` are called. */
   publish(rows: readonly StreamRow[]): void;
   subscribe<Row>(stream: Stream<Row>, handler: RowsHandler<Row>): void;
@@ -22,10 +26,17 @@ export interface Bus {
    * missed them on the way. Every durable stream has one such reader.
    */
   recoverWith<Row>(stream: Stream<Row>, read: RowsReader<Row>): void;
-  /** Called once after each published batch, when all its rows have been handled. */
+  /** Called once after each delivered batch, when all its rows have been handled. */
   afterRows(handler: () => void): void;
-  /** The position below which every durable row is known to this process. */
+  /**
+   * Called when rows of streams that are not durable may have been missed: what was derived from
+   * them is to be forgotten.
+   */
+  onMissed(handler: () => void): void;
+  /** The position up to which every durable row has reached this process's readers. */
   position(): number;
+  /** Null when the readers here are as far, else a promise that they are, or that it took too long. */
+  reached(pos: number): Promise<void> | null;
   /** The newest ephemeral position. */
   ephemeralPosition(): number;
   /** Draws the position for a row of a stream that is not durable. */
@@ -41,47 +52,28 @@ export interface LocalBusOptions {
   onReaderError(error: unknown): void;
 }
 
+/** The form for a single process: when `publish` returns every reader has seen the rows. */
 export function createLocalBus(options: LocalBusOptions): Bus {
-  const readers = new Map<Stream<unknown>, RowsHandler<unknown>[]>();
-  const after: (() => void)[] = [];
+  const readers = createReaders((error) => options.onReaderError(error));
   let position = options.position;
   let ephemeral = options.ephemeralPosition;
 
-  function guarded(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      options.onReaderError(error);
-    }
-  }
-
-  function deliver(rows: readonly StreamRow[]): void {
-    for (const handler of readers.get(rows[0]!.stream) ?? []) guarded(() => handler(rows));
-  }
-
   return {
+    tag: '',
     publish(rows) {
-      let start = 0;
-      for (let i = 1; i <= rows.length; i++) {
-        if (i === rows.length || rows[i]!.stream !== rows[start]!.stream) {
-          deliver(rows.slice(start, i));
-          start = i;
+      readers.deliver(rows, () => {
+        for (const { stream, pos } of rows) {
+          if (stream.durable && pos > position) position = pos;
         }
-      }
-      for (const { stream, pos } of rows) {
-        if (stream.durable && pos > position) position = pos;
-      }
-      for (const handler of after) guarded(handler);
+      });
     },
-    subscribe(stream, handler) {
-      const list = readers.get(stream) ?? [];
-      list.push(handler as RowsHandler<unknown>);
-      readers.set(stream, list);
-    },
+    subscribe: (stream, handler) => readers.add(stream, handler),
     // What is published here has been seen here.
     recoverWith: () => undefined,
-    afterRows: (handler) => void after.push(handler),
+    afterRows: (handler) => readers.addAfterRows(handler),
+    onMissed: () => undefined,
     position: () => position,
+    reached: () => null,
     ephemeralPosition: () => ephemeral,
     nextEphemeral: () => ++ephemeral,
   };

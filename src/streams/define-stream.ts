@@ -5,6 +5,8 @@ export interface Stream<Row> {
   readonly durable: boolean;
   /** What its writers are divided by. */
   readonly shardedBy: 'room' | 'user' | 'device' | 'none';
+  /** The row as plain JSON data, when it is not that already. */
+  toWire?(row: Row): unknown;
   /** Only for the type checker. */
   readonly types?: Row;
 }
