@@ -1,20 +1,9 @@
-import { chmod, lstat, unlink } from 'node:fs/promises';
-import { createServer as createPlainServer, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Dispatcher, type DispatcherNeeds } from './dispatcher.ts';
-import type { Endpoint, Resource } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import { createListeners, type ListenerOptions } from './open-listeners.ts';
 
-/** Where a server listens and what it offers there. */
-export interface ListenerOptions {
-  /** A port with addresses, or a unix socket with its file mode. */
-  at: { port: number; addresses: readonly string[] } | { path: string; mode: number };
-  resources: readonly Resource[];
-  /** PEM texts. */
-  tls: { certificate: string; key: string } | null;
-  /** Behind a proxy: the client's address is in X-Forwarded-For. */
-  isForwarded: boolean;
-}
+export type { ListenerOptions } from './open-listeners.ts';
 
 export interface HttpServer {
   /** Opens all listeners; gives their URLs. When one cannot be opened, none stays open. */
@@ -23,112 +12,32 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** A request's headers must be there by then; slow clients hold no resources for longer. */
-const headersTimeoutMs = 30_000;
-const requestTimeoutMs = 5 * 60_000;
-const keepAliveMs = 75_000;
-/** While the server stops, connections that have become idle are closed this often. */
-const closeIdleMs = 50;
-
-/** A socket that an earlier process has left behind; anything else at that path is not ours. */
-async function removeOldSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => null);
-  if (found?.isSocket()) await unlink(path);
-}
-
+/** Listeners whose requests are answered by endpoints. */
 export function createHttpServer(
   listeners: readonly ListenerOptions[],
   endpoints: readonly Endpoint[],
   needs: Omit<DispatcherNeeds, 'stopping'>,
 ): HttpServer {
   const stopping = new AbortController();
-  const servers: Server[] = [];
-
-  function serverFor(listener: ListenerOptions): Server {
+  const answer = (listener: ListenerOptions) => {
     const dispatcher = new Dispatcher(
       endpoints,
       { ...needs, stopping: stopping.signal },
       { resources: new Set(listener.resources), isForwarded: listener.isForwarded },
     );
-    const options = {
-      keepAliveTimeout: keepAliveMs,
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      noDelay: true,
-    };
-    const { tls } = listener;
-    const server = tls
-      ? createTlsServer({ ...options, cert: tls.certificate, key: tls.key })
-      : createPlainServer(options);
-    server.on('request', (req, res) => {
+    return (req: IncomingMessage, res: ServerResponse) => {
       dispatcher.dispatch(req, res).catch((error: unknown) => {
         needs.log.error({ err: error }, 'bug: a request could not be answered');
         res.destroy();
       });
-    });
-    // Without a listener an error in accepting, such as too many open files, would end the process.
-    server.on('error', (error) => {
-      if (server.listening) needs.log.error({ err: error }, 'a listener failed');
-    });
-    servers.push(server);
-    return server;
-  }
-
-  async function open(server: Server, at: object): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(at, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  }
-
-  async function listenAt(listener: ListenerOptions): Promise<string[]> {
-    const { at, tls } = listener;
-    if ('path' in at) {
-      await removeOldSocket(at.path);
-      await open(serverFor(listener), { path: at.path });
-      await chmod(at.path, at.mode);
-      return [`unix:${at.path}`];
-    }
-    const scheme = tls ? 'https' : 'http';
-    return Promise.all(
-      at.addresses.map(async (host) => {
-        const server = serverFor(listener);
-        await open(server, { port: at.port, host });
-        const { port } = server.address() as AddressInfo;
-        return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-      }),
-    );
-  }
-
-  async function close(graceMs: number): Promise<void> {
-    stopping.abort();
-    const closed = servers.map(
-      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
-    );
-    const idle = setInterval(() => {
-      for (const server of servers) server.closeIdleConnections();
-    }, closeIdleMs);
-    const grace = setTimeout(() => {
-      for (const server of servers) server.closeAllConnections();
-    }, graceMs);
-    await Promise.all(closed);
-    clearInterval(idle);
-    clearTimeout(grace);
-  }
-
+    };
+  };
+  const { listen, close } = createListeners(listeners, answer, needs.log);
   return {
-    async listen() {
-      const opened = await Promise.allSettled(listeners.map(listenAt));
-      const failed = opened.find((result) => result.status === 'rejected');
-      if (failed) {
-        await close(0);
-        throw failed.reason;
-      }
-      return opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    listen,
+    close(graceMs) {
+      stopping.abort();
+      return close(graceMs);
     },
-    close,
   };
 }

@@ -9,9 +9,10 @@ const root = join(import.meta.dirname, '..', '..');
 const layers = [
   ['kernel'],
   ['matrix'],
-  ['config', 'database', 'streams', 'http'],
+  ['config', 'database', 'streams', 'http', 'routing'],
   // Everything else is a domain.
   [],
+  ['router'],
   ['apps'],
   ['commands'],
 ];
