@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+
+/** How the body of a request is delimited. */
+export type BodyFraming = 'none' | 'length' | 'chunked';
+
+/** Headers that are about one connection (RFC 9110, 7.6.1), and those the router sets itself. */
+const notForwarded = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+]);
+
+const ofConnection = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection']);
+
+export function framingOf({ headers }: IncomingMessage): BodyFraming {
+  if (headers['transfer-encoding'] !== undefined) return 'chunked';
+  const length = headers['content-length'];
+  return length === undefined || length === '0' ? 'none' : 'length';
+}
+
+/** Names that `Connection` lists are about the connection, too. */
+function namedBy(connection: string | undefined): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return [];
+  return connection.split(',').map((name) => name.trim().toLowerCase());
+}
+
+/**
+ * The head of a request as it goes to a worker. `isForwarded`: the listener is behind a proxy, whose
+ * `X-Forwarded-*` headers are believed and continued; else they are replaced.
+ */
+export function requestHead(
+  req: IncomingMessage,
+  framing: BodyFraming,
+  isForwarded: boolean,
+  isSecure: boolean,
+): string {
+  const { rawHeaders, headers } = req;
+  const dropped = namedBy(headers.connection);
+  let head = `${req.method} ${req.url} HTTP/1.1\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    if (notForwarded.has(name) || (dropped.length > 0 && dropped.includes(name))) continue;
+    if (framing === 'chunked' && name === 'content-length') continue;
+    head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+  }
+  const remote = req.socket.remoteAddress ?? '';
+  const before = isForwarded ? headers['x-forwarded-for'] : undefined;
+  head += `X-Forwarded-For: ${before ? `${String(before)}, ${remote}` : remote}\r\n`;
+  const proto = isForwarded ? headers['x-forwarded-proto'] : undefined;
+  head += `X-Forwarded-Proto: ${proto ? String(proto) : isSecure ? 'https' : 'http'}\r\n`;
+  if (framing === 'chunked') head += 'Transfer-Encoding: chunked\r\n';
+  return `${head}\r\n`;
+}
+
+/** The headers of a worker's answer that are for the client. */
+export function responseHeaders(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!ofConnection.has(headers[i]!.toLowerCase())) kept.push(headers[i]!, headers[i + 1]!);
+  }
+  return kept;
+}

@@ -1,0 +1,136 @@
+import { connect, type Socket } from 'node:net';
+import type { UpstreamAddress } from '../routing/upstream.ts';
+import { MalformedResponse, ResponseParser, type ResponseReader } from './response-parser.ts';
+
+/** Takes a worker's answer to one request. */
+export interface ResponseTaker extends ResponseReader {
+  /** More of the request's body may be written. */
+  drained(): void;
+  /** The connection is there; before that nothing was sent. Not called for one that was used before. */
+  connected(): void;
+  /** There will be no (further) answer. `isGone`: the worker does not take connections. */
+  failed(error: Error, isGone: boolean): void;
+}
+
+/** A connection to a worker on the same machine or in the same data centre is made by then. */
+const connectTimeoutMs = 3_000;
+
+/** One connection to a worker, for one request at a time. */
+export class UpstreamConnection {
+  /** When it became idle. */
+  idleSinceMs = 0;
+  readonly #socket: Socket;
+  readonly #parser = new ResponseParser();
+  readonly #idle: (connection: UpstreamConnection) => void;
+  readonly #closed: (connection: UpstreamConnection) => void;
+  #taker: ResponseTaker | null = null;
+  #isConnected = false;
+  #isRequestSent = false;
+  #isPaused = false;
+  #error: Error | null = null;
+
+  /** `idle`: may be used again. `closed`: is of no further use. */
+  constructor(
+    address: UpstreamAddress,
+    idle: (connection: UpstreamConnection) => void,
+    closed: (connection: UpstreamConnection) => void,
+  ) {
+    this.#idle = idle;
+    this.#closed = closed;
+    const at = 'socketPath' in address ? { path: address.socketPath } : address;
+    const socket = connect({ ...at, noDelay: true, keepAlive: true });
+    this.#socket = socket;
+    socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error('no connection in time')));
+    socket.on('connect', () => {
+      this.#isConnected = true;
+      socket.setTimeout(0);
+      this.#taker?.connected();
+    });
+    socket.on('data', (chunk) => this.#read(chunk as Buffer));
+    socket.on('drain', () => this.#taker?.drained());
+    socket.on('error', (error) => (this.#error = error));
+    socket.on('end', () => {
+      if (this.#taker && this.#parser.close()) this.#release(false);
+    });
+    socket.on('close', () => this.#onClose());
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** False: the worker has closed it, or is closing it. */
+  get isOpen(): boolean {
+    return this.#socket.writable && !this.#socket.readableEnded;
+  }
+
+  /** Sends a head; the body follows by `write` and `end`. */
+  send(taker: ResponseTaker, head: string, isHead: boolean): void {
+    this.#taker = taker;
+    this.#isRequestSent = false;
+    this.#parser.expect(taker, isHead);
+    // A small body goes in the same packet.
+    this.#socket.cork();
+    this.#socket.write(head, 'latin1');
+    process.nextTick(uncork, this.#socket);
+  }
+
+  /** False: wait until `drained`. */
+  write(chunk: Buffer | string): boolean {
+    return this.#socket.write(chunk);
+  }
+
+  /** The request is whole. */
+  requestSent(): void {
+    this.#isRequestSent = true;
+  }
+
+  /** The client does not keep up. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  /** Gives up: the worker notices that nobody waits any more. Nothing is told to the taker. */
+  destroy(): void {
+    this.#taker = null;
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      if (!this.#taker) throw new MalformedResponse('an answer to no request');
+      this.#parser.feed(chunk);
+    } catch (error) {
+      if (!(error instanceof MalformedResponse)) throw error;
+      this.#socket.destroy(error);
+      return;
+    }
+    // An answer that came before the end of the request: the rest of the request is not wanted.
+    if (this.#parser.isDone && this.#taker) {
+      this.#release(this.#isRequestSent && this.#parser.isKeptAlive);
+    }
+  }
+
+  #release(isReusable: boolean): void {
+    this.#taker = null;
+    this.resume();
+    if (isReusable && !this.#socket.destroyed) this.#idle(this);
+    else this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    const taker = this.#taker;
+    this.#taker = null;
+    this.#closed(this);
+    taker?.failed(this.#error ?? new Error('the worker closed the connection'), !this.#isConnected);
+  }
+}
+
+const uncork = (socket: Socket) => socket.uncork();
