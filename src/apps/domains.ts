@@ -23,11 +23,13 @@ import {
   updateMemberProfiles,
   withEventNames,
 } from '../rooms/module.ts';
+import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createSync, type SyncViews } from '../sync/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
+import { createUserDirectory } from '../user-directory/module.ts';
 
 /** What every domain of a process is built on. */
 export interface Foundation {
@@ -36,6 +38,7 @@ export interface Foundation {
   database: Database;
   clock: Clock;
   bus: Bus;
+  roles: Roles;
   committer: Committer;
   metrics: Metrics;
   limiter: RateLimiter;
@@ -86,7 +89,7 @@ function wakeSyncs(bus: Bus, views: SyncViews): void {
 /** Puts the domains of a process together. */
 export function assembleDomains(foundation: Foundation): Domains {
   const { config, log, database, clock, bus, committer, metrics, limiter } = foundation;
-  const { signingKey, appservices } = foundation;
+  const { signingKey, appservices, roles } = foundation;
   const interned = createInterned(database);
   const events = withEventNames(database, interned);
   const { serverName } = config;
@@ -119,6 +122,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     database,
     committer,
     bus,
+    roles,
     interned,
     signingKey,
     clock,
@@ -185,6 +189,15 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
   });
   wakeSyncs(bus, sync.views);
+  const userDirectory = createUserDirectory({
+    database,
+    bus,
+    log,
+    config: config.userDirectory,
+    excludedUserIds: appservices.all.map(({ sender }) => sender),
+  });
+  accounts.events.subscribe(userDirectory.accountEvents);
+  userDirectory.start();
 
   accounts.events.subscribe({
     async profileChanged(user, changes, { propagate }) {
@@ -213,6 +226,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...typing.endpoints,
     ...presence.endpoints,
     ...sync.endpoints,
+    ...userDirectory.endpoints,
   ];
   endpoints.push(
     ...serverEndpoints({
@@ -236,6 +250,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     async close() {
       typing.stop();
       presence.stop();
+      await userDirectory.stop();
       await accounts.flush();
     },
   };

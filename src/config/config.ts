@@ -14,6 +14,7 @@ import { readRooms, roomsSection } from './rooms.ts';
 import { inertSections, sections } from './sections.ts';
 import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
+import { readUserDirectory, userDirectorySection } from './user-directory.ts';
 
 /** The configuration of a process, checked. Sections are named after what uses them. */
 export interface Config {
@@ -33,6 +34,7 @@ export interface Config {
   accounts: ReturnType<typeof readAccounts>;
   rooms: ReturnType<typeof readRooms>;
   presence: ReturnType<typeof readPresence>;
+  userDirectory: ReturnType<typeof readUserDirectory>;
   appserviceFiles: string[];
   wellKnown: WellKnownConfig;
 }
@@ -87,6 +89,7 @@ function read(loader: OptionLoader, folder: string): Config {
     accounts: readAccounts(loader, server, presence, rooms.forgetsRoomsOnLeave),
     rooms,
     presence: readPresence(loader, presence),
+    userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,
   };
 }

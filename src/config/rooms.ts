@@ -60,8 +60,6 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     default_power_level_content_override: 'power levels by preset',
     exclude_rooms_from_sync: 'rooms that no sync shows',
     auto_accept_invites: 'accept invites for users',
-    user_directory: 'search for users',
-    user_directory_search_all_users: 'now `user_directory`',
     stats: 'statistics',
     server_notices: 'notices of the server to its users',
     user_consent: 'terms that users have to accept',

@@ -16,6 +16,7 @@ import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
+import { userDirectorySection } from './user-directory.ts';
 
 /** Sections of which nothing has an effect yet. */
 export const inertSections: readonly Section[] = [
@@ -35,6 +36,7 @@ export const sections: readonly Section[] = [
   signInSection,
   roomsSection,
   presenceSection,
+  userDirectorySection,
   appservicesSection,
   rateLimitsSection,
   loggingSection,
