@@ -8,6 +8,7 @@ import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
 import { parseSigningKey } from '../matrix/signing.ts';
+import { createLocalRoles } from '../cluster/role.ts';
 import { createLocalBus } from '../streams/bus.ts';
 import { createCommitter } from '../streams/committer.ts';
 import { writeSigningKey } from '../config/signing-key-file.ts';
@@ -56,6 +57,7 @@ export async function startServer(
       database,
       clock,
       bus,
+      roles: createLocalRoles(),
       committer,
       metrics,
       limiter,

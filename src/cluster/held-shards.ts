@@ -34,6 +34,11 @@ export class HeldShards {
     return this.#shards.get(nameOf(role, shard))?.isLeaving === false;
   }
 
+  /** Whether it is held, be it on its way to another. */
+  knows(role: string, shard: number): boolean {
+    return this.#shards.has(nameOf(role, shard));
+  }
+
   add(fence: Fence): void {
     const held = { fence, isLeaving: false, inside: 0, emptied: null };
     this.#shards.set(nameOf(fence.role, fence.shard), held);

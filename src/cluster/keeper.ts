@@ -32,6 +32,8 @@ export interface KeeperNeeds {
   announce(): void;
   taken(role: string, shards: readonly number[]): void;
   released(role: string, shards: readonly number[]): Promise<void>;
+  /** Told of the processes each time they have been looked at. */
+  onLook(workers: readonly WorkerRow[]): void;
 }
 
 /** Keeps this process registered, and holding the shards that fall to it. */
@@ -158,7 +160,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
   function isFree(role: string, shard: number): boolean {
     const holder = leases.get(nameOf(role, shard))?.holder ?? null;
     if (holder === null) return true;
-    if (holder === instance) return !held.all().some(({ fence }) => fence.role === role && fence.shard === shard);
+    if (holder === instance) return !held.knows(role, shard);
     return workers.get(holder)?.isAlive !== true;
   }
 
@@ -166,7 +168,9 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     const wanted = assignments();
     const leaving = held
       .all()
-      .filter(({ fence, isLeaving }) => !isLeaving && wanted.get(fence.role)?.[fence.shard] !== instance);
+      .filter(
+        ({ fence, isLeaving }) => !isLeaving && wanted.get(fence.role)?.[fence.shard] !== instance,
+      );
     const releasing = release(leaving);
     if (!isDraining) {
       await Promise.all(
@@ -189,6 +193,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     const [workerRows, leaseRows] = await Promise.all([store.workers(), store.leases()]);
     workers = new Map(workerRows.map((row) => [row.instance, row]));
     leases = new Map(leaseRows.map((row) => [nameOf(row.role, row.shard), row]));
+    needs.onLook(workerRows);
     dropLost();
     tellWaiting();
     await balance();

@@ -1,7 +1,10 @@
 import { crc32 } from 'node:zlib';
 import type { Fence } from '../database/fence.ts';
 
-/** Methods of a role, called with plain JSON data; `fence` is for the writes they lead to. */
+/**
+ * Methods of a role, called with plain JSON data; `fence` is for the writes they lead to. A call whose
+ * holder goes away is made again to the next one, so each must bear to be called twice.
+ */
 export type RoleMethods = Record<string, (args: never, fence: Fence | null) => unknown>;
 
 /**
@@ -21,7 +24,7 @@ const declared = new Map<string, Role>();
 export function defineRole<M extends RoleMethods>(name: string, shards: number): Role<M> {
   if (declared.has(name)) throw new Error(`role ${name} is declared twice`);
   const role: Role<M> = { name, shards };
-  declared.set(name, role as unknown as Role);
+  declared.set(name, role);
   return role;
 }
 
@@ -56,18 +59,14 @@ export interface Roles {
     args: Parameters<M[K]>[0],
   ): Promise<Awaited<ReturnType<M[K]>>>;
   /** Whether this process holds the key's shard now. */
-  holds(role: Role<never>, key: string): boolean;
+  holds(role: Pick<Role, 'name' | 'shards'>, key: string): boolean;
 }
 
-/** Nobody who holds the shard could be reached in time. */
+/** Nobody who holds the shard could be reached in time; the call may or may not have had its effect. */
 export class RoleUnavailable extends Error {
-  /** The call was sent: it may or may not have had its effect. */
-  readonly mayBeDone: boolean;
-
-  constructor(role: string, reason: string, mayBeDone = false) {
+  constructor(role: string, reason: string) {
     super(`nobody answers for role ${role}: ${reason}`);
     this.name = 'RoleUnavailable';
-    this.mayBeDone = mayBeDone;
   }
 }
 
@@ -76,13 +75,13 @@ export function createLocalRoles(): Roles {
   const services = new Map<string, RoleService<RoleMethods>>();
   return {
     serve(role, service) {
-      services.set(role.name, service as unknown as RoleService<RoleMethods>);
+      services.set(role.name, service);
       service.taken?.(Array.from({ length: role.shards }, (_, shard) => shard));
     },
     async call(role, _key, method, args) {
       const service = services.get(role.name);
       if (!service) throw new RoleUnavailable(role.name, 'no part of this process does it');
-      return (await service.methods[method]!(args as never, null)) as never;
+      return (await service.methods[method]!(args, null)) as never;
     },
     holds: () => true,
   };

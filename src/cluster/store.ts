@@ -104,10 +104,12 @@ const selectSecret = statement<[], { secret: string }>(
 /** Processes and leases in the database. */
 export function createClusterStore(database: Database) {
   return {
-    register: (worker: Pick<WorkerRow, 'instance' | 'name' | 'app' | 'version' | 'roles'> & {
-      address: string | null;
-      http: string | null;
-    }) =>
+    register: (
+      worker: Pick<WorkerRow, 'instance' | 'name' | 'app' | 'version' | 'roles'> & {
+        address: string | null;
+        http: string | null;
+      },
+    ) =>
       database.query(register, [
         worker.instance,
         worker.name,

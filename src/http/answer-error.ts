@@ -34,6 +34,12 @@ function shown(
   if (error instanceof Error && untranslatable.has(String((error as { code?: unknown }).code))) {
     return new MatrixError('M_INVALID_PARAM', 'Text may not have NUL characters here');
   }
+  if (error instanceof Error && error.name === 'RoleUnavailable') {
+    log.warn({ request: request.id, reason: error.message }, 'no process for this work');
+    return new MatrixError('M_UNKNOWN', 'The part of the server that does this is away now', {
+      status: 503,
+    });
+  }
   if (isAbort(error) && stopping.aborted) {
     return new MatrixError('M_UNKNOWN', 'The server is stopping', { status: 503 });
   }

@@ -1,4 +1,5 @@
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Database } from '../database/database.ts';
@@ -25,7 +26,8 @@ import { createTransactionStore } from './store/transactions.ts';
 import { createTransactions } from './transactions.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
-import { createRoomWriter } from './writer/room-writer.ts';
+import { createLocalRoomWriter } from './writer/room-writer.ts';
+import { createRoomWriter } from './writer/shared-writer.ts';
 
 export { eventColumns, nameJoins } from './store/columns.ts';
 export { withEventNames } from './store/event-names.ts';
@@ -52,6 +54,7 @@ export interface RoomsNeeds extends RoomsEnvironment {
   database: Database;
   committer: Committer;
   bus: Bus;
+  roles: Roles;
   interned: Interned;
   signingKey: SigningKey;
   /** Memory for the heads of rooms that are being written to, in bytes. */
@@ -68,8 +71,8 @@ export interface Rooms {
 
 /** Rooms: events, state, members, aliases and the directory. */
 export function createRooms(needs: RoomsNeeds): Rooms {
-  const { database, committer, bus, interned, signingKey, clock, config, profiles, roomData } =
-    needs;
+  const { database, committer, bus, interned, signingKey, clock, config, profiles } = needs;
+  const { roles, roomData } = needs;
   const transactionStore = createTransactionStore(database);
   const named = withEventNames(database, interned);
   const headStore = createHeadStore(named);
@@ -84,13 +87,20 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     signingKey,
   };
   const members = createAccessStore(database);
+  const writer = createRoomWriter(
+    { roles, bus, clock, serverName: config.serverName, signingKey },
+    {
+      ...createLocalRoomWriter(writerNeeds),
+      create: createRoomCreator(writerNeeds, database),
+    },
+  );
   const services: RoomServices = {
     clock,
     config,
     profiles,
     bus,
-    writer: createRoomWriter(writerNeeds),
-    create: createRoomCreator(writerNeeds, database),
+    writer,
+    create: (request) => writer.create(request),
     access: createRoomAccess(members, bus),
     members,
     states: withStateCache(createStateStore(named), bus),

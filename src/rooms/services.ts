@@ -1,5 +1,5 @@
 import type { CreateRequest } from './writer/proto-event.ts';
-import type { RoomWriter } from './writer/room-writer.ts';
+import type { RoomWriter } from './writer/shared-writer.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { AccessStore } from './store/access.ts';

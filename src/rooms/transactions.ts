@@ -1,11 +1,10 @@
 import { boundedCache } from '../kernel/bounded-cache.ts';
-import { isDuplicate } from '../database/database.ts';
 import type { TransactionStore } from './store/transactions.ts';
 import type { TransactionKey } from './writer/proto-event.ts';
 
 /** Devices whose transactions are remembered. */
 const devicesMax = 10_000;
-/** Transactions remembered for a device; older ones are found by the database's unique key. */
+/** Transactions remembered for a device; older ones the room's writer finds by their unique key. */
 const perDeviceMax = 500;
 
 type Known = Map<string, string | Promise<string>>;
@@ -59,12 +58,7 @@ export function createTransactions(store: TransactionStore): Transactions {
       const name = nameOf(key.scope, key.txnId);
       const earlier = entries.get(name);
       if (earlier !== undefined) return earlier;
-      const promise = append().catch(async (error: unknown) => {
-        if (!isDuplicate(error, 'sent_transactions_pkey')) throw error;
-        const eventId = await store.eventOf(userNid, deviceNid, key.txnId, key.scope);
-        if (eventId === null) throw error;
-        return eventId;
-      });
+      const promise = append();
       remember(entries, name, promise);
       try {
         const eventId = await promise;

@@ -96,7 +96,8 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
 
   async function recover(): Promise<void> {
     const settledPos = await settledPosition(database);
-    for (let gap = sequencer.gap(); gap && !isClosed; gap = sequencer.gap()) {
+    for (let gap = sequencer.gap(); gap; gap = sequencer.gap()) {
+      if (isClosed) return;
       const { fromPos } = gap;
       const uptoPos = Math.min(gap.uptoPos, settledPos, fromPos + recoveredAtOnce - 1);
       if (uptoPos < fromPos) return;

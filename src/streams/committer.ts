@@ -1,3 +1,4 @@
+import { fenceItem, type Fence } from '../database/fence.ts';
 import type { BatchItem, Database } from '../database/database.ts';
 import type { Bus } from './bus.ts';
 import type { StreamRow } from './define-stream.ts';
@@ -7,6 +8,8 @@ export interface CommitKind<Unit, Result> {
   readonly name: string;
   /** Why a unit must not be written after all: what it stood on has failed since. */
   voidReason?(unit: Unit): Error | null;
+  /** The lease under which a unit is written; without it the unit is not written. */
+  fence?(unit: Unit): Fence | null;
   /** The statements that write all the units. Few: they are multi-row. */
   statements(units: readonly Unit[]): BatchItem[];
   /** Given the rows of those statements: each unit's result, and the stream rows to announce. */
@@ -82,6 +85,10 @@ const singleWrites: CommitKind<SingleWrite, unknown> = {
   },
 };
 
+function fencesOf(batch: readonly Waiting[]): Fence[] {
+  return batch.flatMap(({ kind, unit }) => kind.fence?.(unit) ?? []);
+}
+
 export class CommitQueueFull extends Error {
   constructor() {
     super('too many writes wait for the database');
@@ -118,6 +125,8 @@ export function createCommitter(database: Database, bus: Bus): Committer {
       else groups.set(entry.kind, [entry]);
     }
     const items: BatchItem[] = [];
+    const fence = fenceItem(fencesOf(batch));
+    if (fence) items.push(fence);
     const spans: [CommitKind<unknown, unknown>, Waiting[], number, number][] = [];
     for (const [kind, entries] of groups) {
       const own = kind.statements(entries.map((entry) => entry.unit));
@@ -137,7 +146,14 @@ export function createCommitter(database: Database, bus: Bus): Committer {
     }
     if (spans.length > 1) publish.sort((a, b) => a.pos - b.pos);
     if (publish.length > 0) bus.publish(publish);
-    for (const [entry, result] of answers) entry.resolve(result);
+    const last = publish.findLast((row) => row.stream.durable);
+    const reached = last ? bus.reached(last.pos) : null;
+    const answer = () => {
+      for (const [entry, result] of answers) entry.resolve(result);
+    };
+    // Whoever gets an answer finds what was written, here at least.
+    if (reached) void reached.then(answer);
+    else answer();
   }
 
   async function loop(): Promise<void> {

@@ -126,6 +126,7 @@ function complete(units: readonly EventUnit[], rows: readonly unknown[][]) {
 export const eventCommit: CommitKind<EventUnit, NewEvent[]> = {
   name: 'events',
   voidReason: (unit) => (unit.head.broken ? new HeadLost() : null),
+  fence: (unit) => unit.head.fence,
   statements: statementsOf,
   complete,
 };

@@ -1,11 +1,13 @@
 import { MatrixError } from '../../kernel/errors.ts';
-import { roomVersion, type RoomVersion } from '../../matrix/room-versions.ts';
+import { roomVersion } from '../../matrix/room-versions.ts';
+import type { SigningKey } from '../../matrix/signing.ts';
+import type { Fence } from '../../database/fence.ts';
 import { randomLetters } from '../../kernel/random.ts';
 import { isDuplicate, type Database } from '../../database/database.ts';
 import { BatchFailed } from '../../streams/committer.ts';
 import { reserveRoomNids } from '../store/append-events.ts';
 import { compose, signEvent } from './compose.ts';
-import { eventCommit, type RoomCreation } from './commit-events.ts';
+import { eventCommit } from './commit-events.ts';
 import { RoomHead } from './head.ts';
 import type { CreateRequest, ProtoEvent } from './proto-event.ts';
 import { internNames, type RoomWriterNeeds } from './room-writer.ts';
@@ -14,6 +16,66 @@ import { internNames, type RoomWriterNeeds } from './room-writer.ts';
 const reservedNids = 50;
 /** Letters of a room id's opaque part, as Synapse has. */
 const opaqueIdLetters = 18;
+
+/** A room that is to be: plain data, from which every process makes the same one. */
+export interface RoomPlan {
+  request: CreateRequest;
+  roomId: string;
+  createdTs: number;
+}
+
+/** The room's first event. */
+function createEventOf(request: CreateRequest, createdTs: number): ProtoEvent {
+  const version = roomVersion(request.roomVersion);
+  return {
+    sender: request.creator,
+    type: 'm.room.create',
+    stateKey: '',
+    content: {
+      ...request.createContent,
+      ...(version.implicitRoomCreator ? {} : { creator: request.creator }),
+      room_version: version.id,
+    },
+    originServerTs: createdTs,
+  };
+}
+
+/** Gives a new room its id. `suits` is asked about ids that are free to choose. */
+export function planRoom(
+  request: CreateRequest,
+  createdTs: number,
+  by: { serverName: string; signingKey: SigningKey },
+  suits: (roomId: string) => boolean,
+): RoomPlan {
+  const version = roomVersion(request.roomVersion);
+  if (!version.roomIdIsCreateHash) {
+    let roomId: string;
+    let tries = 0;
+    do roomId = `!${randomLetters(opaqueIdLetters)}:${by.serverName}`;
+    while (!suits(roomId) && ++tries < idTriesMax);
+    return { request, roomId, createdTs };
+  }
+  // MSC4291: the room id is the create event's reference hash.
+  const create = createEventOf(request, createdTs);
+  const { eventId } = signEvent(
+    version,
+    {
+      sender: create.sender,
+      type: create.type,
+      state_key: '',
+      content: create.content,
+      origin_server_ts: createdTs,
+      depth: 1,
+      prev_events: [],
+      auth_events: [],
+    },
+    by,
+  );
+  return { request, roomId: `!${eventId.slice(1)}`, createdTs };
+}
+
+/** Tries to find an id that suits, before one is taken that does not. */
+const idTriesMax = 64;
 
 /** Makes rooms. The room and its first events are stored in one transaction. */
 export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
@@ -27,35 +89,13 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     return nids.shift()!;
   }
 
-  function roomIdOf(version: RoomVersion, create: ProtoEvent): string {
-    if (!version.roomIdIsCreateHash) {
-      return `!${randomLetters(opaqueIdLetters)}:${needs.serverName}`;
-    }
-    // MSC4291: the room id is the create event's reference hash.
-    const { eventId } = signEvent(
-      version,
-      {
-        sender: create.sender,
-        type: create.type,
-        state_key: '',
-        content: create.content,
-        origin_server_ts: create.originServerTs!,
-        depth: 1,
-        prev_events: [],
-        auth_events: [],
-      },
-      needs,
-    );
-    return `!${eventId.slice(1)}`;
-  }
-
   async function attempt(
-    roomId: string,
-    version: RoomVersion,
+    { roomId, request, createdTs }: RoomPlan,
     protos: readonly ProtoEvent[],
-    creation: RoomCreation,
+    fence: Fence | null,
     alone: boolean,
-  ): Promise<void> {
+  ): Promise<number | null> {
+    const version = roomVersion(request.roomVersion);
     const row = {
       roomNid: await nextNid(),
       roomId,
@@ -64,53 +104,38 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       invitedCount: 0,
       isBlocked: false,
     };
-    const head = new RoomHead(row, version, false);
+    const head = new RoomHead(row, version, false, fence);
     const { serverName, signingKey, interned } = needs;
-    const at = { serverName, signingKey, interned, now: creation.createdTs };
+    const at = { serverName, signingKey, interned, now: createdTs };
     const events = protos.map((proto) => compose(head, proto, at, null));
+    const { isPublic, alias, creator } = request;
+    const creation = { createdTs, isPublic, alias, creatorNid: interned.cachedUser(creator)! };
     needs.heads.add(head);
     try {
-      await needs.committer.commit(eventCommit, { head, events, creation }, { alone });
+      const unit = { head, events, creation };
+      const stored = await needs.committer.commit(eventCommit, unit, { alone });
+      return stored.at(-1)!.stored.pos;
     } catch (error) {
       needs.heads.drop(head);
+      // Made by a call whose answer was lost.
+      if (isDuplicate(error, 'rooms_room_id_key')) return null;
       throw isDuplicate(error, 'room_aliases_pkey')
-        ? new MatrixError('M_ROOM_IN_USE', `The alias ${creation.alias} is taken`)
+        ? new MatrixError('M_ROOM_IN_USE', `The alias ${alias} is taken`)
         : error;
     } finally {
       needs.heads.unpin(head);
     }
   }
 
-  /** Resolves with the room's id when everything is on disk. Throws `MatrixError`. */
-  return async function create(request: CreateRequest): Promise<string> {
-    const version = roomVersion(request.roomVersion);
-    const now = needs.clock.now();
-    const createEvent: ProtoEvent = {
-      sender: request.creator,
-      type: 'm.room.create',
-      stateKey: '',
-      content: {
-        ...request.createContent,
-        ...(version.implicitRoomCreator ? {} : { creator: request.creator }),
-        room_version: version.id,
-      },
-      originServerTs: now,
-    };
-    const protos = [createEvent, ...request.events];
+  /** Resolves with the last event's position when everything is on disk. Throws `MatrixError`. */
+  return async function create(plan: RoomPlan, fence: Fence | null): Promise<number | null> {
+    const protos = [createEventOf(plan.request, plan.createdTs), ...plan.request.events];
     await internNames(needs.interned, protos);
-    const creation = {
-      createdTs: now,
-      isPublic: request.isPublic,
-      alias: request.alias,
-      creatorNid: needs.interned.cachedUser(request.creator)!,
-    };
-    const roomId = roomIdOf(version, createEvent);
     try {
-      await attempt(roomId, version, protos, creation, false);
+      return await attempt(plan, protos, fence, false);
     } catch (error) {
       if (!(error instanceof BatchFailed)) throw error;
-      await attempt(roomId, version, protos, creation, true);
+      return attempt(plan, protos, fence, true);
     }
-    return roomId;
   };
 }

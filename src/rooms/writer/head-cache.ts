@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { roomVersion } from '../../matrix/room-versions.ts';
+import type { Fence } from '../../database/fence.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import { headEntryOf, RoomHead } from './head.ts';
 
@@ -7,9 +8,14 @@ import { headEntryOf, RoomHead } from './head.ts';
 export interface HeadCache {
   /**
    * The head with these users' members loaded, pinned: it stays the one head of its room until
-   * `unpin`. Null when the room is unknown.
+   * `unpin`. Null when the room is unknown. A head that was read under another lease than `fence`
+   * may be old; it is read again.
    */
-  pinned(roomId: string, memberIds: readonly string[]): Promise<RoomHead | null>;
+  pinned(
+    roomId: string,
+    memberIds: readonly string[],
+    fence: Fence | null,
+  ): Promise<RoomHead | null>;
   /** Takes in a new room's head, pinned. */
   add(head: RoomHead): void;
   pin(head: RoomHead): void;
@@ -27,23 +33,24 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
   });
   const loading = new Map<string, Promise<RoomHead | null>>();
 
-  async function load(roomId: string): Promise<RoomHead | null> {
+  async function load(roomId: string, fence: Fence | null): Promise<RoomHead | null> {
     const found = await store.load(roomId);
     if (!found) return null;
     const version = roomVersion(found.room.roomVersion);
-    const head = new RoomHead(found.room, version, true);
+    const head = new RoomHead(found.room, version, true, fence);
     for (const event of found.state) head.set(headEntryOf(event, roomId));
     head.extremities = found.extremities.map(({ eventId, depth }) => ({ eventId, depth }));
     resting.set(roomId, head);
     return head;
   }
 
-  async function current(roomId: string): Promise<RoomHead | null> {
+  async function current(roomId: string, fence: Fence | null): Promise<RoomHead | null> {
     const known = inUse.get(roomId) ?? resting.get(roomId);
-    if (known) return known;
+    if (known && known.fence?.epoch === fence?.epoch) return known;
+    if (known) drop(known);
     let promise = loading.get(roomId);
     if (!promise) {
-      promise = load(roomId).finally(() => loading.delete(roomId));
+      promise = load(roomId, fence).finally(() => loading.delete(roomId));
       loading.set(roomId, promise);
     }
     return promise;
@@ -53,6 +60,12 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     if (head.pins++ > 0) return;
     inUse.set(head.roomId, head);
     resting.delete(head.roomId);
+  }
+
+  function drop(head: RoomHead): void {
+    head.broken = true;
+    if (inUse.get(head.roomId) === head) inUse.delete(head.roomId);
+    if (resting.peek(head.roomId) === head) resting.delete(head.roomId);
   }
 
   function unpin(head: RoomHead): void {
@@ -71,10 +84,11 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
   }
 
   return {
-    async pinned(roomId, memberIds) {
+    async pinned(roomId, memberIds, fence) {
       for (;;) {
-        const head = await current(roomId);
+        const head = await current(roomId, fence);
         if (!head) return null;
+        if (head.fence?.epoch !== fence?.epoch) continue;
         // Evicted or dropped before this turn came: take the one that is current now.
         if ((inUse.get(roomId) ?? resting.peek(roomId)) !== head) continue;
         pin(head);
@@ -94,10 +108,6 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     add: pin,
     pin,
     unpin,
-    drop(head) {
-      head.broken = true;
-      if (inUse.get(head.roomId) === head) inUse.delete(head.roomId);
-      resting.delete(head.roomId);
-    },
+    drop,
   };
 }

@@ -1,6 +1,7 @@
 import type { AuthState, IdentifiedPdu, Pdu } from '../../matrix/pdu.ts';
 import { parsePowerLevels, type PowerLevels } from '../../matrix/power-levels.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
+import type { Fence } from '../../database/fence.ts';
 import { contentOf, type StoredEvent } from '../stored-event.ts';
 import type { RoomRow } from '../store/load-head.ts';
 
@@ -27,6 +28,8 @@ export class RoomHead implements AuthState {
   readonly roomNid: number;
   readonly roomId: string;
   readonly version: RoomVersion;
+  /** The lease under which this head was read, and is good; null in a single process. */
+  readonly fence: Fence | null;
   /** False until the room's row has been committed. */
   isStored: boolean;
   isBlocked: boolean;
@@ -42,10 +45,11 @@ export class RoomHead implements AuthState {
   readonly #absentMembers = new Set<string>();
   #powerLevels: PowerLevels | null = null;
 
-  constructor(room: RoomRow, version: RoomVersion, isStored: boolean) {
+  constructor(room: RoomRow, version: RoomVersion, isStored: boolean, fence: Fence | null) {
     this.roomNid = room.roomNid;
     this.roomId = room.roomId;
     this.version = version;
+    this.fence = fence;
     this.isStored = isStored;
     this.isBlocked = room.isBlocked;
     this.joinedCount = room.joinedCount;

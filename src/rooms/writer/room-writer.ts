@@ -1,4 +1,6 @@
 import { BatchFailed, type Committer } from '../../streams/committer.ts';
+import { isDuplicate } from '../../database/database.ts';
+import type { Fence } from '../../database/fence.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
@@ -57,18 +59,18 @@ function redactionTarget(event: ProtoEvent): string | null {
   return typeof id === 'string' ? id : null;
 }
 
-/** Appends events to rooms that this process writes. */
-export interface RoomWriter {
+/** Appends events to rooms that this process writes; `fence` is the lease that says so. */
+export interface LocalRoomWriter {
   /**
    * Authorises, builds and stores the events. Resolves when they are on disk.
    * Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_TOO_LARGE.
    */
-  append(request: AppendRequest): Promise<AppendedEvent[]>;
+  append(request: AppendRequest, fence: Fence | null): Promise<AppendedEvent[]>;
   /** Whether the room's rules would let the event in now. */
-  allows(roomId: string, event: ProtoEvent): Promise<boolean>;
+  allows(roomId: string, event: ProtoEvent, fence: Fence | null): Promise<boolean>;
 }
 
-export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
+export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
   const { committer, heads, headStore, interned, clock } = needs;
 
   function context(): ComposeContext {
@@ -143,9 +145,27 @@ export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
     );
   }
 
+  /** What the request has led to when it was made before; its client, or a process, repeats it. */
+  async function appendedEarlier(
+    { events, transaction }: AppendRequest,
+    error: unknown,
+  ): Promise<AppendedEvent[] | null> {
+    const mayBeRepeated =
+      error instanceof MatrixError || isDuplicate(error, 'sent_transactions_pkey');
+    if (!transaction || !mayBeRepeated) return null;
+    const { deviceNid, txnId, scope } = transaction;
+    const senderNid = interned.cachedUser(events[0]!.sender)!;
+    const found = await needs.transactions.appended(
+      senderNid,
+      { deviceNid: deviceNid ?? 0, txnId, scope },
+      events.length,
+    );
+    return found.length > 0 ? found : null;
+  }
+
   return {
-    async allows(roomId, event) {
-      const head = await heads.pinned(roomId, membersConcerned([event]));
+    async allows(roomId, event, fence) {
+      const head = await heads.pinned(roomId, membersConcerned([event]), fence);
       if (!head) return false;
       try {
         return isAllowed(head, event, clock.now());
@@ -153,19 +173,21 @@ export function createRoomWriter(needs: RoomWriterNeeds): RoomWriter {
         heads.unpin(head);
       }
     },
-    async append(request) {
+    async append(request, fence) {
       const members = membersConcerned(request.events);
       await internNames(interned, request.events);
       for (let tries = 1; ; tries++) {
-        const head = await heads.pinned(request.roomId, members);
+        const head = await heads.pinned(request.roomId, members, fence);
         if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
         try {
           return await attempt(head, request, tries > 1);
         } catch (error) {
           const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
-          if (!mayRetry || tries === attemptsMax) {
-            throw error instanceof BatchFailed ? error.cause : error;
-          }
+          if (mayRetry && tries < attemptsMax) continue;
+          const cause = error instanceof BatchFailed ? error.cause : error;
+          const earlier = await appendedEarlier(request, cause);
+          if (earlier) return earlier;
+          throw cause;
         } finally {
           heads.unpin(head);
         }

@@ -75,14 +75,14 @@ export function openRedis(
     return createSentinel({
       name,
       sentinelRootNodes: [...nodes],
-      nodeClientOptions: nodeOptions as never,
+      nodeClientOptions: nodeOptions,
       scanInterval: reconnectMsMax,
     });
   }
   if (options.cluster) {
     return createCluster({
       rootNodes: options.cluster.map((socket) => ({ socket: { ...socket } })),
-      defaults: nodeOptions as never,
+      defaults: nodeOptions,
     });
   }
   return createClient(each);

@@ -67,7 +67,8 @@ export function createRedisTransport(
   }
 
   async function connected(work: () => Promise<unknown>): Promise<void> {
-    while (!isClosed) {
+    for (;;) {
+      if (isClosed) return;
       try {
         // oxlint-disable-next-line no-await-in-loop
         await work();

@@ -1,0 +1,85 @@
+import { defineRole, type Roles } from '../../cluster/role.ts';
+import type { Fence } from '../../database/fence.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { randomLetters } from '../../kernel/random.ts';
+import type { SigningKey } from '../../matrix/signing.ts';
+import type { Bus } from '../../streams/bus.ts';
+import { planRoom, type RoomPlan } from './create.ts';
+import type { AppendedEvent, AppendRequest, CreateRequest, ProtoEvent } from './proto-event.ts';
+import type { LocalRoomWriter } from './room-writer.ts';
+
+type WriterMethods = {
+  append(request: AppendRequest, fence: Fence | null): Promise<AppendedEvent[]>;
+  allows(question: { roomId: string; event: ProtoEvent }, fence: Fence | null): Promise<boolean>;
+  /** Gives the position of the last event. */
+  create(plan: RoomPlan, fence: Fence | null): Promise<number | null>;
+};
+
+/** Event writers, by room. The shards are many, so that many writers get fair shares. */
+export const eventWriterRole = defineRole<WriterMethods>('events', 64);
+
+/** Writes to any room, through the process that is its writer. */
+export interface RoomWriter {
+  /**
+   * Authorises, builds and stores the events. Resolves when they are on disk and readers here have
+   * them. Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_TOO_LARGE.
+   */
+  append(request: AppendRequest): Promise<AppendedEvent[]>;
+  /** Whether the room's rules would let the event in now. */
+  allows(roomId: string, event: ProtoEvent): Promise<boolean>;
+  /** Makes a room in one transaction; gives its id. */
+  create(request: CreateRequest): Promise<string>;
+}
+
+export interface SharedWriterNeeds {
+  roles: Roles;
+  bus: Bus;
+  clock: Clock;
+  serverName: string;
+  signingKey: SigningKey;
+}
+
+const callIdLetters = 20;
+
+/** A call that may be made twice, to two writers, has its effect once. */
+const repeatable = (request: AppendRequest): AppendRequest =>
+  request.transaction
+    ? request
+    : {
+        ...request,
+        transaction: { deviceNid: null, txnId: randomLetters(callIdLetters), scope: 'call' },
+      };
+
+/** Serves this process's share of the rooms, and reaches the others'. */
+export function createRoomWriter(
+  needs: SharedWriterNeeds,
+  local: LocalRoomWriter & Pick<WriterMethods, 'create'>,
+): RoomWriter {
+  const { roles, bus } = needs;
+  roles.serve(eventWriterRole, {
+    methods: {
+      append: (request, fence) => local.append(request, fence),
+      allows: ({ roomId, event }, fence) => local.allows(roomId, event, fence),
+      create: (plan, fence) => local.create(plan, fence),
+    },
+  });
+
+  return {
+    async append(request) {
+      const { roomId } = request;
+      const wanted = roles.holds(eventWriterRole, roomId) ? request : repeatable(request);
+      const appended = await roles.call(eventWriterRole, roomId, 'append', wanted);
+      const last = appended.at(-1)?.pos;
+      if (last) await bus.reached(last);
+      return appended;
+    },
+    allows: (roomId, event) => roles.call(eventWriterRole, roomId, 'allows', { roomId, event }),
+    async create(request) {
+      const suits = (roomId: string) => roles.holds(eventWriterRole, roomId);
+      const plan = planRoom(request, needs.clock.now(), needs, suits);
+      const pos = await roles.call(eventWriterRole, plan.roomId, 'create', plan);
+      if (pos !== null) await bus.reached(pos);
+      return plan.roomId;
+    },
+  };
+}
