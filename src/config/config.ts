@@ -1,7 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { databaseSection, readDatabase } from './database.ts';
-import { listenersSection, readListeners, type ListenerConfig } from './listeners.ts';
+import {
+  listenersSection,
+  readListeners,
+  type CallAddress,
+  type ListenerConfig,
+} from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import type { ValuesOf } from './option.ts';
 import { OptionLoader } from './option-loader.ts';
@@ -14,6 +19,7 @@ import { readRooms, roomsSection } from './rooms.ts';
 import { inertSections, sections } from './sections.ts';
 import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
+import { readWorkers, workersSection, type WorkersConfig } from './workers.ts';
 import { readUserDirectory, userDirectorySection } from './user-directory.ts';
 
 /** The configuration of a process, checked. Sections are named after what uses them. */
@@ -27,6 +33,8 @@ export interface Config {
   pidFile: string | null;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   listeners: ListenerConfig[];
+  /** Null: a free port of this machine. */
+  callsAt: CallAddress | null;
   tls: { certificatePath: string | null; keyPath: string | null };
   /** Null: the server's own PostgreSQL. Else options of the connection. */
   database: Record<string, unknown> | null;
@@ -35,6 +43,7 @@ export interface Config {
   rooms: ReturnType<typeof readRooms>;
   presence: ReturnType<typeof readPresence>;
   userDirectory: ReturnType<typeof readUserDirectory>;
+  workers: WorkersConfig;
   appserviceFiles: string[];
   wellKnown: WellKnownConfig;
 }
@@ -79,10 +88,13 @@ function read(loader: OptionLoader, folder: string): Config {
   const server = readServer(loader, serverValues, folder);
   const presence = loader.take(presenceSection);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
-  const isOnlyOnLoopback = serverValues.only_on_loopback;
+  const workers = readWorkers(loader, loader.take(workersSection));
   return {
     ...server,
-    ...readListeners(loader, loader.take(listenersSection), isOnlyOnLoopback),
+    ...readListeners(loader, loader.take(listenersSection), {
+      isOnlyOnLoopback: serverValues.only_on_loopback,
+      isWorker: workers.app !== null && workers.app !== 'homeserver',
+    }),
     logLevel: loader.take(loggingSection).log_level,
     database: readDatabase(loader, loader.take(databaseSection)),
     rateLimits: readRateLimits(loader.take(rateLimitsSection)),
@@ -90,6 +102,7 @@ function read(loader: OptionLoader, folder: string): Config {
     rooms,
     presence: readPresence(loader, presence),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
+    workers,
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,
   };
 }

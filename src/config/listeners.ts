@@ -10,6 +10,7 @@ import {
   type ValuesOf,
 } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
+import type { Reading } from './reading.ts';
 
 /** What a listener can offer. */
 export type ResourceName = 'client' | 'federation' | 'media' | 'metrics' | 'health' | 'admin';
@@ -20,6 +21,9 @@ export interface ListenerConfig {
   tls: boolean;
   isForwarded: boolean;
 }
+
+/** Where other processes of the server call this one. */
+export type CallAddress = { port: number; addresses: string[] } | { path: string; mode: number };
 
 /** Names of resources in the file, Synapse's among them, with what they are here. */
 const meanings = {
@@ -108,6 +112,11 @@ export const listenersSection = section('Listeners', 'Where the server answers.'
     type: metrics`,
     },
   ),
+  worker_listeners: optional(
+    list(mappingOf(members)),
+    'The same for a worker, in its own file, in place of `listeners`.',
+    { members, defaultText: 'none' },
+  ),
   tls_certificate_path: optional(text, 'PEM file of the certificate and its chain.'),
   tls_private_key_path: optional(text, 'PEM file of the certificate’s key.'),
 });
@@ -122,9 +131,8 @@ function addressesOf(given: GivenListener): string[] {
 function readListener(
   loader: OptionLoader,
   given: GivenListener,
-  index: number,
+  at: Reading,
 ): ListenerConfig | null {
-  const at = loader.at('listeners', index);
   if (given.type === 'manhole') {
     at.inert();
     return null;
@@ -147,30 +155,41 @@ function readListener(
   };
 }
 
+/** A listener for nothing but calls of other processes. */
+const isForCalls = ({ resources }: GivenListener) =>
+  resources.length > 0 &&
+  resources.every(({ names }) => names.every((name) => name === 'replication'));
+
 export function readListeners(
   loader: OptionLoader,
   values: ValuesOf<typeof listenersSection.options>,
-  isOnlyOnLoopback: boolean,
+  { isOnlyOnLoopback, isWorker }: { isOnlyOnLoopback: boolean; isWorker: boolean },
 ) {
   const listeners: ListenerConfig[] = [];
-  for (const [i, given] of values.listeners.entries()) {
-    const listener = readListener(loader, given, i);
+  let callsAt: CallAddress | null = null;
+  const option = isWorker ? 'worker_listeners' : 'listeners';
+  for (const [i, given] of (values[option] ?? []).entries()) {
+    const listener = readListener(loader, given, loader.at(option, i));
     if (!listener) continue;
+    if (isForCalls(given)) {
+      callsAt = listener.at;
+      continue;
+    }
     listeners.push(listener);
     const { at } = listener;
     const open = 'addresses' in at ? at.addresses.filter((one) => !isLoopback(one)) : [];
     if (isOnlyOnLoopback && open.length > 0) {
       const message = `must be in 127.0.0.0/8 or ::1 because of only_on_loopback, not ${open.join(', ')}`;
-      loader.at('listeners', i, 'bind_addresses').problem(message);
+      loader.at(option, i, 'bind_addresses').problem(message);
     }
     if (listener.tls && !(values.tls_certificate_path && values.tls_private_key_path)) {
       const message = 'needs tls_certificate_path and tls_private_key_path';
-      loader.at('listeners', i, 'tls').problem(message);
+      loader.at(option, i, 'tls').problem(message);
     }
   }
   const tls = {
     certificatePath: values.tls_certificate_path,
     keyPath: values.tls_private_key_path,
   };
-  return { listeners, tls };
+  return { listeners, callsAt, tls };
 }

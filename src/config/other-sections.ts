@@ -12,7 +12,6 @@ export const appservicesSection = section('Application services', 'Bridges and b
     track_appservice_user_ips: 'addresses of bridges’ users',
     track_puppeted_user_ips: 'addresses of users whom bridges act for',
     use_appservice_legacy_authorization: 'the token in the query as well',
-    notify_appservices: 'now `notify_appservices_from_worker`',
   }),
 });
 
@@ -40,7 +39,6 @@ export const federationSection = section('Federation', 'Other servers.', {
 export const mediaSection = section('Media', 'Files and previews.', {
   ...inert({
     enable_authenticated_media: 'media need an account',
-    enable_media_repo: 'this process serves media',
     enable_local_media_storage: 'media are kept on the disk',
     media_store_path: 'the folder of media',
     max_pending_media_uploads: 'uploads begun by one user',
@@ -90,36 +88,5 @@ export const blockingSection = section('Blocking', 'Who may use the server at al
     mau_limit_alerting: 'tell when the limit is reached',
     mau_stats_only: 'count only',
     mau_limit_reserved_threepids: 'people who always get in',
-  }),
-});
-
-export const workersSection = section('Workers', 'The server in several processes.', {
-  ...inert({
-    worker_replication_secret: 'secret between processes',
-    worker_replication_secret_path: 'a file with it',
-    start_pushers: 'push from this process',
-    pusher_instances: 'workers that push',
-    send_federation: 'send to other servers from this process',
-    federation_sender_instances: 'workers that send to other servers',
-    instance_map: 'where workers are reached',
-    stream_writers: 'workers that write',
-    outbound_federation_restricted_to: 'workers that talk to the outside',
-    run_background_tasks_on: 'the worker of background tasks',
-    update_user_directory_from_worker: 'the worker of the user directory',
-    update_user_directory: 'now `update_user_directory_from_worker`',
-    notify_appservices_from_worker: 'the worker of application services',
-    media_instance_running_background_jobs: 'the worker of media jobs',
-    redis: 'Redis',
-    worker_app: 'the kind of this worker',
-    worker_name: 'the name of this worker',
-    worker_listeners: 'where this worker answers',
-    worker_manhole: 'its debugging shell',
-    worker_daemonize: 'fork into the background',
-    worker_pid_file: 'its process id file',
-    worker_log_config: 'its log',
-    worker_main_http_uri: 'no longer needed',
-    worker_replication_host: 'now `instance_map`',
-    worker_replication_port: 'now `instance_map`',
-    worker_replication_http_port: 'now `instance_map`',
   }),
 });

@@ -8,7 +8,6 @@ import {
   callsAndPushSection,
   federationSection,
   mediaSection,
-  workersSection,
 } from './other-sections.ts';
 import { presenceSection } from './presence.ts';
 import { rateLimitsSection } from './rate-limits.ts';
@@ -17,6 +16,7 @@ import { roomsSection } from './rooms.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
 import { userDirectorySection } from './user-directory.ts';
+import { workersSection } from './workers.ts';
 
 /** Sections of which nothing has an effect yet. */
 export const inertSections: readonly Section[] = [
@@ -24,7 +24,6 @@ export const inertSections: readonly Section[] = [
   mediaSection,
   callsAndPushSection,
   blockingSection,
-  workersSection,
 ];
 
 /** Every section, as the reference orders them. */
@@ -40,5 +39,6 @@ export const sections: readonly Section[] = [
   appservicesSection,
   rateLimitsSection,
   loggingSection,
+  workersSection,
   ...inertSections,
 ];
