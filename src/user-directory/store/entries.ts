@@ -46,7 +46,7 @@ const selectFacts = statement<[userNids: number[]], EntryFacts>(
        where o.room_nid = m.room_nid and o.membership = 'join' and o.is_local)
    ), newest as (
      select distinct on (j.user_nid) j.user_nid, j.is_public, e.content
-     from users_joined j join events e on e.room_nid = j.room_nid and e.event_nid = j.event_nid
+     from users_joined j left join events e on e.room_nid = j.room_nid and e.event_nid = j.event_nid
      order by j.user_nid, j.is_public desc, j.pos desc
    )
    select u.user_nid as "userNid", u.user_id as "userId", a.user_nid is not null as "isLocal",

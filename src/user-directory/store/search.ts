@@ -27,92 +27,115 @@ export interface SearchParams {
 const candidatesMax = 300;
 /** Entries of the index read for one search. */
 const readMax = 20_000;
-/** People from shared rooms looked at when a term says too little. */
-const roomMatesMax = 5_000;
+/** Where people from shared rooms are looked for when a term says too little. */
+const sharedRoomsMax = 100;
+const membersOfRoomMax = 200;
 /** Sorts behind every word with the same beginning. */
 const behindAll = '\u{10FFFF}';
 
+type Params = [
+  low: string,
+  high: string,
+  lows: string[],
+  highs: string[],
+  searcherNid: number,
+  findsAll: boolean,
+  excludesRemote: boolean,
+  showsLocked: boolean,
+  excludedUserIds: string[],
+  words: string[],
+  term: string,
+  serverPrefix: string,
+  prefersLocal: boolean,
+  limit: number,
+];
+
+/**
+ * A parameter whose value the planner does not look at. Otherwise it would make a plan for every
+ * search, which takes longer than the search.
+ */
+const given = (parameter: string) => `(select ${parameter})`;
+const inRange = (word: string) =>
+  `${word} >= ${given('$1::text')} and ${word} < ${given('$2::text')}`;
+const isLocalEnough = `(is_local or not ${given('$7::boolean')})`;
+
 const matchesAll = (userNid: string) => `not exists (
-  select from unnest($3::text[], $4::text[]) as t(low, high) where not exists (
+  select from unnest(${given('$3::text[]')}, ${given('$4::text[]')}) as t(low, high) where not exists (
     select from user_directory_words o
     where o.user_nid = ${userNid} and o.word >= t.low and o.word < t.high))`;
 
-const shares = (userNid: string) => `exists (
-  select from memberships a join memberships b on b.room_nid = a.room_nid
-  where a.user_nid = $5 and a.membership = 'join' and b.membership = 'join'
-    and b.user_nid = ${userNid} and b.user_nid <> $5)`;
+/** The best of the users in `found`. */
+const ranked = `select d.user_id as "userId", d.display_name as "displayName",
+     d.avatar_url as "avatarUrl"
+   from (select distinct user_nid from found) f
+     join user_directory d on d.user_nid = f.user_nid
+   where (d.is_local or not ${given('$7::boolean')})
+     and (${given('$8::boolean')} or not d.is_locked)
+     and d.user_id <> all(${given('$9::text[]')}::text[])
+     and (not ${given('$6::boolean')} or d.user_nid <> $5)
+     and starts_with(substr(d.user_id, strpos(d.user_id, ':') + 1), ${given('$12::text')})
+   order by
+     (1 + 3 * (select count(*) from user_directory_words o
+               where o.user_nid = d.user_nid and o.word = any(${given('$10::text[]')}::text[]))
+        + case when substr(split_part(d.user_id, ':', 1), 2) = ${given('$11::text')} then 6 else 0 end
+        + case when lower(d.display_name) = ${given('$11::text')} then 6 else 0 end)
+     * (case when d.display_name is null then 1.0 else 1.2 end)
+     * (case when d.avatar_url is null then 1.0 else 1.2 end)
+     * (case when ${given('$13::boolean')} and d.is_local then 2.0 else 1.0 end) desc,
+     lower(d.display_name) nulls last, d.user_id
+   limit ${given('$14::integer')}`;
 
 /**
- * First the users whose words match, whoever they are; those of them count whom the searcher may
- * find. When there are too many to look at them all, users of public rooms and people from the
- * searcher's rooms are looked for instead.
+ * The users whose words match, whoever they are; those of them count whom the searcher may find.
+ * When there are too many to look at them all, the last row is empty.
  */
-const selectFound = statement<
-  [
-    low: string,
-    high: string,
-    lows: string[],
-    highs: string[],
-    searcherNid: number,
-    findsAll: boolean,
-    excludesRemote: boolean,
-    showsLocked: boolean,
-    excludedUserIds: string[],
-    words: string[],
-    term: string,
-    serverPrefix: string,
-    prefersLocal: boolean,
-    limit: number,
-  ],
-  FoundUser
->(
+const selectFound = statement<Params, FoundUser | { userId: null }>(
   'user_directory.search',
   `with candidates as materialized (
      select w.user_nid, w.is_public
      from (select user_nid, is_public, is_local, word from user_directory_words
-           where word >= $1 and word < $2 and (is_local or not $7)
+           where ${inRange('word')} and ${isLocalEnough}
            order by word limit ${readMax}) w
      where ${matchesAll('w.user_nid')} limit ${candidatesMax}
    ), found as (
-     select c.user_nid from candidates c where $6 or c.is_public or ${shares('c.user_nid')}
-     union
-     select * from (
-       select w.user_nid from user_directory_words w
-       where w.is_public and w.word >= $1 and w.word < $2 and (w.is_local or not $7)
-         and ${matchesAll('w.user_nid')}
-       order by w.word limit ${candidatesMax}) public
-     where not $6 and (select count(*) from candidates) >= ${candidatesMax}
-     union
-     select m.user_nid from (
-       select distinct b.user_nid from memberships a join memberships b on b.room_nid = a.room_nid
+     select c.user_nid from candidates c where ${given('$6::boolean')} or c.is_public or (
+       select true from memberships a join memberships b on b.room_nid = a.room_nid
        where a.user_nid = $5 and a.membership = 'join' and b.membership = 'join'
-         and b.user_nid <> $5 limit ${roomMatesMax}) m
-     where not $6 and (select count(*) from candidates) >= ${candidatesMax}
-       and exists (select from user_directory_words o
-         where o.user_nid = m.user_nid and o.word >= $1 and o.word < $2)
-       and ${matchesAll('m.user_nid')}
+         and b.user_nid = c.user_nid and b.user_nid <> $5 limit 1)
    )
-   select d.user_id as "userId", d.display_name as "displayName", d.avatar_url as "avatarUrl"
-   from found f join user_directory d on d.user_nid = f.user_nid
-   where (d.is_local or not $7) and ($8 or not d.is_locked) and d.user_id <> all($9)
-     and (not $6 or d.user_nid <> $5)
-     and ($12 = '' or starts_with(substr(d.user_id, strpos(d.user_id, ':') + 1), $12))
-   order by
-     (1 + 3 * (select count(*) from user_directory_words o
-               where o.user_nid = d.user_nid and o.word = any($10))
-        + case when substr(split_part(d.user_id, ':', 1), 2) = $11 then 6 else 0 end
-        + case when lower(d.display_name) = $11 then 6 else 0 end)
-     * (case when d.display_name is null then 1.0 else 1.2 end)
-     * (case when d.avatar_url is null then 1.0 else 1.2 end)
-     * (case when $13 and d.is_local then 2.0 else 1.0 end) desc,
-     lower(d.display_name) nulls last, d.user_id
-   limit $14`,
+   select * from (${ranked}) best
+   union all select null, null, null where (select count(*) from candidates) >= ${candidatesMax}`,
+);
+
+/** For a term that many match: users of public rooms, and people from the searcher's rooms. */
+const selectNear = statement<Params, FoundUser>(
+  'user_directory.search_near',
+  `with found as (
+     select * from (
+       select w.user_nid from (
+         select user_nid, word from user_directory_words
+         where is_public and ${inRange('word')} and ${isLocalEnough}
+         order by word limit ${readMax}) w
+       where ${matchesAll('w.user_nid')} limit ${candidatesMax}) public
+     union all
+     select b.user_nid from (
+         select room_nid from memberships where user_nid = $5 and membership = 'join'
+         order by pos desc limit ${sharedRoomsMax}) a
+       cross join lateral (
+         select user_nid from memberships m
+         where m.room_nid = a.room_nid and m.membership = 'join' and m.user_nid <> $5
+         limit ${membersOfRoomMax}) b
+     where exists (select from user_directory_words o
+         where o.user_nid = b.user_nid and ${inRange('o.word')})
+       and ${matchesAll('b.user_nid')}
+   )
+   ${ranked}`,
 );
 
 /** Users whom the searcher may find, the best first. */
-export function findUsers(database: Queryable, search: SearchParams): Promise<FoundUser[]> {
+export async function findUsers(database: Queryable, search: SearchParams): Promise<FoundUser[]> {
   const [first, ...others] = search.words;
-  return database.query(selectFound, [
+  const params: Params = [
     first!,
     first! + behindAll,
     others,
@@ -127,5 +150,11 @@ export function findUsers(database: Queryable, search: SearchParams): Promise<Fo
     search.serverPrefix,
     search.prefersLocal,
     search.limit,
-  ]);
+  ];
+  const rows = await database.query(selectFound, params);
+  const found = rows.filter((row) => row.userId !== null);
+  const isCut = found.length < rows.length;
+  // Who finds everybody has the first of the words already.
+  if (!isCut || search.findsAll || found.length >= search.limit) return found;
+  return database.query(selectNear, params);
 }
