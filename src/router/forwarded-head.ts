@@ -50,6 +50,8 @@ export function requestHead(
     if (framing === 'chunked' && name === 'content-length') continue;
     head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
   }
+  // HTTP/1.0 clients need not name the host, workers need a name.
+  if (headers.host === undefined) head += 'Host: localhost\r\n';
   const remote = req.socket.remoteAddress ?? '';
   const before = isForwarded ? headers['x-forwarded-for'] : undefined;
   head += `X-Forwarded-For: ${before ? `${String(before)}, ${remote}` : remote}\r\n`;

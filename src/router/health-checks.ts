@@ -1,18 +1,19 @@
 import { request } from 'node:http';
 import type { Upstream, UpstreamAddress } from '../routing/upstream.ts';
 
-/** A worker that does not answer by then hangs. */
-const checkTimeoutMs = 3_000;
-
 /** Whether a worker answers `GET /health`; what it answers does not matter unless it is its own fault. */
-export function isHealthy(address: UpstreamAddress, signal: AbortSignal): Promise<boolean> {
+export function isHealthy(
+  address: UpstreamAddress,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const req = request({
       ...address,
       path: '/health',
       agent: false,
       signal,
-      timeout: checkTimeoutMs,
+      timeout: timeoutMs,
     });
     req.on('response', (res) => {
       res.resume();
@@ -36,6 +37,8 @@ export interface HealthCheckNeeds {
   /** Milliseconds of a steady clock. */
   now: () => number;
   intervalMs: number;
+  /** A worker that does not answer by then hangs. */
+  timeoutMs: number;
   /** A check of a worker that gets requests failed. */
   failed(upstream: Upstream): void;
   /** A check of a worker that got no requests succeeded. */
@@ -50,7 +53,7 @@ export function createHealthChecks(needs: HealthCheckNeeds): HealthChecks {
 
   async function check(upstream: Upstream): Promise<void> {
     underWay.add(upstream);
-    const isWell = await isHealthy(upstream.address, closing.signal);
+    const isWell = await isHealthy(upstream.address, needs.timeoutMs, closing.signal);
     underWay.delete(upstream);
     const now = needs.now();
     checkedAt.set(upstream, now);

@@ -16,6 +16,8 @@ import { createRouterMetrics } from './router-metrics.ts';
 export interface RouterLimits extends ExchangeLimits {
   /** Between two checks of a worker that is well. */
   checkIntervalMs: number;
+  /** A worker that does not answer a check by then hangs. */
+  checkTimeoutMs: number;
   health: Partial<HealthLimits>;
 }
 
@@ -25,6 +27,7 @@ const defaultLimits: RouterLimits = {
   stallTimeoutMs: 120_000,
   attemptsMax: 3,
   checkIntervalMs: 5_000,
+  checkTimeoutMs: 3_000,
   health: {},
 };
 
@@ -130,6 +133,7 @@ export function createRouter(options: RouterOptions): Router {
     upstreams: () => upstreams.all,
     now,
     intervalMs: limits.checkIntervalMs,
+    timeoutMs: limits.checkTimeoutMs,
     failed: (upstream) => workerFailed(upstream, new Error('a health check failed'), false),
     returned: ({ id }) => log.info({ worker: id }, 'a worker gets requests again'),
   });

@@ -10,7 +10,7 @@ import { routeTable } from '../routing/table.ts';
 import type { UpstreamOptions } from '../routing/upstream.ts';
 import { createRouter, type Router, type RouterOptions } from './router.ts';
 
-export type Answer = (req: IncomingMessage, res: ServerResponse) => void;
+export type Answer = (req: IncomingMessage, res: ServerResponse) => unknown;
 
 /** A server that stands for a worker. */
 export interface TestWorker extends UpstreamOptions {
