@@ -14,6 +14,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
 import { knownRoomVersions } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
+import { createKeyBackup } from '../key-backup/module.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
 import {
@@ -198,6 +199,8 @@ export function assembleDomains(foundation: Foundation): Domains {
   });
   accounts.events.subscribe(userDirectory.accountEvents);
   userDirectory.start();
+  const keyBackup = createKeyBackup({ database });
+  accounts.events.subscribe(keyBackup.accountEvents);
 
   accounts.events.subscribe({
     async profileChanged(user, changes, { propagate }) {
@@ -227,6 +230,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...presence.endpoints,
     ...sync.endpoints,
     ...userDirectory.endpoints,
+    ...keyBackup.endpoints,
   ];
   endpoints.push(
     ...serverEndpoints({
