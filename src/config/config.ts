@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { databaseSection, readDatabase } from './database.ts';
+import { emailSection, readEmail } from './email.ts';
 import {
   listenersSection,
   readListeners,
@@ -20,6 +21,7 @@ import { inertSections, sections } from './sections.ts';
 import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
 import { readWorkers, workersSection, type WorkersConfig } from './workers.ts';
+import { readThreepids, threepidsSection } from './threepids.ts';
 import { readUserDirectory, userDirectorySection } from './user-directory.ts';
 
 /** The configuration of a process, checked. Sections are named after what uses them. */
@@ -42,6 +44,8 @@ export interface Config {
   accounts: ReturnType<typeof readAccounts>;
   rooms: ReturnType<typeof readRooms>;
   presence: ReturnType<typeof readPresence>;
+  email: ReturnType<typeof readEmail>;
+  threepids: ReturnType<typeof readThreepids>;
   userDirectory: ReturnType<typeof readUserDirectory>;
   workers: WorkersConfig;
   appserviceFiles: string[];
@@ -59,12 +63,12 @@ function readAccounts(
   loader: OptionLoader,
   { serverName, publicBaseUrl, wellKnown }: ReturnType<typeof readServer>,
   profiles: ValuesOf<typeof presenceSection.options>,
-  forgetsRoomsOnLeave: boolean,
+  others: { forgetsRoomsOnLeave: boolean; needsThreepid: boolean },
 ) {
   const registration = loader.take(registrationSection);
   return {
     serverName,
-    registration: readRegistration(loader, registration),
+    registration: readRegistration(loader, registration, others.needsThreepid),
     ...readSignIn(loader, loader.take(signInSection)),
     profiles: {
       allowDisplayName: registration.enable_set_displayname,
@@ -74,7 +78,7 @@ function readAccounts(
       allowFederation: profiles.allow_profile_lookup_over_federation,
     },
     allowThreepidChanges: registration.enable_3pid_changes,
-    forgetsRoomsOnLeave,
+    forgetsRoomsOnLeave: others.forgetsRoomsOnLeave,
     connectionsKeptMs: registration.user_ips_max_age,
     wellKnown:
       publicBaseUrl === null
@@ -85,7 +89,8 @@ function readAccounts(
 
 function read(loader: OptionLoader, folder: string): Config {
   const serverValues = loader.take(serverSection);
-  const server = readServer(loader, serverValues, folder);
+  const threepids = readThreepids(loader, loader.take(threepidsSection));
+  const server = readServer(loader, serverValues, folder, threepids.defaultIdentityServer);
   const presence = loader.take(presenceSection);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
@@ -98,9 +103,14 @@ function read(loader: OptionLoader, folder: string): Config {
     logLevel: loader.take(loggingSection).log_level,
     database: readDatabase(loader, loader.take(databaseSection)),
     rateLimits: readRateLimits(loader.take(rateLimitsSection)),
-    accounts: readAccounts(loader, server, presence, rooms.forgetsRoomsOnLeave),
+    accounts: readAccounts(loader, server, presence, {
+      forgetsRoomsOnLeave: rooms.forgetsRoomsOnLeave,
+      needsThreepid: threepids.required.length > 0,
+    }),
     rooms,
     presence: readPresence(loader, presence),
+    email: readEmail(loader, loader.take(emailSection)),
+    threepids,
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     workers,
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,

@@ -17,6 +17,11 @@ export class OptionLoader {
     return readOptions(section.options, this.#given, this.at());
   }
 
+  /** Whether the files set an option to something. */
+  isGiven(name: string): boolean {
+    return (this.#given[name] ?? null) !== null;
+  }
+
   /** Where to tell of the value at a path. */
   at(...path: Path): Reading {
     return new Reading(this.#findings, path);

@@ -53,17 +53,17 @@ export const rateLimitsSection = section(
       'Invites.',
     ),
     rc_room_creation: rate(0.016, 10, 'New rooms, by user.'),
+    rc_3pid_validation: rate(0.003, 5, 'Mails to validate an address, by address and by who asks.'),
+    rc_third_party_invite: rate(0.2, 10, 'Invites by mail address or phone number, by user.'),
+    rc_user_directory: rate(0.016, 200, 'Searches in the user directory, by user.'),
     ...inert({
       rc_admin_redaction: 'redactions by moderators',
       rc_joins_per_room: 'joins of one room',
-      rc_3pid_validation: 'validations of mail addresses and phone numbers',
-      rc_third_party_invite: 'invites by mail address or phone number',
       rc_media_create: 'new media ids',
       rc_federation: 'requests of other servers',
       rc_presence: 'changes of presence',
       rc_delayed_event_mgmt: 'changes of delayed events',
       rc_reports: 'reports',
-      rc_user_directory: 'searches in the user directory',
     }),
   },
 );
@@ -85,5 +85,8 @@ export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options
     join: rateOf(values.rc_joins.local),
     invite: rateOf(values.rc_invites.per_issuer),
     room_creation: rateOf(values.rc_room_creation),
+    threepid_validation: rateOf(values.rc_3pid_validation),
+    third_party_invite: rateOf(values.rc_third_party_invite),
+    user_directory: rateOf(values.rc_user_directory),
   };
 }

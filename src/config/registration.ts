@@ -58,14 +58,7 @@ export const registrationSection = section('Registration', 'Who gets an account,
     { defaultText: '`28d`' },
   ),
   ...inert({
-    registrations_require_3pid: 'mail address or phone number needed to register',
-    disable_msisdn_registration: 'no registration by phone number',
-    allowed_local_3pids: 'patterns of allowed addresses and numbers',
-    enable_3pid_lookup: 'asking the identity server',
-    enable_registration_token_3pid_bypass: 'a token instead of a mail address',
     bcrypt_rounds: 'passwords are hashed with argon2id; bcrypt hashes are still accepted',
-    default_identity_server: 'an identity server for clients',
-    account_threepid_delegates: 'another server that validates phone numbers',
     auto_join_rooms: 'rooms that new users join',
     autocreate_auto_join_rooms: 'create those rooms',
     autocreate_auto_join_rooms_federated: 'with or without other servers',
@@ -78,9 +71,6 @@ export const registrationSection = section('Registration', 'Who gets an account,
     recaptcha_private_key: 'its secret key',
     recaptcha_private_key_path: 'a file with it',
     recaptcha_siteverify_api: 'where it is checked',
-    request_token_inhibit_3pid_errors: 'hide whether a mail address is known',
-    next_link_domain_whitelist: 'where links in mails may lead',
-    email: 'how mail is sent',
     delete_stale_devices_after: 'removal of devices nobody uses',
     dont_notify_new_devices_for: 'users whose new devices are not announced',
   }),
@@ -104,14 +94,15 @@ function readSharedSecret(loader: OptionLoader, values: Values): string | null {
   }
 }
 
-export function readRegistration(loader: OptionLoader, values: Values) {
+export function readRegistration(loader: OptionLoader, values: Values, needsThreepid: boolean) {
   const isEnabled = values.enable_registration;
   const requiresToken = values.registration_requires_token;
-  if (isEnabled && !requiresToken && !values.enable_registration_without_verification) {
+  const isVerified = requiresToken || needsThreepid;
+  if (isEnabled && !isVerified && !values.enable_registration_without_verification) {
     loader
       .at('enable_registration')
       .problem(
-        'anybody could register; set registration_requires_token, or ' +
+        'anybody could register; set registration_requires_token or registrations_require_3pid, or ' +
           'enable_registration_without_verification to allow it',
       );
   }

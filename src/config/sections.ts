@@ -1,4 +1,5 @@
 import { databaseSection } from './database.ts';
+import { emailSection } from './email.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import type { Section } from './option.ts';
@@ -15,6 +16,7 @@ import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
+import { threepidsSection } from './threepids.ts';
 import { userDirectorySection } from './user-directory.ts';
 import { workersSection } from './workers.ts';
 
@@ -33,6 +35,8 @@ export const sections: readonly Section[] = [
   databaseSection,
   registrationSection,
   signInSection,
+  threepidsSection,
+  emailSection,
   roomsSection,
   presenceSection,
   userDirectorySection,

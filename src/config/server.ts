@@ -68,7 +68,6 @@ export const serverSection = section('Server', 'Who the server is and what it ke
     gc_thresholds: 'tuning of Python',
     gc_min_interval: 'tuning of Python',
     modules: 'plug-ins written in Python',
-    templates: 'a folder of own pages and mails',
     server_context: 'a tag of logs and traces',
     experimental_features: 'switches of unstable features',
   }),
@@ -101,13 +100,17 @@ export function readServer(
   loader: OptionLoader,
   values: ValuesOf<typeof serverSection.options>,
   folder: string,
+  identityServer: string | null,
 ) {
   const { server_name: serverName, admin_contact: contact } = values;
   checkServerName(loader, serverName);
   const dataDir = resolve(values.data_dir || folder);
   const wellKnown: WellKnownConfig = {
     server: values.serve_server_wellknown ? `${serverName.replace(/:\d+$/, '')}:443` : null,
-    client: values.extra_well_known_client_content,
+    client: {
+      ...(identityServer === null ? {} : { 'm.identity_server': { base_url: identityServer } }),
+      ...values.extra_well_known_client_content,
+    },
     support: contact?.startsWith(mailto)
       ? { contacts: [{ role: 'm.role.admin', email_address: contact.slice(mailto.length) }] }
       : null,

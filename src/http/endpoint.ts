@@ -51,6 +51,8 @@ export type RateLimitClass =
   | 'media_create'
   | 'presence'
   | 'reports'
+  | 'threepid_validation'
+  | 'third_party_invite'
   | 'user_directory';
 
 /** The user on whose behalf a request runs, resolved from its access token. */
