@@ -59,6 +59,10 @@ export function createAccountEntries(
   const rules = boundedCache<number, RuleDifferences>(cachedUsersMax);
   let rowsSeen = 0;
 
+  bus.recoverWith(accountDataStream, async (afterPos, uptoPos) => {
+    const rows = await store.stream(afterPos, uptoPos);
+    return rows.map(({ pos, ...row }) => ({ pos, row }));
+  });
   bus.subscribe(accountDataStream, (rows) => {
     for (const { row } of rows) {
       if (row.roomNid !== 0) continue;

@@ -27,6 +27,10 @@ async function timed<T>(progress: Progress, step: string, work: () => Promise<T>
 
 /** Starts or reaches the database, brings its schema up to date, and takes it for this process. */
 export async function openStorage(config: Config, log: Log, progress: Progress): Promise<Storage> {
+  const { app } = config.workers;
+  if (!config.database && app !== null && app !== 'homeserver') {
+    throw new Error('a worker needs `database`: the same as the main process has');
+  }
   const embedded = config.database
     ? null
     : await timed(progress, 'started PostgreSQL', () =>
@@ -36,7 +40,8 @@ export async function openStorage(config: Config, log: Log, progress: Progress):
   try {
     const applied = await timed(progress, 'checked the database schema', () => migrate(connection));
     for (const name of applied) log.info({ migration: name }, 'applied a migration');
-    const lock = await acquireServerLock(connection, (error) => {
+    const mode = config.workers.app === null ? 'alone' : 'among others';
+    const lock = await acquireServerLock(connection, mode, (error) => {
       log.error({ err: error }, 'the database was taken over by another process; stopping');
       process.kill(process.pid, 'SIGTERM');
     });

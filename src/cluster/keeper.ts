@@ -18,8 +18,8 @@ export interface Self {
   version: string;
   address: string | null;
   http: string | null;
-  /** Whether it may hold a role, by what the configuration says. */
-  mayHold(role: string): boolean;
+  /** Whether it may hold a role: always, only when nobody else is there, or never. */
+  willingness(role: string): 'first' | 'stand-in' | 'never';
   /** Figures for people, as JSON. */
   stats(): string;
 }
@@ -57,6 +57,15 @@ export interface Keeper {
   stop(): Promise<void>;
 }
 
+/** Behind the name of a role that a process takes only when nobody else does. */
+const standInMark = '~';
+
+function candidatesOf({ name }: Role, able: readonly WorkerRow[]): WorkerRow[] {
+  const first = able.filter((worker) => worker.roles.includes(name));
+  if (first.length > 0) return first;
+  return able.filter((worker) => worker.roles.includes(name + standInMark));
+}
+
 export function createKeeper(needs: KeeperNeeds): Keeper {
   const { self, store, log } = needs;
   const { instance } = self;
@@ -73,7 +82,9 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
   let assigned = new Map<string, (string | null)[]>();
 
   const nameOf = (role: string, shard: number) => `${role} ${shard}`;
-  const offered = () => declaredRoles().filter((role) => self.mayHold(role.name));
+  const offered = () => declaredRoles().filter((role) => self.willingness(role.name) !== 'never');
+  const offerOf = ({ name }: Role) =>
+    self.willingness(name) === 'first' ? name : name + standInMark;
 
   const registration = () => ({
     instance,
@@ -82,7 +93,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     version: self.version,
     address: self.address,
     http: self.http,
-    roles: offered().map(({ name }) => name),
+    roles: offered().map(offerOf),
   });
 
   /** The holder wanted for each shard, by role. Thought out anew only when processes change. */
@@ -92,13 +103,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     if (key !== assignedFor) {
       assignedFor = key;
       assigned = new Map(
-        declaredRoles().map((role) => [
-          role.name,
-          assignShards(
-            role,
-            able.filter((worker) => worker.roles.includes(role.name)),
-          ),
-        ]),
+        declaredRoles().map((role) => [role.name, assignShards(role, candidatesOf(role, able))]),
       );
     }
     return assigned;

@@ -40,7 +40,7 @@ async function serve(config: Config, warnings: readonly string[], paths: string[
   for (const warning of warnings) log.warn(warning);
   let isReady = false;
   logBugs(log, () => isReady);
-  const { startServer } = await import('../apps/all-in-one.ts');
+  const { startServer } = await import('../apps/start-server.ts');
   const starting = startServer(config, log, (step, ms) => console.log(`${step} (${ms} ms)`));
   const stop = async () => {
     log.info('stopping; once more to stop at once');

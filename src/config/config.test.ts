@@ -164,9 +164,11 @@ describe('warnings', () => {
 
   it('say once what has no effect yet', async () => {
     const { warnings } = await load(
-      'redis: {enabled: true}\nrc_joins: {remote: {per_second: 1}}\nbcrypt_rounds: 12\n',
+      'rc_joins: {remote: {per_second: 1}}\nbcrypt_rounds: 12\nworker_manhole: 1\n',
     );
-    assert.deepEqual(warnings, ['without effect yet: rc_joins.remote, bcrypt_rounds, redis']);
+    assert.deepEqual(warnings, [
+      'without effect yet: worker_manhole, rc_joins.remote, bcrypt_rounds',
+    ]);
   });
 });
 

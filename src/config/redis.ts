@@ -1,5 +1,5 @@
 import { count, flag, list, port, text, textOrNumber } from './kinds.ts';
-import { group, mappingOf, option, optional, type ValuesOf } from './option.ts';
+import { group, mappingOf, option, optional } from './option.ts';
 
 const node = mappingOf({
   host: option(text, 'localhost', ''),

@@ -16,12 +16,13 @@ const attempts = 20;
 const pauseMs = 250;
 
 /**
- * Takes the database for this process: two processes that both write rooms would spoil them. The
- * lock lives as long as its connection. `onLost` is called when the connection breaks and the
+ * Takes the database for this process, or for all the processes of one server that know of each
+ * other: others that write rooms would spoil them. The lock lives as long as its connection. `onLost` is called when the connection breaks and the
  * lock could not be had again. Throws DatabaseInUse.
  */
 export async function acquireServerLock(
   connection: pg.ClientConfig,
+  mode: 'alone' | 'among others',
   onLost: (error: Error) => void,
 ): Promise<{ release(): Promise<void> }> {
   let isReleased = false;
@@ -37,7 +38,9 @@ export async function acquireServerLock(
     });
     await next.connect();
     const { rows } = await next.query<{ taken: boolean }>(
-      'select pg_try_advisory_lock($1) as taken',
+      mode === 'alone'
+        ? 'select pg_try_advisory_lock($1) as taken'
+        : 'select pg_try_advisory_lock_shared($1) as taken',
       [serverLock],
     );
     if (rows[0]!.taken) {

@@ -26,6 +26,8 @@ export interface DispatcherNeeds {
   limiter: RateLimiter;
   log: Log;
   metrics: HttpMetrics;
+  /** Answers requests that belong to no endpoint here; null: nobody does. */
+  passOn?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | null;
   /** Aborted when the server stops: long polls end. */
   stopping: AbortSignal;
 }
@@ -167,6 +169,10 @@ export class Dispatcher {
     const exchange: Exchange = { req, res, params, query, request, requester: null };
     metrics.began();
     try {
+      if (!route && this.#needs.passOn) {
+        await this.#needs.passOn(req, res);
+        return;
+      }
       if (!route) throw this.#unrecognised(wanted, path);
       if (url.includes(encodedNul)) {
         throw new MatrixError('M_INVALID_PARAM', 'The URL may not have NUL characters');

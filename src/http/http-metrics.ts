@@ -9,6 +9,8 @@ export interface ServletMetrics {
 export interface HttpMetrics {
   /** The counters of an operation; to be kept, because finding them is dearer than counting. */
   servlet(method: string, operation: string): ServletMetrics;
+  /** Answers so far, of all operations. */
+  answered(): number;
 }
 
 const buckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -43,6 +45,7 @@ export function createHttpMetrics(metrics: Metrics): HttpMetrics {
     ['method', 'servlet'],
     () => [...underWay.values()].map(({ count, ...labels }) => ({ labels, value: count })),
   );
+  let answered = 0;
   const servlets = new Map<string, ServletMetrics>();
 
   function create(method: string, servlet: string): ServletMetrics {
@@ -67,6 +70,7 @@ export function createHttpMetrics(metrics: Metrics): HttpMetrics {
       },
       ended(status, seconds) {
         flight.count--;
+        answered++;
         countHere.inc();
         let observe = byStatus.get(status);
         if (!observe) byStatus.set(status, (observe = createFor(status)));
@@ -82,5 +86,6 @@ export function createHttpMetrics(metrics: Metrics): HttpMetrics {
       if (!found) servlets.set(name, (found = create(method, operation)));
       return found;
     },
+    answered: () => answered,
   };
 }

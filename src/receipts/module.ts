@@ -9,7 +9,7 @@ import { setReadMarker } from './endpoints/set-read-marker.ts';
 import type { ReceiptSurroundings } from './needs.ts';
 import { createRecentReceipts } from './recent-receipts.ts';
 import { createReceiptStore, type RoomSince } from './store/receipts.ts';
-import type { Receipt } from './streams.ts';
+import { receiptStream, type Receipt } from './streams.ts';
 
 export { receiptStream } from './streams.ts';
 export type { Receipt, ReceiptRow, ReceiptType } from './streams.ts';
@@ -48,6 +48,10 @@ export interface Receipts {
 export function createReceipts(needs: ReceiptsNeeds): Receipts {
   const { clock, committer, rooms, setRoomAccountData, noteActivity } = needs;
   const store = createReceiptStore(needs.database);
+  needs.bus.recoverWith(receiptStream, async (afterPos, uptoPos) => {
+    const rows = await store.stream(afterPos, uptoPos);
+    return rows.map(({ pos, ...row }) => ({ pos, row }));
+  });
   const recent = createRecentReceipts(needs.bus);
   const services = { clock, committer, rooms, setRoomAccountData, noteActivity, store };
   return {

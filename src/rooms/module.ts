@@ -11,8 +11,10 @@ import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
+import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
+import { eventStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
 import { createAccessStore } from './store/access.ts';
 import { createAliasStore } from './store/aliases.ts';
@@ -20,6 +22,7 @@ import { createDirectoryStore } from './store/directory.ts';
 import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
 import { createHeadStore } from './store/load-head.ts';
+import { createEventStreamStore } from './store/read-stream.ts';
 import { createStateStore } from './store/read-state.ts';
 import { createTimelineStore } from './store/read-timeline.ts';
 import { createTransactionStore } from './store/transactions.ts';
@@ -76,6 +79,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
   const transactionStore = createTransactionStore(database);
   const named = withEventNames(database, interned);
   const headStore = createHeadStore(named);
+  bus.recoverWith(eventStream, createEventReader(createEventStreamStore(named)));
   const writerNeeds = {
     committer,
     heads: createHeadCache(headStore, needs.headCacheBytes),

@@ -21,11 +21,22 @@ export interface EventRow {
   redacted: StoredEvent | null;
 }
 
+/** The event without what every process makes of it for itself. */
+function withoutDerived(event: StoredEvent): StoredEvent {
+  const { parsed: _parsed, clientPrefix: _clientPrefix, ...stored } = event;
+  return stored;
+}
+
 /** New events of all rooms, in the order in which clients see them. */
 export const eventStream = defineStream<EventRow>({
   name: 'events',
   durable: true,
   shardedBy: 'room',
+  toWire: (row) => ({
+    ...row,
+    event: withoutDerived(row.event),
+    redacted: row.redacted && withoutDerived(row.redacted),
+  }),
 });
 
 /** Rooms that users no longer want to see. */

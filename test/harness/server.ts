@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/config.ts';
-import { startServer } from '../../src/apps/all-in-one.ts';
+import { startServer } from '../../src/apps/start-server.ts';
 import { writeConfig } from '../../src/commands/generate-config.ts';
 import { createLog } from '../../src/kernel/log.ts';
 

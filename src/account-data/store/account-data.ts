@@ -1,5 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
+import type { AccountDataRow } from '../streams.ts';
 
 export interface EntryRow {
   roomNid: number;
@@ -14,7 +15,9 @@ export const upsertEntry = statement<
 >(
   'upsert_account_data',
   `insert into account_data as a (user_nid, room_nid, type, content, pos)
-     values ($1, $2, $3, $4, nextval('stream_position'))
+     select $1::bigint, $2::bigint, $3::text, $4::text, nextval('stream_position')
+       where not exists (select from account_data
+         where user_nid = $1 and room_nid = $2 and type = $3 and content is not distinct from $4)
    on conflict (user_nid, room_nid, type)
      do update set content = excluded.content, pos = excluded.pos
      where a.content is distinct from excluded.content
@@ -44,6 +47,12 @@ const selectChanges = statement<[number, number], EntryRow>(
    where user_nid = $1 and pos > $2`,
 );
 
+const selectStream = statement<[number, number], AccountDataRow & { pos: number }>(
+  'select_account_data_stream',
+  `select user_nid as "userNid", room_nid as "roomNid", type, content, pos from account_data
+   where pos > $1 and pos <= $2 order by pos`,
+);
+
 export function createAccountDataStore(database: Queryable) {
   return {
     /** JSON text; null: not set, or deleted. */
@@ -51,6 +60,9 @@ export function createAccountDataStore(database: Queryable) {
       const [row] = await database.query(selectEntry, [userNid, roomNid, type]);
       return row?.content ?? null;
     },
+    /** Rows of the stream again. */
+    stream: (afterPos: number, uptoPos: number) =>
+      database.query(selectStream, [afterPos, uptoPos]),
     ofRoom: (userNid: number, roomNid: number) =>
       database.query(selectRoomEntries, [userNid, roomNid]),
     /** Everything after a position; -1: everything there is. */

@@ -76,3 +76,9 @@ begin
     raise exception 'a lease was lost' using errcode = 'LT001';
   end if;
 end $$;
+
+-- Durable streams in the order of their positions, for processes that missed rows on the way.
+-- Locks: the indexes keep writers waiting while they are built.
+create index events_by_pos on events (pos) where pos is not null;
+create index account_data_by_pos on account_data (pos);
+create index receipts_by_pos on receipts (pos);

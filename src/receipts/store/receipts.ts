@@ -1,6 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import type { Receipt } from '../streams.ts';
+import type { Receipt, ReceiptRow } from '../streams.ts';
 
 export interface MovedRow {
   /** Null: there is no such event in the room's timeline. */
@@ -25,9 +25,13 @@ export const moveReceipts = statement<
          with ordinality as i(room_nid, user_nid, receipt_type, thread_id, event_id, ts, nth)
        left join events e on e.event_id = i.event_id and e.room_nid = i.room_nid),
    furthest as (
-     select distinct on (room_nid, user_nid, receipt_type, thread_id) *
-       from known where event_pos is not null
-       order by room_nid, user_nid, receipt_type, thread_id, event_pos desc, event_sub desc, nth),
+     select distinct on (k.room_nid, k.user_nid, k.receipt_type, k.thread_id) k.*
+       from known k left join receipts r on r.room_nid = k.room_nid and r.user_nid = k.user_nid
+         and r.receipt_type = k.receipt_type and r.thread_id = k.thread_id
+       where k.event_pos is not null and (r.room_nid is null
+         or (r.event_pos, r.event_sub) < (k.event_pos, k.event_sub))
+       order by k.room_nid, k.user_nid, k.receipt_type, k.thread_id, k.event_pos desc,
+         k.event_sub desc, k.nth),
    moved as (
      insert into receipts as r (room_nid, user_nid, receipt_type, thread_id, event_id, event_pos,
          event_sub, ts, pos)
@@ -59,6 +63,15 @@ const selectReceipts = statement<[number[], number[], number, number], Receipt>(
      join users u on u.user_nid = r.user_nid
      where r.receipt_type <> 'm.read.private' or r.user_nid = $4
      order by r.pos`,
+);
+
+const selectStream = statement<[number, number], ReceiptRow & { pos: number }>(
+  'select_receipt_stream',
+  `select ${receiptColumns}, r.pos, o.room_id as "roomId",
+       exists (select from memberships m where m.user_nid = r.user_nid and m.room_nid = r.room_nid
+         and m.is_local) as "isLocal"
+     from receipts r join users u on u.user_nid = r.user_nid join rooms o on o.room_nid = r.room_nid
+     where r.pos > $1 and r.pos <= $2 order by r.pos`,
 );
 
 const selectOwnReceipts = statement<[number, number[]], Receipt>(
@@ -134,6 +147,9 @@ export function createReceiptStore(database: Queryable) {
     /** All of a user's own receipts in rooms. */
     own: (userNid: number, roomNids: number[]) =>
       database.query(selectOwnReceipts, [userNid, roomNids]),
+    /** Rows of the stream again. */
+    stream: (afterPos: number, uptoPos: number) =>
+      database.query(selectStream, [afterPos, uptoPos]),
     /** The event and what it relates to, up to the root of its thread; none: unknown event. */
     relations: (roomNid: number, eventId: string) =>
       database.query(selectRelations, [roomNid, eventId]),

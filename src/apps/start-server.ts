@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises';
+import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
-import { lastStreamPosition } from '../database/positions.ts';
-import { createRateLimiter } from '../http/rate-limiter.ts';
+import { writeSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
+import { createRateLimiter } from '../http/rate-limiter.ts';
 import { createHttpServer } from '../http/server.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
 import { parseSigningKey } from '../matrix/signing.ts';
-import { createLocalRoles } from '../cluster/role.ts';
-import { createLocalBus } from '../streams/bus.ts';
 import { createCommitter } from '../streams/committer.ts';
-import { writeSigningKey } from '../config/signing-key-file.ts';
-import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
 import { assembleDomains } from './domains.ts';
 import { listenerOptions } from './listeners.ts';
+import { openConnections } from './connections.ts';
 import { openStorage, type Progress } from './open-storage.ts';
+import { createPassOn } from './pass-on.ts';
+import { appNameOf, serves } from './roles.ts';
 
 export interface RunningServer {
   urls: string[];
@@ -29,7 +29,7 @@ export interface RunningServer {
 const closeGraceMs = 10_000;
 const tidyIntervalMs = 60_000;
 
-/** The whole server in one process. */
+/** One process of a server: all of it, or a worker among others, as the configuration says. */
 export async function startServer(
   config: Config,
   log: Log,
@@ -43,13 +43,17 @@ export async function startServer(
   try {
     const { database } = storage;
     const clock = systemClock;
-    const bus = createLocalBus({
-      position: await lastStreamPosition(database),
-      ephemeralPosition: clock.now(),
-      onReaderError: (error) => log.error({ err: error }, 'bug: a reader of streams failed'),
-    });
-    const committer = createCommitter(database, bus);
     const metrics = new Metrics();
+    const requests = createHttpMetrics(metrics);
+    const connections = await openConnections({
+      config,
+      database,
+      clock,
+      log,
+      answered: () => requests.answered(),
+    });
+    const { bus, roles } = connections;
+    const committer = createCommitter(database, bus);
     const limiter = createRateLimiter(config.rateLimits, clock);
     const domains = assembleDomains({
       config,
@@ -57,20 +61,28 @@ export async function startServer(
       database,
       clock,
       bus,
-      roles: createLocalRoles(),
+      roles,
       committer,
       metrics,
       limiter,
       signingKey,
       appservices,
     });
-    const http = createHttpServer(listeners, domains.endpoints, {
-      authenticate: domains.authenticate,
-      limiter,
-      log,
-      metrics: createHttpMetrics(metrics),
-    });
+    await connections.join();
+    const app = appNameOf(config);
+    const http = createHttpServer(
+      listeners,
+      domains.endpoints.filter((endpoint) => serves(app, endpoint, config)),
+      {
+        authenticate: domains.authenticate,
+        limiter,
+        log,
+        metrics: requests,
+        passOn: createPassOn(app, connections.workers, log),
+      },
+    );
     const urls = await http.listen();
+    await connections.announce();
     const tidying = setInterval(() => {
       domains.tidy().catch((error: unknown) => log.warn({ err: error }, 'tidying up failed'));
     }, tidyIntervalMs);
@@ -79,9 +91,11 @@ export async function startServer(
       isFirstStart: storage.isNew,
       async close() {
         clearInterval(tidying);
+        await connections.drain();
         await http.close(closeGraceMs);
         await committer.drain();
         await domains.close();
+        await connections.close();
         await storage.close();
       },
     };
