@@ -1,0 +1,113 @@
+import type { Transporter } from 'nodemailer';
+import type { Log } from '../kernel/log.ts';
+import type { Templates } from '../templates/module.ts';
+import type { SmtpConfig } from './config.ts';
+
+export type { SmtpConfig } from './config.ts';
+
+export interface EmailNeeds {
+  /** Null: no mail is sent. */
+  config: SmtpConfig | null;
+  serverName: string;
+  templates: Templates;
+  log: Log;
+}
+
+/** A mail of a template: `<template>.txt` and `<template>.html`. */
+export interface Mail {
+  to: string;
+  /** With `%(name)s` for values. */
+  subject: string;
+  template: string;
+  /** `app_name` and `server_name` are there anyway. */
+  values: Readonly<Record<string, unknown>>;
+  /** Further headers, such as `List-Unsubscribe`. */
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** Mail to users. */
+export interface Email {
+  readonly isEnabled: boolean;
+  /** Resolves when the mail server has taken it. Rejects with `MailFailed`. */
+  send(mail: Mail): Promise<void>;
+  close(): void;
+}
+
+/** The mail server could not be reached, or did not take the mail. */
+export class MailFailed extends Error {
+  constructor(cause: unknown) {
+    super(`mail was not sent: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+    this.name = 'MailFailed';
+  }
+}
+
+/** How long a mail server may take for an answer: people wait for it. */
+const answerMsMax = 20_000;
+/** Mails sent at once; others wait. */
+const connectionsMax = 3;
+
+async function connect(config: SmtpConfig): Promise<Transporter> {
+  const { host, port, login, tls, tlsName } = config;
+  // Loaded when there is a mail to send: most servers send few.
+  const { createTransport } = await import('nodemailer');
+  return createTransport({
+    pool: true,
+    maxConnections: connectionsMax,
+    host,
+    port,
+    secure: tls === 'always',
+    requireTLS: tls === 'required',
+    ignoreTLS: tls === 'never',
+    ...(login ? { auth: { user: login.user, pass: login.password } } : {}),
+    tls: { servername: tlsName },
+    connectionTimeout: answerMsMax,
+    greetingTimeout: answerMsMax,
+    socketTimeout: answerMsMax,
+    // Templates are ours and the admin's, their values are not: nothing is fetched for a mail.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+}
+
+const filledIn = (subject: string, values: Readonly<Record<string, unknown>>): string =>
+  subject.replaceAll(/%\((\w+)\)s/g, (whole, name: string) =>
+    Object.hasOwn(values, name) ? String(values[name]) : whole,
+  );
+
+export function createEmail({ config, serverName, templates, log }: EmailNeeds): Email {
+  let transport: Promise<Transporter> | null = null;
+  return {
+    isEnabled: config !== null,
+    async send({ to, subject, template, values, headers }) {
+      if (!config) throw new MailFailed('no mail server is configured');
+      const all = { app_name: config.appName, server_name: serverName, ...values };
+      const [text, html] = await Promise.all([
+        templates.render(`${template}.txt`, all),
+        templates.render(`${template}.html`, all),
+      ]);
+      transport ??= connect(config);
+      try {
+        const open = await transport;
+        await open.sendMail({
+          from: config.from,
+          to: { name: '', address: to },
+          subject: filledIn(subject, { app: config.appName, ...all }),
+          text,
+          html,
+          // RFC 3834: nobody's holiday notice is to answer.
+          headers: {
+            'Auto-Submitted': 'auto-generated',
+            'X-Auto-Response-Suppress': 'OOF',
+            ...headers,
+          },
+        });
+      } catch (error) {
+        log.warn({ err: error, template }, 'a mail could not be sent');
+        throw new MailFailed(error);
+      }
+    },
+    close: () => void transport?.then((open) => open.close()),
+  };
+}
