@@ -27,6 +27,7 @@ import {
 import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
+import { createRendezvous } from '../rendezvous/module.ts';
 import { createSync, type SyncViews } from '../sync/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
@@ -201,6 +202,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   userDirectory.start();
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
+  const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe({
     async profileChanged(user, changes, { propagate }) {
@@ -231,6 +233,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...sync.endpoints,
     ...userDirectory.endpoints,
     ...keyBackup.endpoints,
+    ...rendezvous.endpoints,
   ];
   endpoints.push(
     ...serverEndpoints({
@@ -239,6 +242,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       wellKnownServer: config.wellKnown.server,
       wellKnownClient: config.wellKnown.client,
       support: config.wellKnown.support,
+      features: rendezvous.features,
       describe: () => openApiOf(endpoints, version),
     }),
   );
@@ -249,6 +253,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       accounts.authenticator.authenticate(token, query, origin, options),
     async tidy() {
       await accounts.tidy();
+      await rendezvous.tidy();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { databaseSection, readDatabase } from './database.ts';
 import { emailSection, readEmail } from './email.ts';
+import { experimentalSection, readRendezvous } from './experimental.ts';
 import {
   listenersSection,
   readListeners,
@@ -47,6 +48,7 @@ export interface Config {
   email: ReturnType<typeof readEmail>;
   threepids: ReturnType<typeof readThreepids>;
   userDirectory: ReturnType<typeof readUserDirectory>;
+  rendezvous: ReturnType<typeof readRendezvous>;
   workers: WorkersConfig;
   appserviceFiles: string[];
   wellKnown: WellKnownConfig;
@@ -112,6 +114,7 @@ function read(loader: OptionLoader, folder: string): Config {
     email: readEmail(loader, loader.take(emailSection)),
     threepids,
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
+    rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
     workers,
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,
   };

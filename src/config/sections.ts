@@ -1,5 +1,6 @@
 import { databaseSection } from './database.ts';
 import { emailSection } from './email.ts';
+import { experimentalSection } from './experimental.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import type { Section } from './option.ts';
@@ -44,5 +45,6 @@ export const sections: readonly Section[] = [
   rateLimitsSection,
   loggingSection,
   workersSection,
+  experimentalSection,
   ...inertSections,
 ];

@@ -69,7 +69,6 @@ export const serverSection = section('Server', 'Who the server is and what it ke
     gc_min_interval: 'tuning of Python',
     modules: 'plug-ins written in Python',
     server_context: 'a tag of logs and traces',
-    experimental_features: 'switches of unstable features',
   }),
 });
 

@@ -13,6 +13,8 @@ export interface ServerEndpointNeeds {
   wellKnownClient: Record<string, unknown>;
   /** Contact data of `/.well-known/matrix/support`; null: none. */
   support: Record<string, unknown> | null;
+  /** Proposals beyond those that are always there, by the names clients know. */
+  features?: Readonly<Record<string, boolean>>;
   /** All endpoints, for their description. */
   describe(): Record<string, unknown>;
 }
@@ -28,7 +30,10 @@ const versions = declare({
   runsOn,
   summary: 'The versions of the specification that are spoken here',
   source: 'CS 1.19, getVersions',
-  handle: () => ({ versions: knownVersions, unstable_features: unstableFeatures }),
+  handle: (_context, { features }) => ({
+    versions: knownVersions,
+    unstable_features: { ...unstableFeatures, ...features },
+  }),
 });
 
 const wellKnownClient = declare({

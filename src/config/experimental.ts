@@ -1,0 +1,42 @@
+import { flag, oneOf } from './kinds.ts';
+import { group, option, section, type ValuesOf } from './option.ts';
+import type { OptionLoader } from './option-loader.ts';
+
+export const experimentalSection = section(
+  'Experimental features',
+  'Proposals that are not part of the specification yet.',
+  {
+    experimental_features: group(
+      {
+        msc4108_enabled: option(
+          flag,
+          false,
+          'Devices sign in other devices by a QR code, over channels as MSC4108 has them. Needs ' +
+            '`public_baseurl`.',
+        ),
+        msc4388_mode: option(
+          oneOf('off', 'open', 'authenticated'),
+          'off',
+          'The same over channels as MSC4388 has them, which anybody may open, or users only.',
+        ),
+      },
+      'Switches.',
+    ),
+  },
+);
+
+/** Which ways of signing in by a QR code there are; null: not this one. */
+export function readRendezvous(
+  loader: OptionLoader,
+  { experimental_features: features }: ValuesOf<typeof experimentalSection.options>,
+  publicBaseUrl: string | null,
+) {
+  const { msc4108_enabled: has4108, msc4388_mode: mode } = features;
+  if (has4108 && publicBaseUrl === null) {
+    loader.at('experimental_features', 'msc4108_enabled').problem('needs public_baseurl');
+  }
+  return {
+    msc4108: has4108 && publicBaseUrl !== null ? { publicBaseUrl } : null,
+    msc4388: mode === 'off' ? null : { needsAccount: mode === 'authenticated' },
+  };
+}
