@@ -220,6 +220,11 @@ export interface DeclaredEndpoint<N> {
 
 export const bodyBytesMaxDefault = 1024 * 1024;
 
+const allDeclared: DeclaredEndpoint<never>[] = [];
+
+/** Every endpoint declared in the files that are loaded; for routing and documentation. */
+export const declaredEndpoints = (): readonly DeclaredEndpoint<never>[] => allDeclared;
+
 /** Declares an endpoint. `N` is what its handler needs; the module passes it in `bindEndpoints`. */
 export function endpoint<N>() {
   return <
@@ -229,7 +234,11 @@ export function endpoint<N>() {
     B extends TSchema | undefined = undefined,
   >(
     declaration: EndpointDeclaration<N, A, P, Q, B>,
-  ): DeclaredEndpoint<N> => ({ declaration: declaration });
+  ): DeclaredEndpoint<N> => {
+    const declared: DeclaredEndpoint<N> = { declaration };
+    allDeclared.push(declared);
+    return declared;
+  };
 }
 
 /** Gives declared endpoints what they need. */

@@ -1,0 +1,111 @@
+import { addressText, escaped, planProxy, type ProxySubject, type Target } from './plan.ts';
+
+const indented = (lines: readonly string[], by = 1) => lines.map((line) => '\t'.repeat(by) + line);
+/** Backquotes: regular expressions stay as they are. */
+const pattern = (text: string) => `\`~${text}\``;
+
+function proxyTo({ balance, servers }: Target): string[] {
+  const addresses = servers.map((one) => addressText(one).replace(/^unix:/, 'unix/'));
+  const policy = balance === 'none' ? 'least_conn' : 'header X-Lattice-Key';
+  return [
+    ...(balance === 'none' ? [] : [`request_header X-Lattice-Key "{lattice_${balance}}"`]),
+    `reverse_proxy ${addresses.join(' ')} {`,
+    ...indented([
+      `lb_policy ${policy}`,
+      'lb_try_duration 2s',
+      'health_uri /health',
+      'health_interval 5s',
+      'flush_interval -1',
+    ]),
+    '}',
+  ];
+}
+
+/** Placeholders with what requests are spread by. */
+const keys = [
+  '# Who asks: the localpart in the access token, else the user an application service acts for,',
+  '# else the token.',
+  'map "{header.Authorization} {query.access_token} {query.user_id}" {lattice_user} {',
+  '\t`~^Bearer syt_([^_]+)_` "${1}"',
+  '\t`~^ syt_([^_]+)_` "${1}"',
+  '\t`~ (@[^ ]+)$` "${1}"',
+  '\tdefault "{header.Authorization}{query.access_token}"',
+  '}',
+  '# The room of a request.',
+  'map {path} {lattice_room} {',
+  '\t`~^/_matrix/client/.*?/(?:rooms|join|knock)/([^/]+)` "${1}"',
+  '\tdefault "{remote_host}"',
+  '}',
+  '# The server that signs a request.',
+  'map {header.Authorization} {lattice_origin} {',
+  '\t`~^X-Matrix.*?[ ,]origin *= *"?([^", ]+)` "${1}"',
+  '\tdefault "{remote_host}"',
+  '}',
+];
+
+function bridgeMap({ settings }: ProxySubject): string[] {
+  const { tokens, userAgents } = settings.bridges;
+  const agents = userAgents.map((part) => pattern(`^[^|]*${escaped(part)}`));
+  const secrets = [...tokens].map((token) => pattern(`\\|(Bearer )?${escaped(token)}$`));
+  return [
+    '# Heavy bridges.',
+    'map "{header.User-Agent}|{header.Authorization}{query.access_token}" {lattice_bridge} {',
+    ...indented([...agents, ...secrets].map((one) => `${one} bridge`)),
+    '\tdefault none',
+    '}',
+  ];
+}
+
+/** A configuration for Caddy 2.6 or newer. */
+export function caddyConfig(subject: ProxySubject): string {
+  const { rules, classes, fallback } = planProxy(subject);
+  const hasBridges = classes.some(({ bridges }) => bridges !== null);
+  const handlers: string[] = [];
+  const handle = (name: string, conditions: string[], target: Target) =>
+    handlers.push(
+      `@${name} {`,
+      ...indented(conditions),
+      '}',
+      `handle @${name} {`,
+      ...indented(proxyTo(target)),
+      '}',
+    );
+  for (const { name, target, first, bridges } of classes) {
+    const isClass = `vars {lattice_class} ${name}`;
+    if (bridges) handle(`${name}_bridge`, [isClass, 'vars {lattice_bridge} bridge'], bridges);
+    if (first && first !== target) {
+      handle(`${name}_first`, [isClass, 'not query since=*', 'not query pos=*'], first);
+    }
+    handle(name, [isClass], target);
+  }
+  const site = subject.serverName === '_' ? `:${subject.port}` : subject.serverName;
+  return [
+    '# Lattice behind Caddy: printed by `lattice routes --format caddy`.',
+    '# Any worker can serve any request, so what goes elsewhere is slower, not wrong.',
+    `${site} {`,
+    ...indented([
+      'route {',
+      ...indented([
+        ...keys,
+        ...(hasBridges ? bridgeMap(subject) : []),
+        '# The kind of a request. The first pattern that fits counts.',
+        'map "{method} {path}" {lattice_class} {',
+        ...indented([
+          ...rules.map(
+            ({ method, pattern: path, class: { name } }) =>
+              `${pattern(`^${method ?? '[A-Z]+'} ${path}`)} ${name}`,
+          ),
+          'default other',
+        ]),
+        '}',
+        ...handlers,
+        'handle {',
+        ...indented(proxyTo(fallback)),
+        '}',
+      ]),
+      '}',
+    ]),
+    '}',
+    '',
+  ].join('\n');
+}
