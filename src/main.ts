@@ -6,6 +6,7 @@ import { addGenerateConfig } from './commands/generate-config.ts';
 import { addKeys } from './commands/keys.ts';
 import { addRegisterUser } from './commands/register-user.ts';
 import { addServe } from './commands/serve.ts';
+import { addUp } from './commands/up.ts';
 import { ConfigError } from './config/read-files.ts';
 import { version } from './kernel/version.ts';
 
@@ -13,6 +14,7 @@ const program = new Command('lattice')
   .description('A Matrix homeserver')
   .version(version, '--version');
 addServe(program);
+addUp(program);
 addCheckConfig(program);
 addGenerateConfig(program);
 addRegisterUser(program);

@@ -1,3 +1,5 @@
+// Loading the domains declares their endpoints.
+// oxlint-disable-next-line import/no-unassigned-import
 import './domains.ts';
 import { bindEndpoints, declaredEndpoints } from '../http/endpoint.ts';
 import { endpointTable, type EndpointRow } from '../http/endpoint-table.ts';

@@ -1,26 +1,10 @@
-import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config/config.ts';
 import { createLog, type Log } from '../kernel/log.ts';
 import { collect } from './config-paths.ts';
-import { writeConfig } from './generate-config.ts';
+import { configPathsOf } from './default-config.ts';
 import { stopOnSignals } from './stop-signals.ts';
-
-async function configPathsOf(options: { configPath: string[]; dataDir?: string }) {
-  if (options.configPath.length > 0) return options.configPath;
-  const dataDir = options.dataDir ?? './data';
-  const path = join(dataDir, 'homeserver.yaml');
-  if (!existsSync(path)) {
-    const serverName = 'localhost';
-    const address = '127.0.0.1';
-    const wanted = { serverName, dataDir, port: 8008, address, databaseUrl: null, isOpen: false };
-    await writeConfig(wanted);
-    console.log(`first start: wrote ${path}; change server_name there before you have users`);
-  }
-  return [path];
-}
 
 /** A bug in one request does not end the server; one during the start does. */
 function logBugs(log: Log, isReady: () => boolean): void {

@@ -3,7 +3,7 @@ import { inert, mappingOf, option, optional, section, type ValuesOf } from './op
 import type { OptionLoader } from './option-loader.ts';
 import { readRedis, redisOption, type RedisConfig } from './redis.ts';
 
-const apps = [
+export const appNames = [
   'homeserver',
   'generic_worker',
   'media_repository',
@@ -14,10 +14,10 @@ const apps = [
   'federation_sender',
 ] as const;
 /** The kinds of process; `homeserver` is the main one. */
-export type AppName = (typeof apps)[number];
+export type AppName = (typeof appNames)[number];
 
-const appName = kind(`one of ${apps.map((app) => `synapse.app.${app}`).join(', ')}`, (value) =>
-  apps.find((app) => value === app || value === `synapse.app.${app}`),
+const appName = kind(`one of ${appNames.map((app) => `synapse.app.${app}`).join(', ')}`, (value) =>
+  appNames.find((app) => value === app || value === `synapse.app.${app}`),
 );
 
 const instance = mappingOf({

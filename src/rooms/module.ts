@@ -50,6 +50,7 @@ export * as membership from './membership.ts';
 export { createRoom } from './create-room.ts';
 export { updateMemberProfiles } from './member-profiles.ts';
 export type { RoomServices } from './services.ts';
+export { eventWriterRole } from './writer/shared-writer.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type { Actor, Profiles, RoomsConfig, DirectoryRule, RoomDataCarrier } from './needs.ts';
 

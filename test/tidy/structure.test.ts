@@ -14,6 +14,7 @@ const layers = [
   [],
   ['router'],
   ['apps'],
+  ['up'],
   ['commands'],
 ];
 const domainLayer = 3;

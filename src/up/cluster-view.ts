@@ -1,0 +1,62 @@
+import { shardOf } from '../cluster/role.ts';
+import { createClusterStore, type LeaseRow, type WorkerRow } from '../cluster/store.ts';
+import type { Database } from '../database/database.ts';
+import type { Log } from '../kernel/log.ts';
+import { eventWriterRole } from '../rooms/module.ts';
+import { decoded } from '../routing/keys.ts';
+import type { Prefer } from '../routing/upstream-set.ts';
+
+/** Who does what in a set of processes, read every so often. */
+export interface ClusterView {
+  workers(): readonly WorkerRow[];
+  /** Shards by role that a process holds. */
+  heldBy(instance: string): ReadonlyMap<string, number>;
+  /** The name of the process that writes a room, for requests that write. */
+  prefer: Prefer;
+  /** Reads at once. */
+  refresh(): Promise<void>;
+  close(): void;
+}
+
+const refreshMs = 500;
+
+/** Groups whose requests write to the room that is their key. */
+const writing = new Set(['event_sending']);
+
+export function createClusterView(database: Database, log: Log): ClusterView {
+  const store = createClusterStore(database);
+  let workers: readonly WorkerRow[] = [];
+  let leases: readonly LeaseRow[] = [];
+  let writers: (string | null)[] = [];
+
+  async function refresh(): Promise<void> {
+    [workers, leases] = await Promise.all([store.workers(), store.leases()]);
+    const names = new Map(
+      workers.filter(({ isAlive }) => isAlive).map(({ instance, name }) => [instance, name]),
+    );
+    const next: (string | null)[] = [];
+    for (const { role, shard, holder } of leases) {
+      if (role === eventWriterRole.name) next[shard] = (holder && names.get(holder)) ?? null;
+    }
+    writers = next;
+  }
+
+  const timer = setInterval(() => {
+    refresh().catch((error: unknown) => log.debug({ err: error }, 'could not read who does what'));
+  }, refreshMs).unref();
+
+  return {
+    workers: () => workers,
+    heldBy(instance) {
+      const held = new Map<string, number>();
+      for (const { role, holder } of leases) {
+        if (holder === instance) held.set(role, (held.get(role) ?? 0) + 1);
+      }
+      return held;
+    },
+    prefer: (group, key) =>
+      writing.has(group) ? (writers[shardOf(eventWriterRole, decoded(key))] ?? null) : null,
+    refresh,
+    close: () => clearInterval(timer),
+  };
+}

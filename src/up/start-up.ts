@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import type pg from 'pg';
+import { declaredEndpoints } from '../apps/declared-endpoints.ts';
+import { listenerOptions } from '../apps/listeners.ts';
+import { loadConfig, type Config } from '../config/config.ts';
+import type { AppName } from '../config/workers.ts';
+import { startEmbedded } from '../database/embedded/start.ts';
+import { migrate } from '../database/migrate.ts';
+import { openDatabase } from '../database/open-database.ts';
+import type { Log } from '../kernel/log.ts';
+import { Metrics } from '../kernel/metrics.ts';
+import { createRouter, type Router } from '../router/router.ts';
+import { defaultRoutingSettings, type WorkerApp } from '../routing/apps.ts';
+import { createClassifier } from '../routing/classify.ts';
+import { routeTable } from '../routing/table.ts';
+import type { UpstreamOptions } from '../routing/upstream.ts';
+import { createClusterView, type ClusterView } from './cluster-view.ts';
+import { listenForControl, type ControlRequest } from './control.ts';
+import { Fleet } from './fleet.ts';
+import { startRedis } from './redis-server.ts';
+import { controlPathOf, makeRunFolder } from './run-folder.ts';
+import { renderTable, workerLine } from './table.ts';
+import { writeSharedFile } from './worker-files.ts';
+
+/** A set of processes that runs. */
+export interface RunningSet {
+  urls: string[];
+  isFirstStart: boolean;
+  /** The processes as a table. */
+  table(): string;
+  /** Changes how many processes of each app run. */
+  scale(counts: ReadonlyMap<AppName, number>): Promise<void>;
+  /** Replaces every process by a new one with the configuration as it is now. */
+  roll(): Promise<void>;
+  /** Process ids, by name. */
+  pids(): ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+const closeGraceMs = 10_000;
+/** Processes that the embedded PostgreSQL has connections for: a dozen each. */
+const connectionsOfPostgres = 400;
+const defaultCounts: ReadonlyMap<AppName, number> = new Map([['generic_worker', 2]]);
+
+const workerAppOf = (app: AppName): WorkerApp => (app === 'homeserver' ? 'main' : app);
+
+/** Things that have been started, to be closed in the opposite order. */
+class Started {
+  readonly #closers: (() => Promise<void> | void)[] = [];
+
+  add(close: () => Promise<void> | void): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).toReversed()) {
+      // oxlint-disable-next-line no-await-in-loop
+      await close();
+    }
+  }
+}
+
+async function createRouterFor(config: Config, view: ClusterView, log: Log): Promise<Router> {
+  const settings = { ...defaultRoutingSettings, isPresenceEnabled: config.presence.isEnabled };
+  const table = routeTable(await declaredEndpoints(config), settings);
+  return createRouter({
+    listeners: await listenerOptions(config),
+    classify: createClassifier(table, settings),
+    log,
+    metrics: new Metrics(),
+    prefer: view.prefer,
+  });
+}
+
+const upstreamsOf = (fleet: Fleet): UpstreamOptions[] =>
+  fleet
+    .slots()
+    .filter((slot) => slot.isReady)
+    .map((slot) => ({
+      id: slot.name,
+      app: workerAppOf(slot.app),
+      address: { socketPath: slot.sockets.http },
+      state: slot.isDraining ? 'draining' : 'live',
+    }));
+
+function countsIn(counts: Readonly<Record<string, number>>): Map<AppName, number> {
+  return new Map(Object.entries(counts) as [AppName, number][]);
+}
+
+/** Starts everything on this machine: database and Redis unless configured, workers, router. */
+export async function startUp(configPaths: readonly string[], log: Log): Promise<RunningSet> {
+  const started = new Started();
+  try {
+    return await start(configPaths, log, started);
+  } catch (error) {
+    await started.close();
+    throw error;
+  }
+}
+
+async function start(
+  configPaths: readonly string[],
+  log: Log,
+  started: Started,
+): Promise<RunningSet> {
+  const { config } = await loadConfig(configPaths);
+  const folder = await makeRunFolder(config.dataDir);
+  started.add(folder.remove);
+  const embedded = config.database
+    ? null
+    : await startEmbedded(join(config.dataDir, 'postgres'), log, {
+        settings: { max_connections: String(connectionsOfPostgres) },
+      });
+  if (embedded) started.add(embedded.close);
+  const connection = embedded?.connection ?? (config.database as pg.ClientConfig);
+  const applied = await migrate(connection);
+  const redisPath = config.workers.redis ? null : join(folder.path, 'redis.sock');
+  if (redisPath) started.add((await startRedis(redisPath, log)).close);
+  const sharedFile = await writeSharedFile(folder.path, {
+    database: embedded?.connection ?? null,
+    redisPath,
+  });
+  const database = openDatabase({ connection, readConnections: 1, poolSize: 1 });
+  started.add(() => database.close());
+  const view = createClusterView(database, log);
+  started.add(view.close);
+  const router = await createRouterFor(config, view, log);
+  const fleet = new Fleet({
+    folder: folder.path,
+    configPaths: [...configPaths, sharedFile],
+    log,
+    changed() {
+      router.setUpstreams(upstreamsOf(fleet));
+      view.refresh().catch(() => undefined);
+    },
+  });
+  started.add(() => fleet.stop());
+  const counts = config.workers.counts.size > 0 ? config.workers.counts : defaultCounts;
+  await fleet.scale(new Map([['homeserver', 1], ...counts]));
+  await view.refresh();
+  started.add(() => router.close(closeGraceMs));
+  const urls = await router.listen();
+
+  const table = () =>
+    renderTable(view.workers().map((worker) => workerLine(worker, view.heldBy(worker.instance))));
+  const set: RunningSet = {
+    urls,
+    isFirstStart: applied.includes('0001-core.sql'),
+    table,
+    scale: (wanted) => fleet.scale(wanted),
+    roll: () => fleet.roll(),
+    pids: () => new Map(fleet.slots().map(({ name, process }) => [name, process.pid ?? 0])),
+    close: () => started.close(),
+  };
+  const control = await listenForControl(controlPathOf(config.dataDir), (request) =>
+    obey(set, view, request),
+  );
+  started.add(control.close);
+  return set;
+}
+
+async function obey(set: RunningSet, view: ClusterView, request: ControlRequest): Promise<string> {
+  if (request.command === 'scale') await set.scale(countsIn(request.counts));
+  else if (request.command === 'roll') await set.roll();
+  else if (request.command !== 'table') throw new Error('not a command');
+  await view.refresh();
+  return set.table();
+}
