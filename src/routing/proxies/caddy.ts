@@ -1,4 +1,11 @@
-import { addressText, escaped, planProxy, type ProxySubject, type Target } from './plan.ts';
+import {
+  addressText,
+  escaped,
+  planProxy,
+  type ProxySubject,
+  type Target,
+  type TrafficClass,
+} from './plan.ts';
 
 const indented = (lines: readonly string[], by = 1) => lines.map((line) => '\t'.repeat(by) + line);
 /** Backquotes: regular expressions stay as they are. */
@@ -56,28 +63,19 @@ function bridgeMap({ settings }: ProxySubject): string[] {
   ];
 }
 
+const targetsOf = ({ target, first, bridges }: TrafficClass): Target[] =>
+  [target, first, bridges].filter((one) => one !== null);
+
 /** A configuration for Caddy 2.6 or newer. */
 export function caddyConfig(subject: ProxySubject): string {
   const { rules, classes, fallback } = planProxy(subject);
   const hasBridges = classes.some(({ bridges }) => bridges !== null);
-  const handlers: string[] = [];
-  const handle = (name: string, conditions: string[], target: Target) =>
-    handlers.push(
-      `@${name} {`,
-      ...indented(conditions),
-      '}',
-      `handle @${name} {`,
-      ...indented(proxyTo(target)),
-      '}',
-    );
-  for (const { name, target, first, bridges } of classes) {
-    const isClass = `vars {lattice_class} ${name}`;
-    if (bridges) handle(`${name}_bridge`, [isClass, 'vars {lattice_bridge} bridge'], bridges);
-    if (first && first !== target) {
-      handle(`${name}_first`, [isClass, 'not query since=*', 'not query pos=*'], first);
-    }
-    handle(name, [isClass], target);
-  }
+  const handlers = [...new Set(classes.flatMap(targetsOf))].flatMap((target) => [
+    `@${target.name} vars {lattice_target} ${target.name}`,
+    `handle @${target.name} {`,
+    ...indented(proxyTo(target)),
+    '}',
+  ]);
   const site = subject.serverName === '_' ? `:${subject.port}` : subject.serverName;
   return [
     '# Lattice behind Caddy: printed by `lattice routes --format caddy`.',
@@ -95,6 +93,17 @@ export function caddyConfig(subject: ProxySubject): string {
             ({ method, pattern: path, class: { name } }) =>
               `${pattern(`^${method ?? '[A-Z]+'} ${path}`)} ${name}`,
           ),
+          'default other',
+        ]),
+        '}',
+        '# The workers for it.',
+        `map "{lattice_class} ${hasBridges ? '{lattice_bridge}' : 'none'} {query.since}{query.pos}" {lattice_target} {`,
+        ...indented([
+          ...classes.flatMap(({ name, target, first, bridges }) => [
+            ...(bridges ? [`${pattern(`^${name} bridge `)} ${bridges.name}`] : []),
+            ...(first ? [`${pattern(`^${name} \\S+ $`)} ${first.name}`] : []),
+            `${pattern(`^${name} `)} ${target.name}`,
+          ]),
           'default other',
         ]),
         '}',

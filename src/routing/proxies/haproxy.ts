@@ -37,9 +37,9 @@ const keys = [
   'http-request set-var(txn.lattice_room) rand(1000000)',
   `http-request set-var(txn.lattice_room) "path,regsub('^.*?/(?:rooms|join|knock)/([^/]+).*\\$','\\\\1'),url_dec" if names_room`,
   '# The server that signs a request.',
-  "acl names_origin req.hdr(authorization) -m reg '^X-Matrix.*[ ,]origin'",
+  "acl names_origin req.fhdr(authorization) -m reg '^X-Matrix.*[ ,]origin'",
   'http-request set-var(txn.lattice_origin) src',
-  `http-request set-var(txn.lattice_origin) "req.fhdr(authorization),regsub('^.*[ ,]origin *= *.?([A-Za-z0-9.:-]+).*\\$','\\\\1'),lower" if names_origin`,
+  `http-request set-var(txn.lattice_origin) "req.fhdr(authorization),regsub('^.*[^a-z]origin[^a-zA-Z0-9]*([A-Za-z0-9.:-]+).*\\$','\\\\1'),lower" if names_origin`,
   'acl has_position url_param(since) -m found',
   'acl has_position url_param(pos) -m found',
 ];
@@ -50,7 +50,7 @@ function bridges({ settings }: ProxySubject): string[] {
     '# Heavy bridges.',
     ...[...tokens].map((token) => `acl is_bridge var(txn.token) -m str ${quoted(token)}`),
     ...userAgents.map(
-      (part) => `acl is_bridge req.hdr(user-agent) -m reg ${quoted(escaped(part))}`,
+      (part) => `acl is_bridge req.fhdr(user-agent) -m reg ${quoted(escaped(part))}`,
     ),
   ];
 }
