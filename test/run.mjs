@@ -1,4 +1,5 @@
-// Runs the tests with the Node.js that npm has installed: `node test/run.mjs [file or glob …]`.
+// Runs the tests with the Node.js that npm has installed: `node test/run.mjs [--workers] [file or glob …]`.
+// Without files: everything, then the integration tests once more on a worker set.
 // This file itself works with Node.js 20.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -15,21 +16,71 @@ const bundled = join(
   'node',
 );
 const node = existsSync(bundled) ? bundled : process.execPath;
-const wanted = process.argv.slice(2);
-const files = wanted.length > 0 ? wanted : ['src/**/*.test.ts', 'test/**/*.test.ts'];
+const given = process.argv.slice(2);
+const onWorkers = given.includes('--workers');
+const wanted = given.filter((one) => one !== '--workers');
 
-const child = spawn(
-  node,
-  [
-    '--disable-warning=ExperimentalWarning',
-    '--test',
-    `--test-concurrency=${Math.max(2, availableParallelism())}`,
-    '--test-timeout=240000',
-    // Clients leave timers behind.
-    '--test-force-exit',
-    ...files,
-  ],
-  { cwd: root, stdio: 'inherit' },
-);
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-child.on('exit', (code) => process.exit(code ?? 1));
+/** Runs test files; resolves with the exit code of the test runner. */
+function run(files, environment) {
+  const child = spawn(
+    node,
+    [
+      '--disable-warning=ExperimentalWarning',
+      '--test',
+      `--test-concurrency=${Math.max(2, availableParallelism())}`,
+      '--test-timeout=240000',
+      // Clients leave timers behind.
+      '--test-force-exit',
+      ...files,
+    ],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, ...environment } },
+  );
+  children.add(child);
+  return new Promise((resolve) => {
+    child.on('exit', (code) => {
+      children.delete(child);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** A worker set for all of the files; resolves with its URL. */
+async function startSharedSet() {
+  const script = join(root, 'test', 'harness', 'shared-set.ts');
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', script], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  children.add(child);
+  for await (const chunk of child.stdout) {
+    const match = /^http\S+/m.exec(String(chunk));
+    if (match) return { url: match[0], child };
+  }
+  throw new Error('the worker set did not start');
+}
+
+const children = new Set();
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    for (const child of children) child.kill(signal);
+  });
+}
+
+async function runOnWorkers(files) {
+  console.log(`the same on a worker set: ${files.join(' ')}`);
+  const { url, child } = await startSharedSet();
+  const code = await run(files, { LATTICE_TEST_URL: url });
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.once('exit', resolve));
+  return code;
+}
+
+const integration = ['test/integration/*.test.ts'];
+let code;
+if (onWorkers) code = await runOnWorkers(wanted.length > 0 ? wanted : integration);
+else if (wanted.length > 0) code = await run(wanted, {});
+else {
+  code = await run(['src/**/*.test.ts', 'test/**/*.test.ts'], {});
+  if (code === 0) code = await runOnWorkers(integration);
+}
+process.exit(code);

@@ -44,8 +44,27 @@ export async function makeDataDir(extra = ''): Promise<{ dataDir: string; config
   return { dataDir, configPaths: [configPath, extraPath] };
 }
 
-/** Starts a server inside the test's own process. */
+/** The URL of a worker set that all tests share, when the suite runs on one; see `test/run.mjs`. */
+const sharedUrl = process.env['LATTICE_TEST_URL'];
+
+/**
+ * A server: inside the test's own process, or, when the suite runs on a worker set, that set; one of
+ * its own for tests with a configuration of their own.
+ */
 export async function startTestServer(extra = ''): Promise<TestServer> {
+  if (sharedUrl !== undefined) {
+    if (extra === '') return { url: sharedUrl, dataDir: '', close: async () => undefined };
+    const { startWorkerSet } = await import('./topology.ts');
+    const { set, dataDir } = await startWorkerSet(extra);
+    return {
+      url: set.urls[0]!,
+      dataDir,
+      async close() {
+        await set.close();
+        await rm(dataDir, { recursive: true, force: true });
+      },
+    };
+  }
   const { dataDir, configPaths } = await makeDataDir(extra);
   const { config } = await loadConfig(configPaths);
   const server = await startServer(config, createLog('error'));
