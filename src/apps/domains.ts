@@ -4,11 +4,12 @@ import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import type { Authenticate } from '../http/dispatcher.ts';
-import type { Endpoint } from '../http/endpoint.ts';
+import type { Endpoint, RateLimitClass } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
 import { openApiOf } from '../http/openapi.ts';
 import type { RateLimiter } from '../http/rate-limiter.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
@@ -70,6 +71,17 @@ function loginLimiter(limiter: RateLimiter): LoginLimiter {
       limiter.count(classOf[limit], subject);
     },
   };
+}
+
+/** Counts a use; false when it is over the limit and is to be left out without a word. */
+function isWithin(limiter: RateLimiter, limitClass: RateLimitClass, key: string): boolean {
+  try {
+    limiter.take(limitClass, key);
+    return true;
+  } catch (error) {
+    if (error instanceof MatrixError) return false;
+    throw error;
+  }
 }
 
 /** Wakes those who sync when something other than events has changed. */
@@ -147,6 +159,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     bus,
     whoShares: (userNid, candidates) => rooms.services.members.sharing(userNid, candidates),
     userNidOf: (userId) => interned.find(userId),
+    mayChange: (userId) => isWithin(limiter, 'presence', userId),
   });
   const receipts = createReceipts({
     clock,

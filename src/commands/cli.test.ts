@@ -125,6 +125,14 @@ describe('check-config', () => {
     assert.equal(code, 0);
     assert.match(stdout, /odd\.yaml:2: log_levle: .*did you mean log_level\?/);
   });
+
+  it('warns also when something is wrong', async () => {
+    await writeFile(join(folder, 'both.yaml'), 'server_name: a.org\nlog_levle: 1\npid_file: 1\n');
+    const { code, stdout, stderr } = await run(['check-config', 'both.yaml']);
+    assert.equal(code, 2);
+    assert.match(stdout, /^warning: both\.yaml:2: log_levle: /);
+    assert.match(stderr, /^both\.yaml:3: pid_file: /);
+  });
 });
 
 describe('keys and hashes', () => {

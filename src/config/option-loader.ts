@@ -42,9 +42,14 @@ export class OptionLoader {
       if (!known.has(name)) this.at(name).unknownName(known);
     }
     const { problems, warnings, inert } = this.#findings;
-    if (problems.length > 0) throw new ConfigError(problems.map((remark) => this.#line(remark)));
     const lines = warnings.map((remark) => this.#line(remark));
     if (inert.length > 0) lines.push(`without effect yet: ${inert.map(pathText).join(', ')}`);
+    if (problems.length > 0) {
+      throw new ConfigError(
+        problems.map((remark) => this.#line(remark)),
+        lines,
+      );
+    }
     return lines;
   }
 }

@@ -21,6 +21,8 @@ export interface PresenceNeeds extends PresenceSurroundings {
   config: PresenceConfig;
   clock: Clock;
   bus: Bus;
+  /** Whether a sync may change the user's presence now, so that nobody floods others. */
+  mayChange?: (userId: string) => boolean;
 }
 
 export interface PresenceModule {
@@ -51,7 +53,7 @@ const nothing = () => {};
 export function createPresence(needs: PresenceNeeds): PresenceModule {
   const { config, clock, bus, whoShares, userNidOf } = needs;
   const board = createBoard(bus);
-  const tracker = createTracker(config, clock, bus, board);
+  const tracker = createTracker(config, clock, bus, board, needs.mayChange);
   const isTracked = config.isEnabled && config.isTracked;
 
   async function sharing(

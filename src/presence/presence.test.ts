@@ -63,6 +63,28 @@ test('a user who syncs is online, then idle, then offline', () => {
   tracker.stop();
 });
 
+test('syncs over the limit change nothing; a later one does', () => {
+  const parts = setUp();
+  let isAllowed = true;
+  const asked: string[] = [];
+  const mayChange = (userId: string) => {
+    asked.push(userId);
+    return isAllowed;
+  };
+  const board = createBoard(parts.bus);
+  const tracker = createTracker(defaultPresenceConfig, parts.clock, parts.bus, board, mayChange);
+  tracker.syncing(alice, 'online')();
+  tracker.syncing(alice, 'online')();
+  assert.deepEqual(asked, [alice.userId], 'only changes count');
+  isAllowed = false;
+  tracker.syncing(alice, 'unavailable')();
+  assert.deepEqual(parts.rows, ['@a:x online active']);
+  isAllowed = true;
+  tracker.syncing(alice, 'unavailable')();
+  assert.deepEqual(parts.rows, ['@a:x online active', '@a:x unavailable']);
+  tracker.stop();
+});
+
 test('syncing again and again says nothing new', () => {
   const { tracker, rows, pass } = track();
   for (let i = 0; i < 10; i++) {

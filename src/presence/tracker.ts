@@ -59,11 +59,13 @@ function hasChanged(known: Shown | undefined, after: Shown): boolean {
   );
 }
 
+/** `mayChange`: whether a sync may change the user's presence now; a later one will try again. */
 export function createTracker(
   config: PresenceConfig,
   clock: Clock,
   bus: Bus,
   board: Board,
+  mayChange: (userId: string) => boolean = () => true,
 ): Tracker {
   /** Users with a device that is not offline. */
   const users = new Map<number, LocalUser>();
@@ -169,7 +171,7 @@ export function createTracker(
       const user = userOf(active);
       const device = deviceOf(user, active.deviceId ?? '');
       device.syncs++;
-      if (device.wanted !== state) {
+      if (device.wanted !== state && mayChange(active.userId)) {
         device.wanted = state;
         refresh(user);
       }

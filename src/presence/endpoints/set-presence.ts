@@ -11,7 +11,6 @@ export const setPresence = endpoint<PresenceServices>()({
   method: 'PUT',
   paths: clientPaths('/presence/:userId/status'),
   auth: 'guest',
-  rateLimit: 'presence',
   runsOn: { group: 'presence', balance: 'user' },
   summary: 'Sets how present the user is',
   source: 'CS 1.19, setPresence',
@@ -25,7 +24,7 @@ export const setPresence = endpoint<PresenceServices>()({
     status_msg: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   }),
   answers: { 200: Type.Object({}) },
-  errors: ['M_FORBIDDEN', 'M_BAD_JSON', 'M_INVALID_PARAM', 'M_LIMIT_EXCEEDED'],
+  errors: ['M_FORBIDDEN', 'M_BAD_JSON', 'M_INVALID_PARAM'],
   handle({ params, body, requester }, { config, tracker }) {
     if (params.userId !== requester.userId) {
       throw new MatrixError('M_FORBIDDEN', 'only one’s own presence can be set');
