@@ -1,5 +1,6 @@
 import { statement } from '../../database/statement.ts';
 import { endless } from './columns.ts';
+import { withoutRelations } from './relations.ts';
 
 /** One event on its way into the database. */
 export interface NewEventColumns {
@@ -170,12 +171,15 @@ export const reserveRoomNids = statement<[number], { nid: number }>(
     from generate_series(1, $1::int)`,
 );
 
-/** Empties a redacted event. Only the first redaction has an effect. */
+/** Empties a redacted event, so that it relates to nothing. Only the first redaction has an effect. */
 export const redactEvent = statement<
   [number, string, string, string, number, string, string | null],
   never
 >(
   'redact_event',
-  `update events set content = $3, envelope = $4, content_at = $5, redacted_by = $6, unsigned = $7
-    where room_nid = $1 and event_id = $2 and redacted_by is null`,
+  `with emptied as (
+    update events set content = $3, envelope = $4, content_at = $5, redacted_by = $6, unsigned = $7
+      where room_nid = $1 and event_id = $2 and redacted_by is null
+      returning room_nid, event_nid),
+  ${withoutRelations}`,
 );

@@ -11,6 +11,7 @@ import {
   type AppendedRow,
   type NewEventColumns,
 } from '../store/append-events.ts';
+import { relationsItem } from '../store/relations.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import { eventStream, type EventRow, type MembershipChange } from '../streams.ts';
 import type { RoomHead } from './head.ts';
@@ -75,6 +76,10 @@ function statementsOf(units: readonly EventUnit[]): BatchItem[] {
   }
   const statement = withState ? appendEvents : appendMessages;
   items.push({ statement: statement as never, params: appendParameters(events, withState) });
+  const relations = relationsItem(
+    units.flatMap((unit) => unit.events.map((event) => event.stored)),
+  );
+  if (relations) items.push(relations);
   for (const { events: own } of units) {
     for (const { redaction } of own) {
       if (!redaction) continue;
