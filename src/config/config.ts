@@ -18,6 +18,7 @@ import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
 import { readConfigFiles } from './read-files.ts';
 import { readRegistration, registrationSection } from './registration.ts';
 import { readRooms, roomsSection } from './rooms.ts';
+import { readRouting, routingSection, type RoutingConfig } from './routing.ts';
 import { inertSections, sections } from './sections.ts';
 import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
@@ -50,6 +51,7 @@ export interface Config {
   userDirectory: ReturnType<typeof readUserDirectory>;
   rendezvous: ReturnType<typeof readRendezvous>;
   workers: WorkersConfig;
+  routing: RoutingConfig;
   appserviceFiles: string[];
   wellKnown: WellKnownConfig;
 }
@@ -116,6 +118,7 @@ function read(loader: OptionLoader, folder: string): Config {
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
     workers,
+    routing: readRouting(loader.take(routingSection)),
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,
   };
 }

@@ -15,6 +15,7 @@ import { presenceSection } from './presence.ts';
 import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
+import { routingSection } from './routing.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
 import { threepidsSection } from './threepids.ts';
@@ -45,6 +46,7 @@ export const sections: readonly Section[] = [
   rateLimitsSection,
   loggingSection,
   workersSection,
+  routingSection,
   experimentalSection,
   ...inertSections,
 ];
