@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type pg from 'pg';
-import { declaredEndpoints } from '../apps/declared-endpoints.ts';
+import { declaredRows } from '../apps/declared-rows.ts';
 import { listenerOptions } from '../apps/listeners.ts';
+import { poolsOf, routingSettingsOf } from '../apps/routing-settings.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import type { AppName } from '../config/workers.ts';
 import { startEmbedded } from '../database/embedded/start.ts';
@@ -10,7 +11,7 @@ import { openDatabase } from '../database/open-database.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
 import { createRouter, type Router } from '../router/router.ts';
-import { defaultRoutingSettings, type WorkerApp } from '../routing/apps.ts';
+import type { WorkerApp } from '../routing/apps.ts';
 import { createClassifier } from '../routing/classify.ts';
 import { routeTable } from '../routing/table.ts';
 import type { UpstreamOptions } from '../routing/upstream.ts';
@@ -61,8 +62,8 @@ class Started {
 }
 
 async function createRouterFor(config: Config, view: ClusterView, log: Log): Promise<Router> {
-  const settings = { ...defaultRoutingSettings, isPresenceEnabled: config.presence.isEnabled };
-  const table = routeTable(await declaredEndpoints(config), settings);
+  const settings = await routingSettingsOf(config);
+  const table = routeTable(declaredRows(), settings);
   return createRouter({
     listeners: await listenerOptions(config),
     classify: createClassifier(table, settings),
@@ -72,7 +73,7 @@ async function createRouterFor(config: Config, view: ClusterView, log: Log): Pro
   });
 }
 
-const upstreamsOf = (fleet: Fleet): UpstreamOptions[] =>
+const upstreamsOf = (fleet: Fleet, config: Config): UpstreamOptions[] =>
   fleet
     .slots()
     .filter((slot) => slot.isReady)
@@ -81,6 +82,7 @@ const upstreamsOf = (fleet: Fleet): UpstreamOptions[] =>
       app: workerAppOf(slot.app),
       address: { socketPath: slot.sockets.http },
       state: slot.isDraining ? 'draining' : 'live',
+      pools: poolsOf(config, slot.name),
     }));
 
 function countsIn(counts: Readonly<Record<string, number>>): Map<AppName, number> {
@@ -130,7 +132,7 @@ async function start(
     configPaths: [...configPaths, sharedFile],
     log,
     changed() {
-      router.setUpstreams(upstreamsOf(fleet));
+      router.setUpstreams(upstreamsOf(fleet, config));
       view.refresh().catch(() => undefined);
     },
   });
