@@ -5,6 +5,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addGenerateConfig } from './commands/generate-config.ts';
 import { addKeys } from './commands/keys.ts';
 import { addRegisterUser } from './commands/register-user.ts';
+import { addRoutes } from './commands/routes.ts';
 import { addServe } from './commands/serve.ts';
 import { addUp } from './commands/up.ts';
 import { ConfigError } from './config/read-files.ts';
@@ -20,6 +21,7 @@ addGenerateConfig(program);
 addRegisterUser(program);
 addKeys(program);
 addDoctor(program);
+addRoutes(program);
 addConfigReference(program);
 program
   .command('version')

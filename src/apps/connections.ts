@@ -83,7 +83,7 @@ async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
 }
 
 /** Where clients' requests can be passed on to this process; null: nowhere. */
-function httpAddressOf(listeners: readonly ListenerConfig[]): string | null {
+export function httpAddressOf(listeners: readonly ListenerConfig[]): string | null {
   const listener = listeners.find((one) => one.resources.includes('client') && !one.tls);
   if (!listener) return null;
   const { at } = listener;

@@ -38,6 +38,7 @@ const commands = [
   'hash-password',
   'generate-signing-key',
   'doctor',
+  'routes',
   'version',
 ];
 

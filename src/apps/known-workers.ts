@@ -1,0 +1,68 @@
+import { connectionOptions } from '../cluster/rpc/address.ts';
+import { createClusterStore } from '../cluster/store.ts';
+import { loadConfig, type Config } from '../config/config.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { workerApps, type WorkerApp } from '../routing/apps.ts';
+import type { UpstreamAddress, UpstreamOptions } from '../routing/upstream.ts';
+import { httpAddressOf } from './connections.ts';
+import { appNameOf } from './roles.ts';
+import { poolsOf } from './routing-settings.ts';
+
+function addressOf(text: string): UpstreamAddress {
+  const options = connectionOptions(text) as { path?: string; host?: string; port?: number };
+  return options.path === undefined
+    ? { host: options.host!, port: options.port! }
+    : { socketPath: options.path };
+}
+
+const isWorkerApp = (app: string): app is WorkerApp => workerApps.some((one) => one === app);
+
+/** The main process, by the listeners of its configuration. */
+function mainOf(config: Config): UpstreamOptions[] {
+  const address = httpAddressOf(config.listeners);
+  if (address === null) return [];
+  const [id, app] = ['main', 'main'] as const;
+  return [{ id, app, address: addressOf(address), state: 'live', pools: poolsOf(config, id) }];
+}
+
+/** The main process and the workers of these files, each of which is read after the shared ones. */
+export async function workersOfFiles(
+  shared: readonly string[],
+  files: readonly string[],
+): Promise<UpstreamOptions[]> {
+  const main = (await loadConfig(shared)).config;
+  const workers = await Promise.all(
+    files.map(async (file): Promise<UpstreamOptions> => {
+      const { config } = await loadConfig([...shared, file]);
+      const address = httpAddressOf(config.listeners);
+      if (address === null) throw new Error(`${file}: no listener without TLS offers \`client\``);
+      const id = config.workers.name ?? file;
+      const app = appNameOf(config);
+      return {
+        id,
+        app,
+        address: addressOf(address),
+        state: 'live',
+        pools: poolsOf(config, id),
+      };
+    }),
+  );
+  return [...mainOf(main), ...workers];
+}
+
+/** The workers that are running, as they have told the database. */
+export async function liveWorkers(config: Config): Promise<UpstreamOptions[]> {
+  if (config.database === null) throw new Error('without `database` no workers can be asked for');
+  const connection = config.database;
+  const database = openDatabase({ connection, readConnections: 1, poolSize: 1 });
+  try {
+    const rows = await createClusterStore(database).workers();
+    return rows.flatMap(({ name, app, http, isAlive, isDraining }) => {
+      if (!isAlive || http === null || !isWorkerApp(app)) return [];
+      const state = isDraining ? 'draining' : 'live';
+      return [{ id: name, app, address: addressOf(http), state, pools: poolsOf(config, name) }];
+    });
+  } finally {
+    await database.close();
+  }
+}
