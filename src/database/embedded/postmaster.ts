@@ -40,11 +40,14 @@ export class Postmaster {
   #run: Run | null = null;
   #isReady = false;
   readonly #closing = new AbortController();
+  /** Where a program cannot be told of its parent's death, this at least. */
+  readonly #endWithProcess = () => void this.#run?.child.kill('SIGINT');
   #restartMs = restartMsMin;
   #restarting: Promise<void> = Promise.resolve();
 
   constructor(options: PostmasterOptions) {
     this.#options = options;
+    process.once('exit', this.#endWithProcess);
   }
 
   /** Process id of the run now. */
@@ -75,7 +78,11 @@ export class Postmaster {
     this.#closing.abort();
     await this.#restarting;
     const run = this.#run;
-    if (!run || run.hasEnded) return;
+    if (run && !run.hasEnded) await this.#end(run);
+    process.off('exit', this.#endWithProcess);
+  }
+
+  async #end(run: Run): Promise<void> {
     const exit = once(run.child, 'exit');
     run.child.kill('SIGINT');
     const timer = setTimeout(() => run.child.kill('SIGQUIT'), stopWaitMs);
@@ -89,6 +96,8 @@ export class Postmaster {
       stdio: ['ignore', 'ignore', 'pipe'],
       cwd: '/',
       endsWithParent: true,
+      // In a session of its own: Ctrl-C in a terminal is for the server, which stops it in time.
+      detached: true,
     });
     const run: Run = { child, startedAt: Date.now(), complaint: '', hasEnded: false };
     this.#run = run;
