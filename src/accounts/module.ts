@@ -1,4 +1,5 @@
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
+import { createAccountThreepids } from './account-threepids.ts';
 import type { Database } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -22,12 +23,13 @@ import { createModeration } from './moderation.ts';
 import { createOpenId } from './openid.ts';
 import { createProfiles, type RemoteProfile } from './profiles.ts';
 import { createRegistrationTokens } from './registration-tokens.ts';
+import { registrationFlows } from './registration-flows.ts';
 import { createRegistration } from './registration.ts';
 import type { AccountServices, RoomVersionsOffered } from './services.ts';
 import { createSessions } from './sessions.ts';
-import { selectThreepids } from './store/threepids.ts';
 import { deleteExpiredTokens } from './store/tokens.ts';
 import { createAccountEvents, type AccountEvents } from './subscribers.ts';
+import type { ThreepidWork } from './threepid-work.ts';
 import { createTokenCache } from './token-cache.ts';
 import { addBuiltInStages, createReauthFlows } from './ui-auth-stages.ts';
 import { createUiAuth } from './ui-auth.ts';
@@ -35,6 +37,11 @@ import { createUiAuth } from './ui-auth.ts';
 export type { AccountSubscriber, ProfileChange, UserRef } from './subscribers.ts';
 export type { LoginLimiter, LoginLimit } from './limiter.ts';
 export type { AccountsConfig } from './config.ts';
+export type { AccountServices } from './services.ts';
+export type { AccountThreepids, ProvenThreepid } from './account-threepids.ts';
+export { withoutThreepids, type ThreepidWork } from './threepid-work.ts';
+export { canonicalAddress } from './directory.ts';
+export { StageFailed, type UiAuth, type UiAuthStage } from './ui-auth.ts';
 
 export interface AccountsNeeds {
   database: Database;
@@ -46,6 +53,7 @@ export interface AccountsNeeds {
   roomVersions: RoomVersionsOffered;
   sharesRoom(userNid: number, otherUserId: string): Promise<boolean>;
   remoteProfile: RemoteProfile;
+  threepids: ThreepidWork;
 }
 
 export interface Accounts {
@@ -102,9 +110,11 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     openId: createOpenId(database, clock),
     profiles,
     reauthFlows: createReauthFlows(config, directory, []),
-    registrationFlows: () => [
-      config.registration.requiresToken ? ['m.login.registration_token'] : ['m.login.dummy'],
-    ],
+    registrationFlows: () =>
+      registrationFlows({
+        threepidFlows: needs.threepids.registrationFlows(),
+        requiresToken: config.registration.requiresToken,
+      }),
     registration: createRegistration({
       database,
       clock,
@@ -118,7 +128,8 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     roomVersions: needs.roomVersions,
     sessions,
     sharesRoom: needs.sharesRoom,
-    threepidsOf: (userNid) => database.query(selectThreepids, [userNid]),
+    threepids: createAccountThreepids(database, clock),
+    threepidWork: needs.threepids,
     uiAuth,
   };
   const declared = [

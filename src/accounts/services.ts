@@ -1,6 +1,7 @@
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { AccountThreepids } from './account-threepids.ts';
 import type { Authenticator } from './authentication.ts';
 import type { AccountsConfig } from './config.ts';
 import type { Connections } from './connections.ts';
@@ -13,8 +14,8 @@ import type { OpenId } from './openid.ts';
 import type { Profiles } from './profiles.ts';
 import type { RegistrationTokens } from './registration-tokens.ts';
 import type { Registration } from './registration.ts';
-import type { ThreepidRow } from './store/threepids.ts';
 import type { Sessions } from './sessions.ts';
+import type { ThreepidWork } from './threepid-work.ts';
 import type { UiAuth } from './ui-auth.ts';
 import type { ReauthFlows } from './ui-auth-stages.ts';
 
@@ -47,6 +48,7 @@ export interface AccountServices {
   roomVersions: RoomVersionsOffered;
   sessions: Sessions;
   sharesRoom: (userNid: number, otherUserId: string) => Promise<boolean>;
-  threepidsOf: (userNid: number) => Promise<ThreepidRow[]>;
+  threepids: AccountThreepids;
+  threepidWork: ThreepidWork;
   uiAuth: UiAuth;
 }

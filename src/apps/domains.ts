@@ -33,6 +33,7 @@ import { createSync, type SyncViews } from '../sync/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
+import { assembleThreepids } from './threepids.ts';
 
 /** What every domain of a process is built on. */
 export interface Foundation {
@@ -108,6 +109,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const events = withEventNames(database, interned);
   const { serverName } = config;
 
+  const { email, threepids } = assembleThreepids(foundation, () => accounts);
   const accounts = createAccounts({
     database,
     bus,
@@ -124,6 +126,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       return other !== null && (await rooms.services.members.sharing(userNid, [other])).size > 0;
     },
     remoteProfile: async () => null,
+    threepids: threepids.accountWork,
   });
   const profiles = {
     async of(userId: string) {
@@ -245,6 +248,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...presence.endpoints,
     ...sync.endpoints,
     ...userDirectory.endpoints,
+    ...threepids.start(),
     ...keyBackup.endpoints,
     ...rendezvous.endpoints,
   ];
@@ -265,7 +269,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     authenticate: (token, query, origin, options) =>
       accounts.authenticator.authenticate(token, query, origin, options),
     async tidy() {
-      await accounts.tidy();
+      await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
@@ -273,6 +277,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       typing.stop();
       presence.stop();
       await userDirectory.stop();
+      email.close();
       await accounts.flush();
     },
   };

@@ -1,27 +1,50 @@
 import { Type } from 'typebox';
-import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { clientPaths, endpoint, type Requester } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { hashPassword } from '../password-hash.ts';
 import { checkNewPassword } from '../password-policy.ts';
 import type { AccountServices } from '../services.ts';
+import type { UserRef } from '../subscribers.ts';
 
 const declare = endpoint<AccountServices>();
 const runsOn = { group: 'client', balance: 'none' } as const;
 const anyBody = Type.Record(Type.String(), Type.Any());
 
+/** Who has no token proves by mail or phone who it is. */
+async function passwordFlows(services: AccountServices, requester: Requester | null) {
+  if (requester) return services.reauthFlows(requester.userId);
+  const flows = services.threepidWork.passwordResetFlows();
+  if (flows.length === 0) throw new MatrixError('M_MISSING_TOKEN', 'Missing access token');
+  return flows;
+}
+
+/** The account of the address or number that was proven. */
+async function provenUser(
+  { threepidWork, directory }: AccountServices,
+  completed: Record<string, unknown>,
+): Promise<UserRef> {
+  const proven = threepidWork.provenBy(completed);
+  const account = proven && (await directory.byThreepid(proven.medium, proven.address));
+  if (!account) throw new MatrixError('M_NOT_FOUND', 'No account has this address or number');
+  return account;
+}
+
 const changePassword = declare({
   operation: 'changePassword',
   method: 'POST',
   paths: clientPaths('/account/password'),
-  auth: 'user',
+  auth: 'optional',
   rateLimit: 'registration',
   runsOn,
-  summary: "Changes the user's password",
+  summary: "Changes the user's password, also of a user who has forgotten it",
   source: 'CS 1.19, changePassword',
   body: anyBody,
   errors: ['M_WEAK_PASSWORD', 'M_FORBIDDEN', 'M_MISSING_PARAM'],
   async handle({ body, requester, request }, services) {
-    const { config, uiAuth, reauthFlows, moderation, devices } = services;
+    const { config, uiAuth, moderation, devices, threepidWork } = services;
+    if (requester?.isGuest) {
+      throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests have no password');
+    }
     const hashOf = async (password: unknown) => {
       if (typeof password !== 'string') return null;
       checkNewPassword(password, config.password.policy);
@@ -33,7 +56,7 @@ const changePassword = declare({
         body,
         request,
         requester,
-        flows: await reauthFlows(requester.userId),
+        flows: await passwordFlows(services, requester),
         description: 'modify your account password',
         onIncomplete: async (session) => {
           session.passwordHash = (await hashOf(sent)) ?? session.passwordHash;
@@ -42,10 +65,12 @@ const changePassword = declare({
       async (done) => {
         const hash = (await hashOf(sent)) ?? done.session?.passwordHash ?? null;
         if (hash === null) throw new MatrixError('M_MISSING_PARAM', 'new_password is missing');
-        await moderation.setPasswordHash(requester, hash);
+        const user = requester ?? (await provenUser(services, done.completed));
+        await moderation.setPasswordHash(user, hash);
+        await threepidWork.used(done.completed);
         if (done.body['logout_devices'] !== false) {
-          const { deviceId, tokenNid } = requester;
-          await devices.deleteOthers(requester, { deviceId, tokenNid });
+          const { deviceId = null, tokenNid = null } = requester ?? {};
+          await devices.deleteOthers(user, { deviceId, tokenNid });
         }
         return {};
       },
@@ -64,12 +89,15 @@ const deactivateAccount = declare({
   body: anyBody,
   bodyMode: 'optional',
   async handle({ body, requester, request }, services) {
-    const { uiAuth, reauthFlows, moderation } = services;
-    const deactivate = async (erase: boolean) => {
-      await moderation.deactivate(requester, { erase });
-      return { id_server_unbind_result: 'success' };
+    const { uiAuth, reauthFlows, moderation, threepidWork } = services;
+    const deactivate = async (wish: Record<string, unknown>) => {
+      const idServer = typeof wish['id_server'] === 'string' ? wish['id_server'] : null;
+      // A server that cannot be told is no reason to keep an account.
+      const isUnbound = await threepidWork.unbindAll(requester, idServer).catch(() => false);
+      await moderation.deactivate(requester, { erase: wish['erase'] === true });
+      return { id_server_unbind_result: isUnbound ? 'success' : 'no-support' };
     };
-    if (requester.appservice) return deactivate(body['erase'] === true);
+    if (requester.appservice) return deactivate(body);
     return uiAuth.authorise(
       {
         body,
@@ -78,7 +106,7 @@ const deactivateAccount = declare({
         flows: await reauthFlows(requester.userId),
         description: 'deactivate your account',
       },
-      (done) => deactivate(done.body['erase'] === true),
+      (done) => deactivate(done.body),
     );
   },
 });
@@ -138,23 +166,9 @@ const requestOpenIdToken = declare({
   },
 });
 
-const getAccount3PIDs = declare({
-  operation: 'getAccount3PIDs',
-  method: 'GET',
-  paths: clientPaths('/account/3pid'),
-  auth: 'user',
-  runsOn,
-  summary: 'E-mail addresses and phone numbers of the account',
-  source: 'CS 1.19, getAccount3PIDs',
-  handle: async ({ requester }, { threepidsOf }) => ({
-    threepids: await threepidsOf(requester.userNid),
-  }),
-});
-
 export const accountEndpoints = [
   changePassword,
   deactivateAccount,
   getCapabilities,
   requestOpenIdToken,
-  getAccount3PIDs,
 ];

@@ -89,17 +89,19 @@ async function passwordHashOf(
 }
 
 async function finish(services: AccountServices, body: RegisterBody, done: UiAuthDone) {
-  const { registration, registrationTokens, config } = services;
+  const { registration, registrationTokens, config, threepidWork } = services;
   const { session } = done;
   const whole = done.body as RegisterBody;
   const passwordHash = await passwordHashOf(services, body, session);
   const userId =
     whole.username === undefined ? null : await registration.checkAvailable(whole.username);
+  await threepidWork.checkRegistration(done.completed);
   const registered = await registration.register({
     userId,
     passwordHash,
     device: deviceWish(whole),
   });
+  await threepidWork.registered(registered, done.completed);
   if (session?.registrationToken) await registrationTokens.complete(session.registrationToken);
   if (session) {
     session.registeredUserId = registered.userId;

@@ -1,0 +1,54 @@
+import { MatrixError } from '../kernel/errors.ts';
+
+/** RFC 3696 says 254; mail servers take more. */
+const emailLengthMax = 500;
+
+/** A mail address in its canonical form (MSC2265). Throws M_INVALID_PARAM. */
+export function canonicalEmail(address: string): string {
+  const trimmed = address.trim();
+  const parts = trimmed.split('@');
+  const isSane =
+    parts.length === 2 && parts.every((part) => part !== '') && !/[\s<>,;"]/.test(trimmed);
+  if (!isSane || trimmed.length > emailLengthMax) {
+    throw new MatrixError('M_INVALID_PARAM', 'This is not an email address');
+  }
+  return trimmed.toLowerCase();
+}
+
+/**
+ * Digits of a phone number with its country's prefix. `country`: two letters of ISO 3166. Rejects
+ * with M_INVALID_PARAM.
+ */
+export async function canonicalMsisdn(country: string, number: string): Promise<string> {
+  // Its tables are large, and phone numbers are rare.
+  const { parsePhoneNumberFromString, isSupportedCountry } = await import('libphonenumber-js/min');
+  const region = country.toUpperCase();
+  const parsed = isSupportedCountry(region)
+    ? parsePhoneNumberFromString(number, region)
+    : parsePhoneNumberFromString(number);
+  if (!parsed?.isPossible()) {
+    throw new MatrixError('M_INVALID_PARAM', 'Unable to parse phone number');
+  }
+  return parsed.number.slice(1);
+}
+
+/** CS 1.19: what clients may use as their secret. Throws M_INVALID_PARAM. */
+export function checkClientSecret(secret: string): void {
+  if (!/^[0-9a-zA-Z.=_-]{1,255}$/.test(secret)) {
+    throw new MatrixError('M_INVALID_PARAM', 'Invalid client_secret parameter');
+  }
+}
+
+const forbiddenSchemes = new Set(['file:', 'javascript:', 'data:', 'vbscript:', 'blob:']);
+
+/** Throws M_INVALID_PARAM when people must not be led there. `domains` null: anywhere is fine. */
+export function checkNextLink(link: string, domains: readonly string[] | null): void {
+  const url = URL.canParse(link) ? new URL(link) : null;
+  const isAllowed =
+    url !== null &&
+    !forbiddenSchemes.has(url.protocol) &&
+    (domains === null || domains.includes(url.hostname));
+  if (!isAllowed) {
+    throw new MatrixError('M_INVALID_PARAM', "'next_link' domain not included in whitelist");
+  }
+}

@@ -1,0 +1,87 @@
+import type { AccountServices, ThreepidWork } from '../accounts/module.ts';
+import type { Database } from '../database/database.ts';
+import type { Email } from '../email/module.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { RateLimiter } from '../http/rate-limiter.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { SigningKey } from '../matrix/signing.ts';
+import type { Templates } from '../templates/module.ts';
+import type { ThreepidsConfig } from './config.ts';
+import { accountThreepidEndpoints } from './endpoints/account-threepids.ts';
+import { requestTokenEndpoints } from './endpoints/request-tokens.ts';
+import { submitPages } from './endpoints/submit-pages.ts';
+import { createIdentityServers } from './identity-servers.ts';
+import { sendToConfigured, type SendJson } from './json-request.ts';
+import { createMsisdnDelegate } from './msisdn-delegate.ts';
+import type { ThreepidServices } from './services.ts';
+import { createThreepidWork, threepidStage } from './threepid-work.ts';
+import { createValidation } from './validation.ts';
+
+export type { ThreepidsConfig } from './config.ts';
+export type { JsonAnswer, JsonRequest, SendJson } from './json-request.ts';
+
+export interface ThreepidsNeeds {
+  database: Database;
+  clock: Clock;
+  config: ThreepidsConfig;
+  email: Email;
+  limiter: RateLimiter;
+  signingKey: SigningKey;
+  templates: Templates;
+  /** To servers that clients name: never to addresses inside. */
+  sendOutside: SendJson;
+  /** Accounts, which in their turn need `accountWork`. */
+  accounts(): AccountServices;
+}
+
+export interface Threepids {
+  /** What accounts leave to this domain. */
+  accountWork: ThreepidWork;
+  /** To be called once accounts are there. */
+  start(): Endpoint[];
+  /** Forgets what is over; to be called every minute or so. */
+  tidy(): Promise<void>;
+}
+
+/** Mail addresses and phone numbers: who proves them, who has them, who is told of them. */
+export function createThreepids(needs: ThreepidsNeeds): Threepids {
+  const { database, clock, config, email, limiter, signingKey, templates } = needs;
+  const validation = createValidation({ database, clock, email, config });
+  const { msisdnDelegate: url, serverName } = config;
+  const msisdn = url === null ? null : createMsisdnDelegate(url, config.baseUrl, sendToConfigured);
+  const identityServers = createIdentityServers({
+    database,
+    serverName,
+    signingKey,
+    send: needs.sendOutside,
+  });
+
+  const services = (): ThreepidServices => ({
+    config,
+    accounts: needs.accounts(),
+    email,
+    identityServers,
+    limiter,
+    msisdn,
+    templates,
+    validation,
+    proven: async (sid, clientSecret) =>
+      (await validation.validated(sid, clientSecret)) ??
+      (msisdn ? msisdn.validated(sid, clientSecret) : null),
+  });
+
+  return {
+    accountWork: createThreepidWork(services),
+    start() {
+      const all = services();
+      const { uiAuth } = all.accounts;
+      uiAuth.addStage('m.login.email.identity', threepidStage('email', all.proven));
+      uiAuth.addStage('m.login.msisdn', threepidStage('msisdn', all.proven));
+      return bindEndpoints(
+        [...accountThreepidEndpoints, ...requestTokenEndpoints, ...submitPages],
+        all,
+      );
+    },
+    tidy: () => validation.removeOld(),
+  };
+}
