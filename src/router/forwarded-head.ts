@@ -25,10 +25,14 @@ export function framingOf({ headers }: IncomingMessage): BodyFraming {
   return length === undefined || length === '0' ? 'none' : 'length';
 }
 
+/** What no client can have dropped by naming it: the worker would take the body for a request. */
+const alwaysForwarded = new Set(['content-length', 'host', 'authorization']);
+
 /** Names that `Connection` lists are about the connection, too. */
 function namedBy(connection: string | undefined): readonly string[] {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return [];
-  return connection.split(',').map((name) => name.trim().toLowerCase());
+  const names = connection.split(',').map((name) => name.trim().toLowerCase());
+  return names.filter((name) => !alwaysForwarded.has(name));
 }
 
 /**

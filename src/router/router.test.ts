@@ -19,6 +19,7 @@ interface Echo {
   body: string;
 }
 const sync = '/_matrix/client/v3/sync?since=s1';
+const post = '/_matrix/client/v3/rooms/!a%3Ab/join';
 const send = '/_matrix/client/v3/rooms/!a%3Ab/send/m.room.message/';
 
 async function textOf(res: IncomingMessage): Promise<string> {
@@ -65,6 +66,17 @@ test('headers that `Connection` names stay behind', async (t) => {
     [got.headers['x-hop'], got.headers['te'], got.headers['x-kept']],
     [undefined, undefined, '1'],
   );
+});
+
+test('nobody can smuggle a request in a body by naming its length after `Connection`', async (t) => {
+  const worker = await startTestWorker(t, 'w1');
+  const { port } = await startTestRouter(t, [worker]);
+  const inner = 'GET /_matrix/client/versions HTTP/1.1\r\nHost: a\r\n\r\n';
+  const headers = { Connection: 'close, Content-Length, Host', 'Content-Length': inner.length };
+  const req = request({ port, path: post, method: 'POST', headers }).end(inner);
+  const [res] = (await once(req, 'response')) as [IncomingMessage];
+  assert.equal((JSON.parse(await textOf(res)) as Echo).body, inner);
+  assert.equal(worker.requests.length, 1);
 });
 
 test('an answer reaches the client piece by piece', async (t) => {

@@ -123,7 +123,7 @@ export async function startProxy(
 /** A path of a row with all that is variable filled in. */
 function sampleOf({ path }: RouteRow): string {
   const filled = path.replace(/:\w*(?:room|Room)\w*/g, '!r%3Ab').replace(/:\w+/g, 'a%40b');
-  return filled.replace(/\*$/, '/x');
+  return filled.replace(/\/?\*$/, '/x');
 }
 
 /** Every row of the table goes to the app that the built-in router would choose. */
