@@ -18,6 +18,7 @@ import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
+import { createRelations } from '../relations/module.ts';
 import {
   createInterned,
   createRooms,
@@ -147,6 +148,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     profiles,
     headCacheBytes,
     roomData: { carry: (...args) => accountData.carry(...args) },
+    aggregations: { of: (...args) => relations.aggregations.of(...args) },
   });
   const accountData = createAccountData({
     database,
@@ -186,6 +188,13 @@ export function assembleDomains(foundation: Foundation): Domains {
     receipts,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
   });
+  const relations = createRelations({
+    events,
+    clock,
+    rooms: rooms.services,
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
+    userNidOf: (userId) => interned.find(userId),
+  });
   const sync = createSync({
     events,
     bus,
@@ -203,6 +212,7 @@ export function assembleDomains(foundation: Foundation): Domains {
         syncing: presence.syncing,
       },
       unread,
+      aggregations: relations.aggregations,
       filters: accountData.filters,
     },
   });
@@ -250,6 +260,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...userDirectory.endpoints,
     ...threepids.start(),
     ...keyBackup.endpoints,
+    ...relations.endpoints,
     ...rendezvous.endpoints,
   ];
   endpoints.push(

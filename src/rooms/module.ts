@@ -10,6 +10,7 @@ import { membershipEndpoints } from './endpoints/membership.ts';
 import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
+import type { Aggregations } from './aggregations.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
@@ -21,6 +22,7 @@ import { createAliasStore } from './store/aliases.ts';
 import { createDirectoryStore } from './store/directory.ts';
 import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
+import { createNewRelationStore } from './store/new-relation.ts';
 import { createHeadStore } from './store/load-head.ts';
 import { createEventStreamStore } from './store/read-stream.ts';
 import { createStateStore } from './store/read-state.ts';
@@ -40,12 +42,20 @@ export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { visibilityFor } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
-export { placeBefore } from './timeline-page.ts';
 export { timelineMatchOf } from './event-filter.ts';
 export type { TimelineMatch } from './store/read-timeline.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline } from './read-access.ts';
+export type { Aggregations, PageOfEvents } from './aggregations.ts';
+export { relationIn, relationOf, type Relation } from './relation.ts';
+export {
+  createEventWriter,
+  parseFilterParameter,
+  placeBefore,
+  placeParameter,
+  readContext,
+} from './timeline-page.ts';
 export * as membership from './membership.ts';
 export { createRoom } from './create-room.ts';
 export { updateMemberProfiles } from './member-profiles.ts';
@@ -64,6 +74,7 @@ export interface RoomsNeeds extends RoomsEnvironment {
   /** Memory for the heads of rooms that are being written to, in bytes. */
   headCacheBytes: number;
   roomData: RoomDataCarrier;
+  aggregations: Aggregations;
 }
 
 export interface Rooms {
@@ -76,7 +87,7 @@ export interface Rooms {
 /** Rooms: events, state, members, aliases and the directory. */
 export function createRooms(needs: RoomsNeeds): Rooms {
   const { database, committer, bus, interned, signingKey, clock, config, profiles } = needs;
-  const { roles, roomData } = needs;
+  const { roles, roomData, aggregations } = needs;
   const transactionStore = createTransactionStore(database);
   const named = withEventNames(database, interned);
   const headStore = createHeadStore(named);
@@ -115,6 +126,8 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     interned,
     transactions: createTransactions(transactionStore),
     roomData,
+    aggregations,
+    newRelations: createNewRelationStore(database),
   };
   const declared = [
     ...creationEndpoints,

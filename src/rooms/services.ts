@@ -1,10 +1,12 @@
 import type { CreateRequest } from './writer/proto-event.ts';
 import type { RoomWriter } from './writer/shared-writer.ts';
+import type { Aggregations } from './aggregations.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
 import type { DirectoryStore } from './store/directory.ts';
+import type { NewRelationStore } from './store/new-relation.ts';
 import type { Interned } from './store/interned.ts';
 import type { RoomStates } from './state-cache.ts';
 import type { TimelineStore } from './store/read-timeline.ts';
@@ -25,5 +27,7 @@ export interface RoomServices extends RoomsEnvironment {
   directory: DirectoryStore;
   interned: Interned;
   transactions: Transactions;
+  newRelations: NewRelationStore;
   roomData: RoomDataCarrier;
+  aggregations: Aggregations;
 }

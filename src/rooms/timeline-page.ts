@@ -1,7 +1,7 @@
 import { MatrixError } from '../kernel/errors.ts';
 import { parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import { InvalidFilter } from '../matrix/filters/json-shape.ts';
-import type { TimelinePlace } from '../streams/position.ts';
+import { parsePlace, type TimelinePlace } from '../streams/position.ts';
 import type { Actor } from './needs.ts';
 import type { RoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
@@ -26,15 +26,33 @@ export function parseFilterParameter(text: string | undefined): RoomEventFilter 
   }
 }
 
-/** Writes events as JSON for one reader. */
-export function createEventWriter(
-  services: RoomServices,
+/** A parameter that says a place in a timeline; null when absent. Throws M_INVALID_PARAM. */
+export function placeParameter(token: string | undefined, name: string): TimelinePlace | null {
+  if (token === undefined || token === '') return null;
+  const place = parsePlace(token);
+  if (!place) throw new MatrixError('M_INVALID_PARAM', `\`${name}\` is not a token of this server`);
+  return place;
+}
+
+/**
+ * Writes events of a room as JSON for one reader; `bundled` are those that show what other events
+ * add to them.
+ */
+export async function createEventWriter(
+  services: Pick<RoomServices, 'clock' | 'aggregations'>,
   reader: Pick<Actor, 'userNid' | 'deviceNid'>,
-  roomId: string,
+  { roomNid, roomId, membership }: Pick<RoomAccess, 'roomNid' | 'roomId' | 'membership'>,
   visibility: Visibility,
-): (event: StoredEvent) => string {
+  bundled: readonly StoredEvent[],
+): Promise<(event: StoredEvent) => string> {
   const now = services.clock.now();
   const { userNid: senderNid, deviceNid } = reader;
+  const seesAll = membership === 'join' || visibility.isWorldReadableNow;
+  const page = { roomNid, roomId, events: bundled };
+  const aggregations = await services.aggregations.of(
+    [seesAll ? page : { ...page, uptoPos: visibility.lastJoinedPos }],
+    reader,
+  );
   return (event) =>
     clientEventJson(event, {
       roomId,
@@ -42,6 +60,7 @@ export function createEventWriter(
       senderNid,
       deviceNid,
       membership: visibility.membershipAt(event),
+      unsigned: aggregations.get(event.eventId) ?? '',
     });
 }
 

@@ -9,6 +9,7 @@ import { formatPosition, type StreamPosition } from '../streams/position.ts';
 import type { LazyMemberMemory } from './lazy-members.ts';
 import type { LoadOptions, RoomLoader } from './load-rooms.ts';
 import { joinedPlan, planRooms, type PlanOptions, type RoomPlan } from './plan.ts';
+import { pageOf, parentsIn } from './parents.ts';
 import type { AccountDataChanges, SyncSources } from './sources.ts';
 import type { RoomOfUser, UserView } from './views/user-view.ts';
 import type { SyncViews } from './views/views.ts';
@@ -49,6 +50,7 @@ const timelineLimitMax = 1000;
 /** Rooms of an initial sync that are read and written together; bounds its memory. */
 const roomsAtOnce = 100;
 
+const nothing: ReadonlyMap<string, string> = new Map();
 const noChanges: AccountDataChanges = { global: [], rooms: new Map() };
 
 export interface SyncEngineNeeds {
@@ -105,7 +107,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     };
   }
 
-  function writeOptions(request: SyncRequest): WriteOptions {
+  function writeOptions(request: SyncRequest): Omit<WriteOptions, 'aggregations'> {
     const { filter, reader } = request;
     const keep = filter.eventFields ? compileEventFields(filter.eventFields) : null;
     const admits = (section: RoomEventFilter | EventFilter) => (type: string) =>
@@ -243,15 +245,24 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
   interface Parts {
     request: SyncRequest;
     load: LoadOptions;
-    write: WriteOptions;
+    write: Omit<WriteOptions, 'aggregations'>;
     receipts: Map<number, readonly Receipt[]>;
     accountData: AccountDataChanges;
+  }
+
+  /** Nothing is asked when no timeline says that there is anything to be found. */
+  async function aggregationsFor(plans: RoomPlan[], load: LoadOptions, reader: SyncReader) {
+    const pages = plans.flatMap((plan) => {
+      const events = parentsIn(plan, load.timelineFilter.matchesAll);
+      return events.length > 0 ? [pageOf(plan, events)] : [];
+    });
+    return pages.length > 0 ? sources.aggregations.of(pages, reader) : nothing;
   }
 
   type Sections = Record<RoomPlan['section'], string[]>;
 
   async function roomSections(plans: RoomPlan[], parts: Parts): Promise<Sections> {
-    const { request, load, write, receipts, accountData } = parts;
+    const { request, load, receipts, accountData } = parts;
     const { reader, since } = request;
     const joined = plans.filter((plan) => plan.section === 'join');
     const [unread] = await Promise.all([
@@ -263,6 +274,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
           ),
       needs.loader.load(plans, load),
     ]);
+    const write = { ...parts.write, aggregations: await aggregationsFor(plans, load, reader) };
     const sections: Sections = { join: [], invite: [], knock: [], leave: [] };
     for (const plan of plans) {
       const { roomNid } = plan.room;

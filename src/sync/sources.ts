@@ -1,4 +1,5 @@
 import type { Receipt } from '../receipts/module.ts';
+import type { Aggregations } from '../rooms/module.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 
 /** Account data as clients see it. */
@@ -66,6 +67,7 @@ export interface SyncSources {
       roomNids: readonly number[],
     ): Promise<Map<number, RoomUnread>>;
   };
+  aggregations: Aggregations;
   filters: {
     /** A stored filter. Rejects with M_NOT_FOUND. */
     byId(userNid: number, filterId: string): Promise<Filter> | Filter;

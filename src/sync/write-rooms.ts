@@ -28,6 +28,8 @@ export interface WriteOptions {
   threadCounts: boolean;
   /** Event members to be kept, null for all. */
   eventFields: ((eventJson: string) => string) | null;
+  /** What other events add to an event, by its id. */
+  aggregations: ReadonlyMap<string, string>;
   wantsEphemeral(type: string): boolean;
   wantsAccountData(type: string): boolean;
 }
@@ -44,6 +46,7 @@ const eventsJson = (
         senderNid: options.reader.userNid,
         deviceNid: options.reader.deviceNid,
         membership: membershipAt(event),
+        unsigned: options.aggregations.get(event.eventId) ?? '',
       });
       return options.eventFields ? options.eventFields(json) : json;
     })

@@ -4,6 +4,7 @@ import { MatrixError } from '../../kernel/errors.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import { checkCanonicalAlias } from '../canonical-alias.ts';
+import { checkNewRelation } from '../new-relation.ts';
 import type { RoomServices } from '../services.ts';
 import type { AppendRequest, ProtoEvent, TransactionKey } from '../writer/proto-event.ts';
 import { contentBody, transactionOf } from './parts.ts';
@@ -21,8 +22,13 @@ async function append(
   request: AppendRequest,
   transaction: TransactionKey | null,
 ): Promise<string> {
-  if (!transaction) return (await services.writer.append(request))[0]!.eventId;
+  const [event] = request.events;
+  if (!transaction) {
+    await checkNewRelation(services, requester, request.roomId, event!);
+    return (await services.writer.append(request))[0]!.eventId;
+  }
   return services.transactions.once(requester.userNid, transaction, async () => {
+    await checkNewRelation(services, requester, request.roomId, event!);
     const [appended] = await services.writer.append({ ...request, transaction });
     return appended!.eventId;
   });

@@ -1,13 +1,14 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { formatPlace, parsePlace, type TimelinePlace } from '../../streams/position.ts';
+import { formatPlace, type TimelinePlace } from '../../streams/position.ts';
 import { readableState, readableTimeline, visibilityOf } from '../read-access.ts';
 import type { RoomServices } from '../services.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import {
   createEventWriter,
   parseFilterParameter,
+  placeParameter,
   readContext,
   readPage,
 } from '../timeline-page.ts';
@@ -19,13 +20,6 @@ const pagination = { group: 'pagination', balance: 'room' } as const;
 const limitDefault = 10;
 const limitMax = 1000;
 const boundedLimit = (limit: number | undefined) => Math.min(limit ?? limitDefault, limitMax);
-
-function placeOf(token: string | undefined, name: string): TimelinePlace | null {
-  if (token === undefined || token === '') return null;
-  const place = parsePlace(token);
-  if (!place) throw new MatrixError('M_INVALID_PARAM', `\`${name}\` is not a token of this server`);
-  return place;
-}
 
 const start: TimelinePlace = { pos: 0, sub: 0 };
 
@@ -51,8 +45,8 @@ const getRoomEvents = declare({
     const direction = query.dir ?? 'f';
     const filter = parseFilterParameter(query.filter);
     const end = { pos: services.bus.position(), sub: 0 };
-    const from = placeOf(query.from, 'from') ?? (direction === 'b' ? end : start);
-    const to = placeOf(query.to, 'to');
+    const from = placeParameter(query.from, 'from') ?? (direction === 'b' ? end : start);
+    const to = placeParameter(query.to, 'to');
     const { access, visibility } = await readableTimeline(services, roomId, requester);
     const { shown, next } = await readPage(services, access, visibility, {
       direction,
@@ -61,7 +55,7 @@ const getRoomEvents = declare({
       limit: Math.min(boundedLimit(query.limit), filter?.limit ?? limitMax),
       match: filter && timelineMatchOf(filter.criteria),
     });
-    const write = createEventWriter(services, requester, roomId, visibility);
+    const write = await createEventWriter(services, requester, access, visibility, shown);
     const chunk = shown.map(write).join(',');
     let text = `{"chunk":[${chunk}],"start":"${formatPlace(from)}"`;
     if (next) text += `,"end":"${formatPlace(next)}"`;
@@ -102,11 +96,12 @@ const getEventContext = declare({
       match: filter && timelineMatchOf(filter.criteria),
     });
     const { event, before, after, startPlace, endPlace } = context;
-    const write = createEventWriter(services, requester, roomId!, visibility);
+    const events = [...before, event, ...after];
+    const write = await createEventWriter(services, requester, access, visibility, events);
     const newest = after.at(-1) ?? event;
     let state: StoredEvent[];
     if (filter?.lazyLoadMembers) {
-      const senders = new Set([event, ...before, ...after].map(({ sender }) => sender));
+      const senders = new Set(events.map(({ sender }) => sender));
       state = (await services.states.state(access.roomNid, newest.pos)).filter(
         (entry) => entry.type !== 'm.room.member' || senders.has(entry.stateKey!),
       );
@@ -141,7 +136,8 @@ const getOneRoomEvent = declare({
     ]);
     const isThere = event !== null && event.status === 0 && event.pos !== null;
     if (!isThere || access.isForgotten || !visibility.allows(event)) throw notFound();
-    return new JsonText(createEventWriter(services, requester, roomId!, visibility)(event));
+    const write = await createEventWriter(services, requester, access, visibility, [event]);
+    return new JsonText(write(event));
   },
 });
 
@@ -158,9 +154,10 @@ const getOneEvent = declare({
   async handle({ params, requester }, services) {
     const event = await services.timeline.eventAnywhere(params['eventId']!);
     if (!event) throw new MatrixError('M_NOT_FOUND', 'Event not found.');
-    const { visibility } = await readableTimeline(services, event.roomId, requester);
+    const { access, visibility } = await readableTimeline(services, event.roomId, requester);
     if (!visibility.allows(event)) throw new MatrixError('M_NOT_FOUND', 'Event not found.');
-    return new JsonText(createEventWriter(services, requester, event.roomId, visibility)(event));
+    const write = await createEventWriter(services, requester, access, visibility, [event]);
+    return new JsonText(write(event));
   },
 });
 

@@ -1,0 +1,24 @@
+import type { Actor } from './needs.ts';
+import type { StoredEvent } from './stored-event.ts';
+
+/** Events of one room that are shown together. */
+export interface PageOfEvents {
+  roomNid: number;
+  /** Absent where events are shown without their room, as in `/sync`. */
+  roomId?: string;
+  events: readonly StoredEvent[];
+  /** Later events are not known to the reader. */
+  uptoPos?: number;
+}
+
+/** What other events add to an event: edits, references, threads. */
+export interface Aggregations {
+  /**
+   * By event id, for those of the events that have any: `"m.relations":{…}`, to be added to
+   * `unsigned`. At most two queries, whatever the number of events.
+   */
+  of(
+    pages: readonly PageOfEvents[],
+    reader: Pick<Actor, 'userNid' | 'deviceNid'>,
+  ): Promise<ReadonlyMap<string, string>>;
+}
