@@ -20,10 +20,10 @@ import type { AccountEvents, UserRef } from './subscribers.ts';
 export interface DeviceAnswer {
   device_id: string;
   user_id: string;
-  display_name: string | null;
-  last_seen_ip: string | null;
-  last_seen_user_agent: string | null;
-  last_seen_ts: number | null;
+  display_name?: string;
+  last_seen_ip?: string;
+  last_seen_user_agent?: string;
+  last_seen_ts?: number;
 }
 
 /** The devices of this server's users. */
@@ -108,10 +108,10 @@ function deviceAnswer(user: UserRef, row: DeviceRow): DeviceAnswer {
   return {
     device_id: row.deviceId,
     user_id: user.userId,
-    display_name: row.displayName,
-    last_seen_ip: row.lastSeenIp,
-    last_seen_user_agent: row.lastSeenUserAgent,
-    last_seen_ts: row.lastSeenTs,
+    ...(row.displayName === null ? {} : { display_name: row.displayName }),
+    ...(row.lastSeenIp === null ? {} : { last_seen_ip: row.lastSeenIp }),
+    ...(row.lastSeenUserAgent === null ? {} : { last_seen_user_agent: row.lastSeenUserAgent }),
+    ...(row.lastSeenTs === null ? {} : { last_seen_ts: row.lastSeenTs }),
   };
 }
 
