@@ -6,6 +6,7 @@ import type { AccountsConfig } from './config.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { LoginLimiter } from './limiter.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
+import { canonicalMsisdn } from './phone-numbers.ts';
 import { updatePasswordHash, type AccountRow } from './store/accounts.ts';
 import { takeLoginToken } from './store/tokens.ts';
 import { tokenHash } from './tokens.ts';
@@ -21,7 +22,16 @@ export interface IdentifierInput {
 /** Whom an identifier names. */
 export type Identifier =
   | { kind: 'user'; user: string }
-  | { kind: 'threepid'; medium: string; address: string };
+  | { kind: 'threepid'; medium: string; address: string }
+  | { kind: 'phone'; country: string; number: string };
+
+/** A phone number as it is stored; one that makes no sense is nobody's. */
+async function threepidOf(identifier: Exclude<Identifier, { kind: 'user' }>) {
+  if (identifier.kind === 'threepid') return identifier;
+  const { country, number } = identifier;
+  const address = await canonicalMsisdn(country, number).catch(() => number);
+  return { medium: 'msisdn', address };
+}
 
 /** Checks passwords and log-in tokens. */
 export interface Credentials {
@@ -55,15 +65,16 @@ export function createCredentials(dependencies: CredentialsDependencies): Creden
 
   return {
     async checkPassword(identifier, password) {
+      const threepid = identifier.kind === 'user' ? null : await threepidOf(identifier);
       const subject =
         identifier.kind === 'user'
           ? directory.qualify(identifier.user).toLowerCase()
-          : `${identifier.medium}:${identifier.address}`;
+          : `${threepid!.medium}:${threepid!.address}`;
       limiter.check('failed_attempts', subject);
       const account =
         identifier.kind === 'user'
           ? await directory.byName(identifier.user)
-          : await directory.byThreepid(identifier.medium, identifier.address);
+          : await directory.byThreepid(threepid!.medium, threepid!.address);
       const refuse = () => {
         limiter.count('failed_attempts', subject);
         throw new MatrixError('M_FORBIDDEN', 'Invalid username or password');
@@ -119,7 +130,8 @@ export function parseIdentifier(input: IdentifierInput): Identifier {
     case 'm.id.phone': {
       const number = given['phone'] ?? given['number'];
       if (typeof number !== 'string') throw new MatrixError('M_MISSING_PARAM', 'phone is missing');
-      return { kind: 'threepid', medium: 'msisdn', address: number };
+      const { country } = given;
+      return { kind: 'phone', country: typeof country === 'string' ? country : '', number };
     }
     case undefined:
       throw new MatrixError('M_MISSING_PARAM', "Login identifier has no 'type'");

@@ -41,6 +41,7 @@ export type { AccountServices } from './services.ts';
 export type { AccountThreepids, ProvenThreepid } from './account-threepids.ts';
 export { withoutThreepids, type ThreepidWork } from './threepid-work.ts';
 export { canonicalAddress } from './directory.ts';
+export { canonicalMsisdn } from './phone-numbers.ts';
 export { StageFailed, type UiAuth, type UiAuthStage } from './ui-auth.ts';
 
 export interface AccountsNeeds {

@@ -1,4 +1,5 @@
 import { createAccountData, accountDataStream } from '../account-data/module.ts';
+import { createCalls } from '../calls/module.ts';
 import { createAccounts, type LoginLimiter } from '../accounts/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
@@ -31,6 +32,8 @@ import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
 import { createSync, type SyncViews } from '../sync/module.ts';
+import { sendToConfigured } from '../http/json-client.ts';
+import { createThirdParty } from '../third-party/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
@@ -228,6 +231,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   userDirectory.start();
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
+  accounts.events.subscribe(accountData.accountEvents);
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe({
@@ -258,6 +262,9 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...presence.endpoints,
     ...sync.endpoints,
     ...userDirectory.endpoints,
+    ...createCalls({ clock, config: config.calls }).endpoints,
+    ...createThirdParty({ services: appservices.all, send: sendToConfigured, clock, log })
+      .endpoints,
     ...threepids.start(),
     ...keyBackup.endpoints,
     ...relations.endpoints,

@@ -1,7 +1,8 @@
 import type { Accounts } from '../accounts/module.ts';
 import { createEmail } from '../email/module.ts';
 import { createTemplates } from '../templates/module.ts';
-import { createThreepids, type SendJson } from '../threepids/module.ts';
+import type { SendJson } from '../http/json-client.ts';
+import { createThreepids } from '../threepids/module.ts';
 import type { Foundation } from './domains.ts';
 
 /** Until there is a client that keeps out of inner networks nothing is asked. */

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { callsSection, readCalls } from './calls.ts';
 import { databaseSection, readDatabase } from './database.ts';
 import { emailSection, readEmail } from './email.ts';
 import { experimentalSection, readRendezvous } from './experimental.ts';
@@ -48,6 +49,7 @@ export interface Config {
   presence: ReturnType<typeof readPresence>;
   email: ReturnType<typeof readEmail>;
   threepids: ReturnType<typeof readThreepids>;
+  calls: ReturnType<typeof readCalls>;
   userDirectory: ReturnType<typeof readUserDirectory>;
   rendezvous: ReturnType<typeof readRendezvous>;
   workers: WorkersConfig;
@@ -115,6 +117,7 @@ function read(loader: OptionLoader, folder: string): Config {
     presence: readPresence(loader, presence),
     email: readEmail(loader, loader.take(emailSection)),
     threepids,
+    calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
     workers,

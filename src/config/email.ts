@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { duration, flag, list, port, text, textOrNumber } from './kinds.ts';
 import { group, inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
+import { readSecret } from './secret-file.ts';
 
 const hourMs = 3_600_000;
 
@@ -88,17 +88,6 @@ export const emailSection = section('Mail', 'Mails to users, and pages that they
 
 type Mail = ValuesOf<typeof mail>;
 
-function passwordOf(loader: OptionLoader, values: Mail): string | null {
-  const path = values.smtp_pass_path;
-  if (path === null) return values.smtp_pass;
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    loader.at('email', 'smtp_pass_path').problem(`cannot be read: ${(error as Error).message}`);
-    return null;
-  }
-}
-
 function readMail(loader: OptionLoader, values: Mail) {
   const at = (name: string) => loader.at('email', name);
   if (values.notif_from === null) at('notif_from').problem('this option is needed to send mail');
@@ -107,10 +96,16 @@ function readMail(loader: OptionLoader, values: Mail) {
     at('require_transport_security').problem('needs enable_tls');
   }
   const { smtp_user: user } = values;
+  const password = readSecret(
+    loader,
+    ['email', 'smtp_pass'],
+    values.smtp_pass,
+    values.smtp_pass_path,
+  );
   return {
     host: values.smtp_host,
     port: values.smtp_port ?? (values.force_tls ? 465 : 25),
-    login: user === null ? null : { user, password: passwordOf(loader, values) ?? '' },
+    login: user === null ? null : { user, password: password ?? '' },
     tls: values.force_tls
       ? ('always' as const)
       : values.require_transport_security

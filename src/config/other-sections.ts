@@ -63,16 +63,8 @@ export const mediaSection = section('Media', 'Files and previews.', {
   }),
 });
 
-export const callsAndPushSection = section('Calls and push', 'Voice, video, notifications.', {
+export const pushSection = section('Push', 'Notifications.', {
   ...inert({
-    turn_uris: 'TURN servers',
-    turn_shared_secret: 'the secret shared with them',
-    turn_shared_secret_path: 'a file with it',
-    turn_username: 'a fixed user name',
-    turn_password: 'a fixed password',
-    turn_user_lifetime: 'life of credentials',
-    turn_allow_guests: 'guests may call',
-    matrix_rtc: 'transports of MatrixRTC',
     push: 'notifications by push gateways',
   }),
 });

@@ -1,3 +1,4 @@
+import { callsSection } from './calls.ts';
 import { databaseSection } from './database.ts';
 import { emailSection } from './email.ts';
 import { experimentalSection } from './experimental.ts';
@@ -7,7 +8,7 @@ import type { Section } from './option.ts';
 import {
   appservicesSection,
   blockingSection,
-  callsAndPushSection,
+  pushSection,
   federationSection,
   mediaSection,
 } from './other-sections.ts';
@@ -26,7 +27,7 @@ import { workersSection } from './workers.ts';
 export const inertSections: readonly Section[] = [
   federationSection,
   mediaSection,
-  callsAndPushSection,
+  pushSection,
   blockingSection,
 ];
 
@@ -42,6 +43,7 @@ export const sections: readonly Section[] = [
   roomsSection,
   presenceSection,
   userDirectorySection,
+  callsSection,
   appservicesSection,
   rateLimitsSection,
   loggingSection,

@@ -15,23 +15,6 @@ export function canonicalEmail(address: string): string {
   return trimmed.toLowerCase();
 }
 
-/**
- * Digits of a phone number with its country's prefix. `country`: two letters of ISO 3166. Rejects
- * with M_INVALID_PARAM.
- */
-export async function canonicalMsisdn(country: string, number: string): Promise<string> {
-  // Its tables are large, and phone numbers are rare.
-  const { parsePhoneNumberFromString, isSupportedCountry } = await import('libphonenumber-js/min');
-  const region = country.toUpperCase();
-  const parsed = isSupportedCountry(region)
-    ? parsePhoneNumberFromString(number, region)
-    : parsePhoneNumberFromString(number);
-  if (!parsed?.isPossible()) {
-    throw new MatrixError('M_INVALID_PARAM', 'Unable to parse phone number');
-  }
-  return parsed.number.slice(1);
-}
-
 /** CS 1.19: what clients may use as their secret. Throws M_INVALID_PARAM. */
 export function checkClientSecret(secret: string): void {
   if (!/^[0-9a-zA-Z.=_-]{1,255}$/.test(secret)) {

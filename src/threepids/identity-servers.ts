@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts';
 import { MatrixError, errorStatus, type ErrorCode } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { signJson, type SigningKey } from '../matrix/signing.ts';
-import type { SendJson } from './json-request.ts';
+import type { SendJson } from '../http/json-client.ts';
 import { deleteBinding, insertBinding, selectBindings, type BindingRow } from './store/bindings.ts';
 
 /** Tells identity servers that clients name whose an address is. Source: identity service 1.19. */

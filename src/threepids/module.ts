@@ -11,14 +11,13 @@ import { accountThreepidEndpoints } from './endpoints/account-threepids.ts';
 import { requestTokenEndpoints } from './endpoints/request-tokens.ts';
 import { submitPages } from './endpoints/submit-pages.ts';
 import { createIdentityServers } from './identity-servers.ts';
-import { sendToConfigured, type SendJson } from './json-request.ts';
+import { sendToConfigured, type SendJson } from '../http/json-client.ts';
 import { createMsisdnDelegate } from './msisdn-delegate.ts';
 import type { ThreepidServices } from './services.ts';
 import { createThreepidWork, threepidStage } from './threepid-work.ts';
 import { createValidation } from './validation.ts';
 
 export type { ThreepidsConfig } from './config.ts';
-export type { JsonAnswer, JsonRequest, SendJson } from './json-request.ts';
 
 export interface ThreepidsNeeds {
   database: Database;

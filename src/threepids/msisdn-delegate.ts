@@ -1,5 +1,5 @@
 import { MatrixError } from '../kernel/errors.ts';
-import type { SendJson } from './json-request.ts';
+import type { SendJson } from '../http/json-client.ts';
 import type { Validated } from './validation.ts';
 
 export interface MsisdnWish {

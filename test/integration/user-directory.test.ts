@@ -77,7 +77,7 @@ test('a limit cuts and is told; exact names come first; all legacy paths work', 
   const roomId = await owner.createRoom({ preset: 'public_chat' });
   await Promise.all([second, third, fourth].map((user) => user.join(roomId)));
   await setName(second, `${prefix}bb`);
-  await setName(third, `${prefix}`);
+  await setName(third, prefix);
   await setName(fourth, `${prefix}aa`);
   const answer = await owner.ok('POST', path, { search_term: prefix, limit: 2 });
   assert.equal(answer['limited'], true);

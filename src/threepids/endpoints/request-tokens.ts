@@ -1,8 +1,9 @@
 import { Type, type Static } from 'typebox';
+import { canonicalMsisdn } from '../../accounts/module.ts';
 import { clientPaths, endpoint, type RequestInfo } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { randomLetters } from '../../kernel/random.ts';
-import { canonicalEmail, canonicalMsisdn, checkClientSecret, checkNextLink } from '../addresses.ts';
+import { canonicalEmail, checkClientSecret, checkNextLink } from '../addresses.ts';
 import { checkAllowed, checkMayChange } from '../rules.ts';
 import type { ThreepidServices } from '../services.ts';
 import type { Purpose } from '../validation.ts';

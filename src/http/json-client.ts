@@ -8,7 +8,9 @@ export interface JsonRequest {
 
 export interface JsonAnswer {
   status: number;
-  /** Null when it is not a JSON object. */
+  /** Any JSON; undefined when it is none. */
+  json: unknown;
+  /** The same when it is an object, else null. */
   body: Record<string, unknown> | null;
 }
 
@@ -16,7 +18,7 @@ export interface JsonAnswer {
 export type SendJson = (request: JsonRequest) => Promise<JsonAnswer>;
 
 const answerMsMax = 10_000;
-const answerBytesMax = 256 * 1024;
+const answerBytesMax = 1024 * 1024;
 
 async function readBounded(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
@@ -29,14 +31,16 @@ async function readBounded(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-export function parseObject(text: string): Record<string, unknown> | null {
+/** The answer for a body as it was received. */
+export function jsonAnswer(status: number, text: string): JsonAnswer {
+  let json: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : null;
+    json = JSON.parse(text);
   } catch {
-    return null;
+    json = undefined;
   }
+  const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+  return { status, json, body: isObject ? (json as Record<string, unknown>) : null };
 }
 
 /** To servers that the admin has configured: they may be anywhere, also inside. */
@@ -48,5 +52,5 @@ export const sendToConfigured: SendJson = async ({ method, url, headers, body })
     signal: AbortSignal.timeout(answerMsMax),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: response.status, body: parseObject(await readBounded(response)) };
+  return jsonAnswer(response.status, await readBounded(response));
 };
