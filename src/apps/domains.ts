@@ -31,6 +31,7 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
+import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncViews } from '../sync/module.ts';
 import { sendToConfigured } from '../http/json-client.ts';
 import { createThirdParty } from '../third-party/module.ts';
@@ -268,6 +269,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...threepids.start(),
     ...keyBackup.endpoints,
     ...relations.endpoints,
+    ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
   ];
   endpoints.push(

@@ -47,6 +47,10 @@ export type { TimelineMatch } from './store/read-timeline.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline } from './read-access.ts';
+export { resolveRoom } from './endpoints/parts.ts';
+export { summaryOf, type RoomSummary } from './public-rooms.ts';
+export { roomsAllowed } from './restricted-join.ts';
+export { predecessorIn } from './predecessor.ts';
 export type { Aggregations, PageOfEvents } from './aggregations.ts';
 export { relationIn, relationOf, type Relation } from './relation.ts';
 export {

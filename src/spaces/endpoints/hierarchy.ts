@@ -1,0 +1,66 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { hierarchy } from '../hierarchy.ts';
+import type { SpaceNeeds } from './needs.ts';
+
+const limitDefault = 50;
+const limitMax = 50;
+/** Spaces in spaces; further down nobody looks, and loops end. */
+const depthLimit = 20;
+
+interface Place {
+  skip: number;
+  depthMax: number;
+  suggestedOnly: boolean;
+}
+
+const formatPlace = ({ skip, depthMax, suggestedOnly }: Place) =>
+  `h${skip}_${depthMax}_${Number(suggestedOnly)}`;
+
+function parsePlace(token: string): Place {
+  const match = /^h(\d{1,9})_(\d{1,2})_([01])$/.exec(token);
+  if (!match) throw new MatrixError('M_INVALID_PARAM', '`from` is not a token of this server');
+  return { skip: Number(match[1]), depthMax: Number(match[2]), suggestedOnly: match[3] === '1' };
+}
+
+export const getSpaceHierarchy = endpoint<SpaceNeeds>()({
+  operation: 'getSpaceHierarchy',
+  method: 'GET',
+  paths: clientPaths('/rooms/:roomId/hierarchy', {
+    since: 'v1',
+    also: ['unstable/org.matrix.msc2946'],
+  }),
+  auth: 'guest',
+  runsOn: { group: 'client', balance: 'room' },
+  summary: 'The rooms of a space, and of the spaces in it',
+  source: 'CS 1.19, getSpaceHierarchy',
+  query: Type.Object({
+    suggested_only: Type.Optional(Type.Boolean()),
+    limit: Type.Optional(Type.Integer({ minimum: 1 })),
+    max_depth: Type.Optional(Type.Integer({ minimum: 0 })),
+    from: Type.Optional(Type.String()),
+  }),
+  errors: ['M_FORBIDDEN', 'M_INVALID_PARAM'],
+  async handle({ params, query, requester }, needs) {
+    const wanted: Place = {
+      skip: 0,
+      depthMax: Math.min(query.max_depth ?? depthLimit, depthLimit),
+      suggestedOnly: query.suggested_only ?? false,
+    };
+    const place = query.from ? parsePlace(query.from) : wanted;
+    const changed =
+      place.depthMax !== wanted.depthMax || place.suggestedOnly !== wanted.suggestedOnly;
+    if (changed) {
+      throw new MatrixError(
+        'M_INVALID_PARAM',
+        'suggested_only and max_depth cannot change on paginated requests',
+      );
+    }
+    const limit = Math.min(query.limit ?? limitDefault, limitMax);
+    const wish = { ...place, roomId: params['roomId']!, limit };
+    const { rooms, hasMore } = await hierarchy(needs, requester, wish);
+    const next = formatPlace({ ...place, skip: place.skip + limit });
+    return { rooms, ...(hasMore ? { next_batch: next } : {}) };
+  },
+});
