@@ -1,10 +1,11 @@
 import type { LRUCache } from 'lru-cache';
 import { boundedCache } from '../kernel/bounded-cache.ts';
+import { MatrixError } from '../kernel/errors.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { rulesetOf } from '../matrix/push-rules/ruleset.ts';
 import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
-import { upsertEntry, type AccountDataStore } from './store/account-data.ts';
+import { replaceEntry, upsertEntry, type AccountDataStore } from './store/account-data.ts';
 import { accountDataStream } from './streams.ts';
 
 export interface UserRef {
@@ -21,6 +22,8 @@ export interface Entry {
 /** The global entry that is not what clients see: what differs from the default push rules. */
 export const pushRulesType = 'm.push_rules';
 const ignoredUsersType = 'm.ignored_user_list';
+/** Global entries that processes remember. */
+export const rememberedTypes = [pushRulesType, ignoredUsersType] as const;
 
 /** Users whose ignored users and push rules are kept in memory. */
 const cachedUsersMax = 50_000;
@@ -37,8 +40,24 @@ export interface AccountData {
   ): Promise<{ global: Entry[]; rooms: Map<number, Entry[]> }>;
   ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
-  setPushRules(userNid: number, differences: RuleDifferences): Promise<void>;
+  /**
+   * Makes something else of an entry. `edit` gets what there is, and is called again when another
+   * request was faster; what it throws is thrown. Null, or the same: nothing is written.
+   */
+  change(
+    userNid: number,
+    roomNid: number,
+    type: string,
+    edit: (content: string | null) => string | null,
+  ): Promise<void>;
+  changePushRules(
+    userNid: number,
+    edit: (differences: RuleDifferences) => RuleDifferences,
+  ): Promise<void>;
 }
+
+/** Requests that change one entry at the same time; of so many one at least does not come last. */
+const attemptsMax = 50;
 
 const nobody: ReadonlySet<string> = new Set();
 
@@ -97,6 +116,31 @@ export function createAccountEntries(
       }),
     );
 
+  /** False: another request was faster. */
+  const replace = (key: [number, number, string], content: string, before: string | null) =>
+    committer.write<{ pos: number }, boolean>(
+      { statement: replaceEntry as never, params: [...key, content, before] },
+      (rows) => ({
+        result: rows.length > 0,
+        publish: rows.map(({ pos }) => {
+          const [userNid, roomNid, type] = key;
+          return { stream: accountDataStream, pos, row: { userNid, roomNid, type, content } };
+        }),
+      }),
+    );
+
+  const change: AccountData['change'] = async (userNid, roomNid, type, edit) => {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      // oxlint-disable-next-line no-await-in-loop -- it is read again because it has changed
+      const before = await store.entry(userNid, roomNid, type);
+      const content = edit(before);
+      if (content === null || content === before) return;
+      // oxlint-disable-next-line no-await-in-loop
+      if (await replace([userNid, roomNid, type], content, before)) return;
+    }
+    throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many changes of the same data at once');
+  };
+
   async function shownRules(userNid: number, content: string | null): Promise<string> {
     const ruleset = rulesetOf(differencesIn(content), await userIdOf(userNid));
     return JSON.stringify({ global: ruleset });
@@ -133,8 +177,13 @@ export function createAccountEntries(
       ignored.get(userNid) ?? remembered(ignored, userNid, ignoredUsersType, ignoredIn),
     pushRules: (userNid) =>
       rules.get(userNid) ?? remembered(rules, userNid, pushRulesType, differencesIn),
-    setPushRules: (userNid, differences) =>
-      set(userNid, 0, pushRulesType, JSON.stringify(differences)),
+    change,
+    changePushRules: (userNid, edit) =>
+      change(userNid, 0, pushRulesType, (content) => {
+        const before = differencesIn(content);
+        const after = edit(before);
+        return after === before ? content : JSON.stringify(after);
+      }),
   };
 }
 

@@ -7,7 +7,7 @@ import type { RuleDifferences, UserRule } from '../matrix/push-rules/rule.ts';
 import { accountDataEndpoints } from './endpoints/account-data.ts';
 import { pushRuleEndpoints } from './endpoints/push-rules.ts';
 import { tagAndFilterEndpoints, tagType } from './endpoints/tags-and-filters.ts';
-import { createAccountEntries, type AccountData } from './entries.ts';
+import { createAccountEntries, rememberedTypes, type AccountData } from './entries.ts';
 import type { RoomLookup } from './services.ts';
 import { createStoredFilters, type StoredFilters } from './stored-filters.ts';
 import { createAccountDataStore } from './store/account-data.ts';
@@ -29,19 +29,21 @@ export interface AccountDataModule {
   endpoints: Endpoint[];
   data: AccountData;
   filters: StoredFilters;
+  /** Deactivated accounts keep nothing. */
+  accountEvents: { deactivated(user: { userNid: number }): Promise<void> };
   /** Takes a user's tags and push rules of one room over to another. */
   carry(userNid: number, fromRoomId: string, toRoomId: string): Promise<void>;
 }
 
-/** The rules with those for one room repeated for another; null when there are none. */
-function carriedRules(
+/** The rules with that for one room, if there is one, repeated for another. */
+function withCarried(
   differences: RuleDifferences,
   fromRoomId: string,
   toRoomId: string,
-): RuleDifferences | null {
+): RuleDifferences {
   const rules = differences.own?.room ?? [];
   const rule = rules.find((known) => known.rule_id === fromRoomId);
-  if (!rule || rules.some((known) => known.rule_id === toRoomId)) return null;
+  if (!rule || rules.some((known) => known.rule_id === toRoomId)) return differences;
   const carried: UserRule = { ...rule, rule_id: toRoomId };
   return { ...differences, own: { ...differences.own, room: [...rules, carried] } };
 }
@@ -59,19 +61,22 @@ export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
     endpoints: bindEndpoints(declared, services),
     data,
     filters,
+    accountEvents: {
+      async deactivated({ userNid }) {
+        // What processes remember of the user is forgotten by these rows.
+        await Promise.all(rememberedTypes.map((type) => data.set(userNid, 0, type, null)));
+        await store.deleteAll(userNid);
+      },
+    },
     async carry(userNid, fromRoomId, toRoomId) {
       const [from, to] = await Promise.all([
         rooms.of(fromRoomId, userNid),
         rooms.of(toRoomId, userNid),
       ]);
       if (!from || !to) return;
-      const [tags, rules] = await Promise.all([
-        data.get(userNid, from.roomNid, tagType),
-        data.pushRules(userNid),
-      ]);
+      const tags = await data.get(userNid, from.roomNid, tagType);
       if (tags !== null) await data.set(userNid, to.roomNid, tagType, tags);
-      const carried = carriedRules(rules, fromRoomId, toRoomId);
-      if (carried) await data.setPushRules(userNid, carried);
+      await data.changePushRules(userNid, (rules) => withCarried(rules, fromRoomId, toRoomId));
     },
   };
 }

@@ -88,7 +88,7 @@ async function edit(
   change: (before: RuleDifferences) => RuleDifferences,
 ) {
   try {
-    await data.setPushRules(userNid, change(await data.pushRules(userNid)));
+    await data.changePushRules(userNid, change);
     return {};
   } catch (error) {
     if (error instanceof UnknownRule) throw new MatrixError('M_NOT_FOUND', error.message);

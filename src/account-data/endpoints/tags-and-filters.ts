@@ -10,8 +10,7 @@ const object = Type.Record(Type.String(), Type.Any());
 /** The room account data that holds a room's tags. */
 export const tagType = 'm.tag';
 
-async function tagsOf(services: AccountDataServices, userNid: number, roomNid: number) {
-  const text = await services.data.get(userNid, roomNid, tagType);
+function tagsIn(text: string | null): JsonObject {
   const { tags = {} } = (text === null ? {} : JSON.parse(text)) as { tags?: JsonObject };
   return tags;
 }
@@ -28,7 +27,7 @@ const getRoomTags = declare({
     const { userId, roomId } = params;
     checkOwn(requester, userId!, 'tags');
     const roomNid = await roomNidOf(services, roomId!, requester);
-    return { tags: await tagsOf(services, requester.userNid, roomNid) };
+    return { tags: tagsIn(await services.data.get(requester.userNid, roomNid, tagType)) };
   },
 });
 
@@ -50,9 +49,10 @@ const changeTag = (['PUT', 'DELETE'] as const).map((method) =>
       checkOwn(requester, userId!, 'tags');
       const { userNid } = requester;
       const roomNid = await roomNidOf(services, roomId!, requester);
-      const { [tag!]: _before, ...others } = await tagsOf(services, userNid, roomNid);
-      const tags = method === 'PUT' ? { ...others, [tag!]: body } : others;
-      await services.data.set(userNid, roomNid, tagType, JSON.stringify({ tags }));
+      await services.data.change(userNid, roomNid, tagType, (content) => {
+        const { [tag!]: _before, ...others } = tagsIn(content);
+        return JSON.stringify({ tags: method === 'PUT' ? { ...others, [tag!]: body } : others });
+      });
       return {};
     },
   }),

@@ -24,6 +24,20 @@ export const upsertEntry = statement<
    returning pos`,
 );
 
+/** Writes only when the entry is still what the writer has read; no row: it is not. */
+export const replaceEntry = statement<
+  [userNid: number, roomNid: number, type: string, content: string, before: string | null],
+  { pos: number }
+>(
+  'replace_account_data',
+  `insert into account_data as a (user_nid, room_nid, type, content, pos)
+     values ($1, $2, $3, $4, nextval('stream_position'))
+   on conflict (user_nid, room_nid, type)
+     do update set content = excluded.content, pos = excluded.pos
+     where a.content is not distinct from $5
+   returning pos`,
+);
+
 const selectEntry = statement<[number, number, string], { content: string | null }>(
   'select_account_data_entry',
   'select content from account_data where user_nid = $1 and room_nid = $2 and type = $3',
@@ -53,6 +67,12 @@ const selectStream = statement<[number, number], AccountDataRow & { pos: number 
    where pos > $1 and pos <= $2 order by pos`,
 );
 
+const deleteAll = statement<[userNid: number], never>(
+  'delete_account_data',
+  `with filters as (delete from filters where user_nid = $1)
+   delete from account_data where user_nid = $1`,
+);
+
 export function createAccountDataStore(database: Queryable) {
   return {
     /** JSON text; null: not set, or deleted. */
@@ -65,6 +85,8 @@ export function createAccountDataStore(database: Queryable) {
       database.query(selectStream, [afterPos, uptoPos]),
     ofRoom: (userNid: number, roomNid: number) =>
       database.query(selectRoomEntries, [userNid, roomNid]),
+    /** With the stored filters. */
+    deleteAll: (userNid: number) => database.query(deleteAll, [userNid]),
     /** Everything after a position; -1: everything there is. */
     changes: (userNid: number, afterPos: number) =>
       afterPos < 0

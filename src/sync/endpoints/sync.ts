@@ -27,7 +27,14 @@ async function filterOf(
   { filters }: SyncSources,
 ): Promise<Filter> {
   if (text === undefined || text === '') return emptyFilter;
-  if (!text.startsWith('{')) return filters.byId(userNid, text);
+  if (!text.startsWith('{')) {
+    try {
+      return await filters.byId(userNid, text);
+    } catch (error) {
+      if (!(error instanceof MatrixError) || error.code !== 'M_NOT_FOUND') throw error;
+      throw new MatrixError('M_INVALID_PARAM', error.message);
+    }
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);
