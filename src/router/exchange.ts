@@ -5,6 +5,7 @@ import { closeAfterBody } from '../http/close-after-body.ts';
 import { answerFailure } from './answer-failure.ts';
 import { framingOf, requestHead, responseHeaders, type BodyFraming } from './forwarded-head.ts';
 import { RequestBody } from './request-body.ts';
+import type { Placed } from './under-way.ts';
 import type { ResponseTaker, UpstreamConnection } from './upstream-connection.ts';
 
 /** What exchanges ask of the router. */
@@ -30,16 +31,19 @@ export interface ExchangeLimits {
   attemptsMax: number;
 }
 
+/** Bodies that are shorter than this are worth a copy. */
+const joinedBytesMax = 16 * 1024;
 /** As nginx logs requests whose client went away. */
 const clientGone = 499;
 
 /** One request on its way to a worker and back. */
-export class Exchange implements ResponseTaker {
+export class Exchange implements ResponseTaker, Placed {
   readonly placement: Placement;
   readonly beganAtMs: number;
   /** Past this time it is given up; milliseconds of the steady clock. */
   deadlineMs: number;
   upstream: Upstream | null = null;
+  place = -1;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #needs: ExchangeNeeds;
@@ -53,6 +57,7 @@ export class Exchange implements ResponseTaker {
   #isWaitingForConnection = false;
   #isOver = false;
   #isDraining = false;
+  #isBegun = false;
 
   constructor(
     req: IncomingMessage,
@@ -128,7 +133,7 @@ export class Exchange implements ResponseTaker {
   body(chunk: Buffer): void {
     if (this.#isOver) return;
     this.#progress();
-    if (this.#res.write(chunk) || this.#isDraining) return;
+    if (this.#write(chunk) || this.#isDraining) return;
     this.#isDraining = true;
     const connection = this.#connection!;
     connection.pause();
@@ -137,6 +142,13 @@ export class Exchange implements ResponseTaker {
       this.#progress();
       if (!this.#isOver) connection.resume();
     });
+  }
+
+  /** As text a small body is sent together with the head; latin1 keeps the bytes as they are. */
+  #write(chunk: Buffer): boolean {
+    if (this.#isBegun || chunk.length > joinedBytesMax) return this.#res.write(chunk);
+    this.#isBegun = true;
+    return this.#res.write(chunk.toString('latin1'), 'latin1');
   }
 
   end(): void {

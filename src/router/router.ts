@@ -12,6 +12,7 @@ import { ConnectionPool } from './connection-pool.ts';
 import { Exchange, type ExchangeLimits, type ExchangeNeeds } from './exchange.ts';
 import { createHealthChecks } from './health-checks.ts';
 import { createRouterMetrics } from './router-metrics.ts';
+import { UnderWay } from './under-way.ts';
 
 export interface RouterLimits extends ExchangeLimits {
   /** Between two checks of a worker that is well. */
@@ -72,7 +73,7 @@ export function createRouter(options: RouterOptions): Router {
   upstreams.set(options.upstreams ?? []);
   const pool = new ConnectionPool(now);
   const counted = createRouterMetrics(metrics, () => upstreams.all);
-  const underWay = new Set<Exchange>();
+  const underWay = new UnderWay<Exchange>();
 
   function workerFailed(upstream: Upstream, error: Error, isGone: boolean): void {
     log.debug({ worker: upstream.id, reason: error.message }, 'a worker did not answer');
@@ -141,7 +142,7 @@ export function createRouter(options: RouterOptions): Router {
     checks.run();
     pool.sweep();
     const time = now();
-    for (const exchange of underWay) if (exchange.deadlineMs < time) exchange.timeOut();
+    for (const exchange of underWay.all()) if (exchange.deadlineMs < time) exchange.timeOut();
   }, tickMs);
 
   return {

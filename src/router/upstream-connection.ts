@@ -15,6 +15,9 @@ export interface ResponseTaker extends ResponseReader {
 /** A connection to a worker on the same machine or in the same data centre is made by then. */
 const connectTimeoutMs = 3_000;
 
+/** Heads and bodies that are together shorter than this are worth a copy. */
+const joinedBytesMax = 16 * 1024;
+
 /** One connection to a worker, for one request at a time. */
 export class UpstreamConnection {
   /** When it became idle. */
@@ -24,6 +27,8 @@ export class UpstreamConnection {
   readonly #idle: (connection: UpstreamConnection) => void;
   readonly #closed: (connection: UpstreamConnection) => void;
   #taker: ResponseTaker | null = null;
+  /** Waits for the beginning of the body. */
+  #head: string | null = null;
   #isConnected = false;
   #isRequestSent = false;
   #isPaused = false;
@@ -64,24 +69,40 @@ export class UpstreamConnection {
     return this.#socket.writable && !this.#socket.readableEnded;
   }
 
-  /** Sends a head; the body follows by `write` and `end`. */
+  /** Sends a head; the body follows by `write`. */
   send(taker: ResponseTaker, head: string, isHead: boolean): void {
     this.#taker = taker;
     this.#isRequestSent = false;
     this.#parser.expect(taker, isHead);
-    // A small body goes in the same packet.
-    this.#socket.cork();
-    this.#socket.write(head, 'latin1');
-    process.nextTick(uncork, this.#socket);
+    this.#head = head;
+    // A small body that has arrived is told of in the tick after the next, and goes with the head.
+    process.nextTick(nextTick, flush, this);
   }
 
   /** False: wait until `drained`. */
   write(chunk: Buffer | string): boolean {
-    return this.#socket.write(chunk);
+    const head = this.#head;
+    if (head === null || typeof chunk === 'string' || chunk.length > joinedBytesMax) {
+      this.flush();
+      return this.#socket.write(chunk);
+    }
+    this.#head = null;
+    const whole = Buffer.allocUnsafe(head.length + chunk.length);
+    whole.write(head, 0, 'latin1');
+    chunk.copy(whole, head.length);
+    return this.#socket.write(whole);
+  }
+
+  /** Sends the head if that is still to be done. */
+  flush(): void {
+    if (this.#head === null) return;
+    this.#socket.write(this.#head, 'latin1');
+    this.#head = null;
   }
 
   /** The request is whole. */
   requestSent(): void {
+    this.flush();
     this.#isRequestSent = true;
   }
 
@@ -100,6 +121,7 @@ export class UpstreamConnection {
   /** Gives up: the worker notices that nobody waits any more. Nothing is told to the taker. */
   destroy(): void {
     this.#taker = null;
+    this.#head = null;
     this.#socket.destroy();
   }
 
@@ -133,4 +155,5 @@ export class UpstreamConnection {
   }
 }
 
-const uncork = (socket: Socket) => socket.uncork();
+const { nextTick } = process;
+const flush = (connection: UpstreamConnection) => connection.flush();
