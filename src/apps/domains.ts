@@ -38,6 +38,7 @@ import { createThirdParty } from '../third-party/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
+import { assembleEncryption } from './encryption.ts';
 import { assembleThreepids } from './threepids.ts';
 
 /** What every domain of a process is built on. */
@@ -199,11 +200,23 @@ export function assembleDomains(foundation: Foundation): Domains {
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     userNidOf: (userId) => interned.find(userId),
   });
+  const encryption = assembleEncryption({
+    serverName,
+    database,
+    committer,
+    bus,
+    clock,
+    log,
+    interned,
+    accounts,
+    deviceListChanges: (reader, afterPos) => sync.deviceListChanges(reader, afterPos),
+  });
   const sync = createSync({
     events,
     bus,
     clock,
     sources: {
+      ...encryption.sources,
       accountData: accountData.data,
       receipts,
       typing: { usersIn: (roomNid) => typing.typingIn(roomNid) },
@@ -221,6 +234,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
   });
   wakeSyncs(bus, sync.views);
+  encryption.wakeSyncs(sync.views);
   const userDirectory = createUserDirectory({
     database,
     bus,
@@ -262,6 +276,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...typing.endpoints,
     ...presence.endpoints,
     ...sync.endpoints,
+    ...encryption.endpoints,
     ...userDirectory.endpoints,
     ...createCalls({ clock, config: config.calls }).endpoints,
     ...createThirdParty({ services: appservices.all, send: sendToConfigured, clock, log })
@@ -291,6 +306,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     async tidy() {
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
+      await encryption.tidy();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {

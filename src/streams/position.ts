@@ -1,24 +1,30 @@
 /**
  * Where a reader is in all streams: `s<durable>_<ephemeral>`. Durable positions come from one
  * database sequence, so that one number covers every durable stream; ephemeral ones (typing,
- * presence) are counted in memory.
+ * presence) are counted in memory. A device with a backlog of messages is less far in those:
+ * `s<durable>_<ephemeral>_<toDevice>`.
  */
 export interface StreamPosition {
   readonly durable: number;
   readonly ephemeral: number;
+  /** Absent: as far as `durable`. */
+  readonly toDevice?: number;
 }
 
-/** Shape: `s123_456`. */
-export function formatPosition(position: StreamPosition): string {
-  return `s${position.durable}_${position.ephemeral}`;
+/** Shape: `s123_456`, or `s123_456_100`. */
+export function formatPosition({ durable, ephemeral, toDevice }: StreamPosition): string {
+  const text = `s${durable}_${ephemeral}`;
+  return toDevice === undefined || toDevice >= durable ? text : `${text}_${toDevice}`;
 }
 
-const pattern = /^s(\d{1,16})_(\d{1,16})$/;
+const pattern = /^s(\d{1,16})_(\d{1,16})(?:_(\d{1,16}))?$/;
 
 /** Null when the text is not a position. */
 export function parsePosition(text: string): StreamPosition | null {
   const match = pattern.exec(text);
-  return match ? { durable: Number(match[1]), ephemeral: Number(match[2]) } : null;
+  if (!match) return null;
+  const position = { durable: Number(match[1]), ephemeral: Number(match[2]) };
+  return match[3] === undefined ? position : { ...position, toDevice: Number(match[3]) };
 }
 
 /**

@@ -6,11 +6,14 @@ import { contentOf, timelineMatchOf, type StoredEvent } from '../rooms/module.ts
 import type { Receipt } from '../receipts/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../streams/position.ts';
+import type { DeviceListReader } from './device-lists.ts';
+import type { DeviceNewsReader } from './device-news.ts';
 import type { LazyMemberMemory } from './lazy-members.ts';
 import type { LoadOptions, RoomLoader } from './load-rooms.ts';
 import { joinedPlan, planRooms, type PlanOptions, type RoomPlan } from './plan.ts';
 import { pageOf, parentsIn } from './parents.ts';
 import type { AccountDataChanges, SyncSources } from './sources.ts';
+import type { DeviceView } from './views/device-view.ts';
 import type { RoomOfUser, UserView } from './views/user-view.ts';
 import type { SyncViews } from './views/views.ts';
 import { waitForNews } from './wait.ts';
@@ -59,8 +62,19 @@ export interface SyncEngineNeeds {
   views: SyncViews;
   loader: RoomLoader;
   lazyMembers: LazyMemberMemory;
+  deviceNews: DeviceNewsReader;
+  deviceLists: DeviceListReader;
   sources: SyncSources;
 }
+
+/** Who is there while a sync goes on. */
+interface Syncing {
+  user: UserView;
+  /** Null: the token belongs to no device. */
+  device: DeviceView | null;
+}
+
+const noNews = { messages: [], toDevice: undefined };
 
 /** Answers `/sync`. */
 export interface SyncEngine {
@@ -68,7 +82,7 @@ export interface SyncEngine {
 }
 
 export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
-  const { bus, views, sources } = needs;
+  const { bus, views, sources, deviceNews } = needs;
 
   function planOptions(request: SyncRequest, upto: StreamPosition): PlanOptions {
     const { room } = request.filter;
@@ -194,7 +208,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
 
   /** The answer, or null when there is nothing new. */
   async function build(
-    user: UserView,
+    { user, device }: Syncing,
     request: SyncRequest,
     upto: StreamPosition,
   ): Promise<SyncAnswer | null> {
@@ -206,10 +220,12 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     }
     const newlySharing = since === null ? undefined : await newcomers([...plans.values()]);
     const presence = sources.presence.changes(reader, since?.ephemeral ?? null, newlySharing);
-    const [receipts, accountData, presenceEvents] = await Promise.all([
+    const [receipts, accountData, presenceEvents, news, lists] = await Promise.all([
       changedReceipts(user, request, plans, options),
       changedAccountData(user, options.since),
       presence,
+      device ? deviceNews.news(user, device, since, upto.durable) : noNews,
+      options.since === null ? null : needs.deviceLists(user, options.since, upto.durable),
     ]);
     addQuietRooms(user, plans, receipts.keys(), options);
     addQuietRooms(user, plans, accountData.rooms.keys(), options);
@@ -227,12 +243,19 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     const global = accountData.global.filter(
       ({ type }) => filter.accountData.matchesAll || filter.accountData.admits(type, null),
     );
-    const isEmpty = plans.size === 0 && global.length === 0 && presenceWanted.length === 0;
+    const isEmpty =
+      plans.size === 0 &&
+      global.length + presenceWanted.length + news.messages.length === 0 &&
+      (lists === null || lists.changed.length + lists.left.length === 0);
     if (isEmpty && since !== null) return null;
 
+    const next = news.toDevice === undefined ? upto : { ...upto, toDevice: news.toDevice };
     const head =
-      `{"next_batch":"${formatPosition(upto)}","account_data":{"events":[${entriesJson(global)}]},` +
-      `"presence":{"events":[${presenceWanted.join(',')}]}`;
+      `{"next_batch":"${formatPosition(next)}","account_data":{"events":[${entriesJson(global)}]},` +
+      `"presence":{"events":[${presenceWanted.join(',')}]},` +
+      `"to_device":{"events":[${news.messages.join(',')}]},` +
+      (lists ? `"device_lists":${JSON.stringify(lists)},` : '') +
+      (await deviceNews.keysJson(user, device));
     const load = await loadOptions(request, options);
     const write = writeOptions(request);
     const roomsOf = (some: RoomPlan[]) =>
@@ -333,16 +356,20 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       const { reader, since, signal } = request;
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
+        const device =
+          reader.deviceNid === null ? null : await deviceNews.open(user, reader.deviceNid);
+        if (device && since !== null) deviceNews.acknowledge(user, device, since);
+        const syncing = { user, device };
         const untilMs = Date.now() + request.timeoutMs;
         for (;;) {
           const upto = { durable: bus.position(), ephemeral: bus.ephemeralPosition() };
           // oxlint-disable-next-line no-await-in-loop
-          const answer = await build(user, request, upto);
+          const answer = await build(syncing, request, upto);
           if (answer !== null) return answer;
           const isBehind = bus.position() > upto.durable;
           // oxlint-disable-next-line no-await-in-loop
-          if (!isBehind && !(await waitForNews(user, untilMs, signal))) {
-            return emptyAnswer(upto, since);
+          if (!isBehind && !(await waitForNews(syncing, untilMs, signal))) {
+            return emptyAnswer(upto, since, await deviceNews.keysJson(user, device));
           }
         }
       } finally {
@@ -359,12 +386,12 @@ const isArrival = (event: StoredEvent) =>
   contentOf(event)['membership'] === 'join' &&
   !event.unsigned?.includes('"membership":"join"');
 
-const emptyAnswer = (upto: StreamPosition, since: StreamPosition | null) => {
+const emptyAnswer = (upto: StreamPosition, since: StreamPosition | null, keysJson: string) => {
   const next = {
     durable: Math.max(upto.durable, since?.durable ?? 0),
     ephemeral: upto.ephemeral,
   };
-  return `{"next_batch":"${formatPosition(next)}","account_data":{"events":[]},"presence":{"events":[]},"rooms":{"join":{},"invite":{},"knock":{},"leave":{}}}`;
+  return `{"next_batch":"${formatPosition(next)}","account_data":{"events":[]},"presence":{"events":[]},"to_device":{"events":[]},${keysJson},"rooms":{"join":{},"invite":{},"knock":{},"leave":{}}}`;
 };
 
 function joinSections(sections: readonly Record<RoomPlan['section'], string[]>[]): string {

@@ -4,19 +4,24 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
 import { oldSyncEndpoints } from './endpoints/old.ts';
 import { sync } from './endpoints/sync.ts';
+import { createDeviceLists } from './device-lists.ts';
+import { createDeviceNews } from './device-news.ts';
 import { createSyncEngine } from './engine.ts';
 import { createLazyMemberMemory } from './lazy-members.ts';
 import { createRoomLoader } from './load-rooms.ts';
+import { planRooms } from './plan.ts';
 import { createOldEvents } from './old/events.ts';
 import { createOldSync } from './old/initial-sync.ts';
-import type { SyncSources } from './sources.ts';
+import type { DeviceListChanges, SyncSources } from './sources.ts';
 import { createRoomStateStore } from './store/room-states.ts';
+import { createSharingStore } from './store/sharing.ts';
 import { createTimelineStore } from './store/timelines.ts';
 import { createSyncViews, type SyncViews } from './views/views.ts';
 
 export type {
   AccountDataChanges,
   AccountDataEntry,
+  DeviceListChanges,
   RoomUnread,
   SyncSources,
   UnreadCount,
@@ -31,14 +36,35 @@ export interface SyncNeeds {
   sources: SyncSources;
 }
 
+export interface Sync {
+  endpoints: Endpoint[];
+  views: SyncViews;
+  /** Users whose devices and keys a client has to look at anew since a durable position. */
+  deviceListChanges(
+    reader: { userNid: number; userId: string },
+    afterPos: number,
+  ): Promise<DeviceListChanges>;
+}
+
 /** `/sync` and the memory it answers from. */
-export function createSync(needs: SyncNeeds): { endpoints: Endpoint[]; views: SyncViews } {
+export function createSync(needs: SyncNeeds): Sync {
   const { events: database, bus, clock, sources } = needs;
   const timelines = createTimelineStore(database);
   const views = createSyncViews(timelines, bus);
   const loader = createRoomLoader(timelines, createRoomStateStore(database));
   const lazyMembers = createLazyMemberMemory();
-  const engine = createSyncEngine({ bus, clock, views, loader, lazyMembers, sources });
+  const deviceNews = createDeviceNews(sources);
+  const deviceLists = createDeviceLists(sources.deviceLists, createSharingStore(database));
+  const engine = createSyncEngine({
+    bus,
+    clock,
+    views,
+    loader,
+    lazyMembers,
+    deviceNews,
+    deviceLists,
+    sources,
+  });
   const oldNeeds = { bus, clock, views, loader, sources };
   const old = createOldSync(oldNeeds);
   const events = createOldEvents(oldNeeds, timelines);
@@ -46,5 +72,27 @@ export function createSync(needs: SyncNeeds): { endpoints: Endpoint[]; views: Sy
     ...bindEndpoints([sync], { engine, sources }),
     ...bindEndpoints(oldSyncEndpoints, { old, events }),
   ];
-  return { endpoints, views };
+  return {
+    endpoints,
+    views,
+    async deviceListChanges({ userNid, userId }, afterPos) {
+      const user = await views.acquire(userNid, userId);
+      try {
+        const uptoPos = bus.position();
+        const plans = planRooms(user, {
+          since: afterPos,
+          uptoPos,
+          timelineLimit: 0,
+          includeLeave: false,
+          fullState: false,
+          wantsRoom: () => true,
+        });
+        // When the user came to a room may be in doubt after a restart.
+        await loader.settleJoins([...plans.values()], userId, afterPos);
+        return await deviceLists(user, afterPos, uptoPos);
+      } finally {
+        views.release(user);
+      }
+    },
+  };
 }

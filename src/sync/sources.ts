@@ -26,6 +26,25 @@ export interface RoomUnread {
   threads: Map<string, UnreadCount>;
 }
 
+/** Users whose devices and keys a client has to look at anew, or no longer. */
+export interface DeviceListChanges {
+  changed: string[];
+  left: string[];
+}
+
+/** What a device has on the server for others to claim. */
+export interface OneTimeKeyState {
+  /** Unclaimed one-time keys by algorithm. */
+  counts: Record<string, number>;
+  /** Algorithms of fallback keys that nobody has claimed. */
+  unusedFallbackTypes: string[];
+}
+
+export interface DeviceRef {
+  userNid: number;
+  deviceNid: number;
+}
+
 /** What sync shows of other domains. Positions are durable unless named otherwise. */
 export interface SyncSources {
   accountData: {
@@ -40,6 +59,35 @@ export interface SyncSources {
       uptoPos: number,
       readerNid: number,
     ): Promise<Map<number, readonly Receipt[]>>;
+  };
+  toDevice: {
+    /** Positions of the oldest and the newest message in a device's inbox. */
+    span(
+      userNid: number,
+      deviceNid: number,
+    ): Promise<{ firstPos: number | null; lastPos: number | null }>;
+    /** Messages after a position, as JSON texts of events, oldest first. */
+    waiting(
+      device: DeviceRef,
+      afterPos: number,
+      uptoPos: number,
+      limit: number,
+    ):
+      | Promise<readonly { pos: number; message: string }[]>
+      | readonly { pos: number; message: string }[];
+    /** Messages up to a position have arrived. False: that could not be written down. */
+    acknowledge(device: DeviceRef, pos: number): Promise<boolean>;
+  };
+  oneTimeKeys: {
+    state(userNid: number, deviceNid: number): Promise<OneTimeKeyState>;
+  };
+  deviceLists: {
+    /** Ids of users, sharing a room with the reader, who look different since a position. */
+    changed(
+      reader: { userNid: number; isInRoom(roomNid: number): boolean },
+      afterPos: number,
+      uptoPos: number,
+    ): Promise<string[]> | string[];
   };
   typing: {
     /** Ids of the users who are typing. */

@@ -1,11 +1,12 @@
+import type { DeviceView } from './views/device-view.ts';
 import type { UserView } from './views/user-view.ts';
 
 /**
- * Waits until something concerns the user: true. False when the time (milliseconds since 1970) has
+ * Waits until something concerns the user, or the device: true. False when the time (milliseconds since 1970) has
  * come or the client has gone.
  */
 export function waitForNews(
-  user: UserView,
+  { user, device }: { user: UserView; device: DeviceView | null },
   untilMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -15,6 +16,7 @@ export function waitForNews(
     const done = (isNews: boolean) => {
       clearTimeout(timer);
       user.waiters.delete(onNews);
+      device?.waiters.delete(onNews);
       signal.removeEventListener('abort', onAbort);
       resolve(isNews);
     };
@@ -22,6 +24,7 @@ export function waitForNews(
     const onAbort = () => done(false);
     const timer = setTimeout(() => done(false), remaining);
     user.waiters.add(onNews);
+    device?.waiters.add(onNews);
     signal.addEventListener('abort', onAbort, { once: true });
   });
 }

@@ -39,6 +39,11 @@ const selectUserNid = statement<[string], { userNid: number }>(
   'select user_nid as "userNid" from users where user_id = $1',
 );
 
+const selectUserNids = statement<[string[]], { userId: string; userNid: number }>(
+  'select_user_nids',
+  `select user_id as "userId", user_nid as "userNid" from users where user_id = any($1)`,
+);
+
 /** Names kept in memory; about 200 bytes each. */
 const cachedNamesMax = 200_000;
 
@@ -52,6 +57,8 @@ export interface Interned {
   cachedType(type: string): number | undefined;
   /** The number of a user who has one already, else null. */
   find(userId: string): number | null | Promise<number | null>;
+  /** The numbers of those of the users who have one already. */
+  findAll(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** The names of numbers, when they are in memory. */
   cachedUserId(userNid: number): string | undefined;
   cachedTypeName(typeNid: number): string | undefined;
@@ -99,6 +106,23 @@ export function createInterned(database: Queryable): Interned {
     return row?.userNid ?? null;
   }
 
+  async function findAll(wanted: readonly string[]): Promise<Map<string, number>> {
+    const found = new Map<string, number>();
+    const missing: string[] = [];
+    for (const userId of wanted) {
+      const userNid = userNids.get(userId);
+      if (userNid !== undefined) found.set(userId, userNid);
+      // The database has no place for NUL.
+      else if (!userId.includes('\0')) missing.push(userId);
+    }
+    if (missing.length === 0) return found;
+    for (const { userId, userNid } of await database.query(selectUserNids, [missing])) {
+      rememberUser(userId, userNid);
+      found.set(userId, userNid);
+    }
+    return found;
+  }
+
   return {
     async users(wanted) {
       const missing = wanted.filter((id) => !userNids.has(id));
@@ -117,6 +141,7 @@ export function createInterned(database: Queryable): Interned {
     cachedUser: (userId) => userNids.get(userId),
     cachedType: (type) => typeNids.get(type),
     find: (userId) => userNids.get(userId) ?? look(userId),
+    findAll,
     cachedUserId: (userNid) => userIds.get(userNid),
     cachedTypeName: (typeNid) => typeNames.get(typeNid),
     loadNames,

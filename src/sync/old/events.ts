@@ -74,7 +74,7 @@ export function createOldEvents(needs: OldSyncNeeds, timelines: TimelineStore) {
         );
         texts.push(...typingJson(user, from));
         // oxlint-disable-next-line no-await-in-loop
-        if (texts.length > 0 || !(await waitForNews(user, untilMs, signal))) {
+        if (texts.length > 0 || !(await waitForNews({ user, device: null }, untilMs, signal))) {
           return `{"start":"${formatPosition(from)}","end":"${formatPosition(upto)}","chunk":[${texts.join(',')}]}`;
         }
       }

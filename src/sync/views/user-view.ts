@@ -1,3 +1,4 @@
+import type { DeviceView } from './device-view.ts';
 import type { RoomView } from './room-view.ts';
 
 /** A user's membership in a room, as of the newest position. */
@@ -13,6 +14,8 @@ export interface RoomOfUser {
   /** False while `joinedPos` may be that of a later profile change. */
   isJoinedPosExact: boolean;
   eventNid: number;
+  /** For rooms that the user is not in: it may be that the user left them last. */
+  wasJoined: boolean;
   /** Shown no more, but for the news that it was left. */
   isForgotten: boolean;
   /** Held while the user is joined. */
@@ -28,6 +31,10 @@ export class UserView {
   readonly since: number;
   /** Durable position of the newest change of the user's own data seen here. */
   ownPos = 0;
+  /** Durable position of the newest change of a device list that concerns the user, seen here. */
+  deviceListsPos = 0;
+  /** Devices that have synced lately. */
+  readonly devices = new Map<number, DeviceView>();
   /** Long polls to be woken. */
   readonly waiters = new Set<() => void>();
   /** Long-polling and running requests; a view in use is not evicted. */

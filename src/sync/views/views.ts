@@ -3,6 +3,7 @@ import type { Bus } from '../../streams/bus.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
 import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/module.ts';
 import type { TimelineStore } from '../store/timelines.ts';
+import type { DeviceView } from './device-view.ts';
 import { RoomView } from './room-view.ts';
 import { UserView, type RoomOfUser } from './user-view.ts';
 
@@ -21,10 +22,29 @@ export interface SyncViews {
   touchUser(userNid: number, pos: number): void;
   /** Something that is not an event has changed in a room. */
   touchRoom(roomNid: number, change: { receiptPos?: number; typingPos?: number }): void;
+  /** A device has got a message. */
+  touchDevice(userNid: number, deviceNid: number, pos: number): void;
+  /** Others have claimed keys of a device, or it has new ones. */
+  touchDeviceKeys(userNid: number, deviceNid: number): void;
+  /** Forgets the one-time keys of all devices: changes may have been missed. */
+  forgetDeviceKeys(): void;
+  /** What the user and those in these rooms see of somebody's devices has changed. */
+  touchDeviceLists(userNid: number, roomNids: readonly number[], pos: number): void;
   /** Users sharing a room with this one may have something to see. */
   touchSharing(userNid: number): void;
   /** Wakes all long polls, for shutdown. */
   wakeAll(): void;
+}
+
+/** Whether a room the user is not in may be one that was left last. */
+function hasLeft(
+  before: RoomOfUser | undefined,
+  row: Pick<RoomOfUser, 'membership'>,
+  isLoaded: boolean,
+): boolean {
+  const isGone = row.membership === 'leave' || row.membership === 'ban';
+  if (isLoaded) return isGone;
+  return before?.membership === 'join' || (isGone && (before?.wasJoined ?? false));
 }
 
 export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
@@ -36,7 +56,7 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
     },
   });
   const loading = new Map<number, Promise<UserView>>();
-  const toWake = new Set<UserView>();
+  const toWake = new Set<UserView | DeviceView>();
 
   function forget(user: UserView): void {
     users.delete(user.userNid);
@@ -67,15 +87,17 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
   /** Applies a membership; the newest wins, whatever the order of arrival. */
   function setMembership(
     user: UserView,
-    row: Omit<RoomOfUser, 'view' | 'joinedPos' | 'isJoinedPosExact'>,
+    row: Omit<RoomOfUser, 'view' | 'joinedPos' | 'isJoinedPosExact' | 'wasJoined'>,
     windowStart: number,
     isLoaded: boolean,
   ): void {
     const before = user.rooms.get(row.roomNid);
     if (before && before.pos >= row.pos) return;
     const stays = before?.membership === 'join' && row.membership === 'join';
+    const wasJoined = hasLeft(before, row, isLoaded);
     const room = {
       ...row,
+      wasJoined,
       joinedPos: stays ? before.joinedPos : row.pos,
       isJoinedPosExact: stays ? before.isJoinedPosExact : !isLoaded,
     };
@@ -120,8 +142,8 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
     }
   });
   bus.afterRows(() => {
-    for (const user of toWake) {
-      for (const waiter of user.waiters) waiter();
+    for (const { waiters } of toWake) {
+      for (const waiter of waiters) waiter();
     }
     toWake.clear();
   });
@@ -173,6 +195,27 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
       room.receiptPos = Math.max(room.receiptPos, receiptPos);
       room.typingPos = Math.max(room.typingPos, typingPos);
       for (const user of room.activeUsers) toWake.add(user);
+    },
+    touchDevice(userNid, deviceNid, pos) {
+      const device = users.get(userNid)?.devices.get(deviceNid);
+      if (!device) return;
+      device.received(pos);
+      toWake.add(device);
+    },
+    touchDeviceKeys(userNid, deviceNid) {
+      users.get(userNid)?.devices.get(deviceNid)?.keysChanged();
+    },
+    forgetDeviceKeys() {
+      for (const user of users.values())
+        for (const device of user.devices.values()) device.keysChanged();
+    },
+    touchDeviceLists(userNid, roomNids, pos) {
+      const self = users.get(userNid);
+      const concerned = roomNids.flatMap((nid) => [...(rooms.get(nid)?.activeUsers ?? [])]);
+      for (const user of self ? [self, ...concerned] : concerned) {
+        user.deviceListsPos = Math.max(user.deviceListsPos, pos);
+        toWake.add(user);
+      }
     },
     touchSharing(userNid) {
       for (const { view } of users.get(userNid)?.rooms.values() ?? []) {

@@ -1,0 +1,114 @@
+import type { Accounts } from '../accounts/module.ts';
+import type { Database } from '../database/database.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import {
+  createKeys,
+  deviceListStream,
+  oneTimeKeyStream,
+  userSignatureStream,
+  type RemoteAnswer,
+} from '../keys/module.ts';
+import { serverNameOf } from '../matrix/ids.ts';
+import type { Interned } from '../rooms/module.ts';
+import type { Bus } from '../streams/bus.ts';
+import type { Committer } from '../streams/committer.ts';
+import type { Sync, SyncSources, SyncViews } from '../sync/module.ts';
+import { createToDevice, toDeviceStream } from '../to-device/module.ts';
+
+export interface EncryptionNeeds {
+  serverName: string;
+  database: Database;
+  committer: Committer;
+  bus: Bus;
+  clock: Clock;
+  log: Log;
+  interned: Interned;
+  accounts: Accounts;
+  deviceListChanges: Sync['deviceListChanges'];
+}
+
+export interface Encryption {
+  endpoints: Endpoint[];
+  sources: Pick<SyncSources, 'toDevice' | 'oneTimeKeys' | 'deviceLists'>;
+  /** Wakes those who sync when there is something for them. */
+  wakeSyncs(views: SyncViews): void;
+  /** Removes what nobody will fetch; to be called every minute or so, works once an hour. */
+  tidy(): Promise<void>;
+}
+
+const sweepIntervalMs = 60 * 60 * 1000;
+
+/** Without federation the servers of other users cannot be asked. */
+function unreachable(userIds: readonly string[]): RemoteAnswer {
+  const failure = { status: 503, message: 'This server does not talk to other servers' };
+  const failures = Object.fromEntries(userIds.map((id) => [serverNameOf(id), failure]));
+  return { failures, members: {} };
+}
+
+/** End-to-end encryption: messages between devices, and keys. */
+export function assembleEncryption(needs: EncryptionNeeds): Encryption {
+  const { serverName, database, committer, bus, clock, log, interned, accounts } = needs;
+  const userNidsOf = (userIds: readonly string[]) => interned.findAll(userIds);
+  const toDevice = createToDevice({
+    clock,
+    database,
+    committer,
+    bus,
+    log,
+    serverName,
+    userNidsOf,
+    async sendToServers({ messages }) {
+      log.debug({ userIds: Object.keys(messages) }, 'messages to devices of other servers dropped');
+    },
+  });
+  const keys = createKeys({
+    database,
+    committer,
+    bus,
+    log,
+    serverName,
+    userNidsOf,
+    deviceListChanges: needs.deviceListChanges,
+    remoteKeys: {
+      query: async (devices) => unreachable(Object.keys(devices)),
+      claim: async (wanted) => unreachable(Object.keys(wanted)),
+    },
+    uiAuth: accounts.services.uiAuth,
+    reauthFlows: accounts.services.reauthFlows,
+  });
+  accounts.events.subscribe(toDevice.accountEvents);
+  accounts.events.subscribe(keys.accountEvents);
+  let sweptTs = clock.now();
+
+  return {
+    endpoints: [...toDevice.endpoints, ...keys.endpoints],
+    sources: { toDevice, oneTimeKeys: keys.oneTimeKeys, deviceLists: keys },
+    wakeSyncs(views) {
+      bus.subscribe(toDeviceStream, (rows) => {
+        for (const { pos, row } of rows) views.touchDevice(row.userNid, row.deviceNid, pos);
+      });
+      bus.subscribe(deviceListStream, (rows) => {
+        for (const { pos, row } of rows) views.touchDeviceLists(row.userNid, row.roomNids, pos);
+      });
+      bus.subscribe(userSignatureStream, (rows) => {
+        for (const { pos, row } of rows) views.touchDeviceLists(row.userNid, [], pos);
+      });
+      bus.subscribe(oneTimeKeyStream, (rows) => {
+        for (const { row } of rows) {
+          for (const { userNid, deviceNid } of row.devices) {
+            views.touchDeviceKeys(userNid, deviceNid);
+          }
+        }
+      });
+      bus.onMissed(() => views.forgetDeviceKeys());
+    },
+    async tidy() {
+      if (clock.now() - sweptTs < sweepIntervalMs) return;
+      sweptTs = clock.now();
+      await toDevice.sweep();
+      await keys.sweep();
+    },
+  };
+}

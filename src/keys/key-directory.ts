@@ -1,0 +1,81 @@
+import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../kernel/bounded-cache.ts';
+import type { Bus } from '../streams/bus.ts';
+import type { KeyRow, KeyStore, UserSignature } from './store/keys-of-users.ts';
+import { deviceListStream, userSignatureStream } from './streams.ts';
+import { userKeysOf, type UserKeys } from './user-keys.ts';
+
+export interface UserRef {
+  userNid: number;
+  userId: string;
+}
+
+/** The keys of this server's users, the latest asked for in memory. */
+export interface KeyDirectory {
+  /** By user number; one query for all who are not in memory. */
+  of(users: readonly UserRef[]): Promise<Map<number, UserKeys>>;
+  /** The user's signatures on others' keys, by the number of the other. */
+  signaturesBy(userNid: number): Promise<ReadonlyMap<number, readonly UserSignature[]>>;
+}
+
+/** Size of the keys kept in memory, in UTF-16 units; about 3,000 a device. */
+const charactersMax = 32 * 1024 * 1024;
+/** Users whose signatures on others' keys are kept in memory. */
+const signersMax = 10_000;
+
+export function createKeyDirectory(store: KeyStore, bus: Bus): KeyDirectory {
+  const cache = new LRUCache<number, UserKeys>({
+    maxSize: charactersMax,
+    sizeCalculation: ({ size }) => size,
+  });
+  const signers = boundedCache<number, ReadonlyMap<number, readonly UserSignature[]>>(signersMax);
+  /** Changes with every change: what was read before may be outdated. */
+  let generation = 0;
+
+  bus.subscribe(deviceListStream, (rows) => {
+    generation++;
+    for (const { row } of rows) cache.delete(row.userNid);
+  });
+  bus.subscribe(userSignatureStream, (rows) => {
+    generation++;
+    for (const { row } of rows) signers.delete(row.userNid);
+  });
+
+  async function load(users: readonly UserRef[], found: Map<number, UserKeys>): Promise<void> {
+    const before = generation;
+    const byUser = new Map<number, KeyRow[]>(users.map(({ userNid }) => [userNid, []]));
+    for (const row of await store.ofUsers([...byUser.keys()])) byUser.get(row.userNid)!.push(row);
+    for (const { userNid, userId } of users) {
+      const keys = userKeysOf(userId, byUser.get(userNid)!);
+      found.set(userNid, keys);
+      if (before === generation) cache.set(userNid, keys);
+    }
+  }
+
+  return {
+    async of(users) {
+      const found = new Map<number, UserKeys>();
+      const missing: UserRef[] = [];
+      for (const user of users) {
+        const known = cache.get(user.userNid);
+        if (known) found.set(user.userNid, known);
+        else missing.push(user);
+      }
+      if (missing.length > 0) await load(missing, found);
+      return found;
+    },
+    async signaturesBy(userNid) {
+      const known = signers.get(userNid);
+      if (known) return known;
+      const before = generation;
+      const byTarget = new Map<number, UserSignature[]>();
+      for (const signature of await store.signaturesBy(userNid)) {
+        const list = byTarget.get(signature.targetNid);
+        if (list) list.push(signature);
+        else byTarget.set(signature.targetNid, [signature]);
+      }
+      if (before === generation) signers.set(userNid, byTarget);
+      return byTarget;
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import type { AccountSubscriber } from '../accounts/module.ts';
+import type { Database } from '../database/database.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Bus } from '../streams/bus.ts';
+import { writeAnnounced } from './announce.ts';
+import { claimKeys } from './endpoints/claim-keys.ts';
+import { getKeysChanges } from './endpoints/get-key-changes.ts';
+import { queryKeys } from './endpoints/query-keys.ts';
+import { uploadCrossSigningKeys } from './endpoints/upload-cross-signing-keys.ts';
+import { uploadEndpoints } from './endpoints/upload-keys.ts';
+import { uploadSignatures } from './endpoints/upload-signatures.ts';
+import { createKeyDirectory, type KeyDirectory, type UserRef } from './key-directory.ts';
+import { createOneTimeKeys, type OneTimeKeys } from './one-time-keys.ts';
+import { createRecentChanges } from './recent-changes.ts';
+import type { KeysServices } from './services.ts';
+import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './store/device-lists.ts';
+import { createKeyStore } from './store/keys-of-users.ts';
+import { createOneTimeKeyStore } from './store/one-time-keys.ts';
+import { deviceListStream, userSignatureStream } from './streams.ts';
+
+export { deviceListStream, oneTimeKeyStream, userSignatureStream } from './streams.ts';
+export type { DeviceListRow, OneTimeKeysRow, UserSignatureRow } from './streams.ts';
+export type { OneTimeKeyState } from './store/one-time-keys.ts';
+export type { KeyDirectory } from './key-directory.ts';
+export type { OneTimeKeys } from './one-time-keys.ts';
+export type { CrossSigningKey, UserKeys } from './user-keys.ts';
+export type { DeviceListChanges, RemoteAnswer, RemoteKeys } from './services.ts';
+
+export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys'> {
+  database: Database;
+  bus: Bus;
+  log: Log;
+}
+
+export interface Keys {
+  endpoints: Endpoint[];
+  directory: KeyDirectory;
+  oneTimeKeys: OneTimeKeys;
+  /**
+   * Users whose devices or keys look different to the reader since a position, of those who share
+   * a room with the reader, the reader included. Lately changed ones from memory.
+   */
+  changed(
+    reader: { userNid: number; isInRoom(roomNid: number): boolean },
+    afterPos: number,
+    uptoPos: number,
+  ): string[] | Promise<string[]>;
+  accountEvents: AccountSubscriber;
+  /** Removes keys of devices that are no more. */
+  sweep(): Promise<void>;
+}
+
+/** Users whose lost devices are removed by one sweep. */
+const sweptUsersMax = 1_000;
+
+/** Keys for end-to-end encryption, and who has new ones. */
+export function createKeys(needs: KeysNeeds): Keys {
+  const { database, committer, bus, log } = needs;
+  const store = createDeviceListStore(database);
+  const recent = createRecentChanges(bus);
+  const directory = createKeyDirectory(createKeyStore(database), bus);
+  const oneTimeKeys = createOneTimeKeys(createOneTimeKeyStore(database), committer, bus, log);
+
+  bus.recoverWith(deviceListStream, async (afterPos, uptoPos) => {
+    const rows = await store.stream(afterPos, uptoPos);
+    return rows.map(({ pos, ...row }) => ({ pos, row }));
+  });
+  bus.recoverWith(userSignatureStream, async (afterPos, uptoPos) => {
+    const rows = await store.signatureStream(afterPos, uptoPos);
+    return rows.map(({ pos, ...row }) => ({ pos, row }));
+  });
+
+  const remove = (user: UserRef, deviceNids: number[], deviceIds: string[]) =>
+    writeAnnounced(committer, user, {
+      statement: deleteDevicesKeys as never,
+      params: [user.userNid, deviceNids, deviceIds],
+    });
+
+  const { serverName, userNidsOf, deviceListChanges, remoteKeys, uiAuth, reauthFlows } = needs;
+  const services: KeysServices = {
+    serverName,
+    committer,
+    directory,
+    oneTimeKeys,
+    userNidsOf,
+    deviceListChanges,
+    remoteKeys,
+    uiAuth,
+    reauthFlows,
+  };
+  const declared = [
+    ...uploadEndpoints,
+    queryKeys,
+    claimKeys,
+    getKeysChanges,
+    uploadCrossSigningKeys,
+    uploadSignatures,
+  ];
+  return {
+    endpoints: bindEndpoints(declared, services),
+    directory,
+    oneTimeKeys,
+    changed: (reader, afterPos, uptoPos) =>
+      recent.after(reader, afterPos, uptoPos) ?? store.changed(reader.userNid, afterPos, uptoPos),
+    accountEvents: {
+      async devicesRenamed(user, deviceIds) {
+        const params = [user.userNid, [...deviceIds]];
+        await writeAnnounced(committer, user, { statement: announceDevices as never, params });
+      },
+      async devicesDeleted(user, devices) {
+        const nids = devices.map(({ deviceNid }) => deviceNid);
+        await remove(
+          user,
+          nids,
+          devices.map(({ deviceId }) => deviceId),
+        );
+      },
+    },
+    async sweep() {
+      const lost = await store.orphans(sweptUsersMax);
+      await Promise.all(lost.map((user) => remove(user, user.deviceNids, [])));
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { UiAuth } from '../accounts/module.ts';
+import type { Committer } from '../streams/committer.ts';
+import type { KeyDirectory, UserRef } from './key-directory.ts';
+import type { OneTimeKeys } from './one-time-keys.ts';
+import type { Requester } from '../http/endpoint.ts';
+import { MatrixError } from '../kernel/errors.ts';
+
+/** What another server says of its users' keys; `failures` by server name. */
+export interface RemoteAnswer {
+  failures: Record<string, unknown>;
+  /** Members of the answer of `/keys/query` or `/keys/claim`, by user id. */
+  members: Record<string, Record<string, unknown>>;
+}
+
+/** Keys of other servers' users. */
+export interface RemoteKeys {
+  query(devices: Record<string, string[]>, timeoutMs: number): Promise<RemoteAnswer>;
+  claim(wanted: Record<string, Record<string, string>>, timeoutMs: number): Promise<RemoteAnswer>;
+}
+
+/** Who to look at anew, and who no longer. */
+export interface DeviceListChanges {
+  changed: string[];
+  left: string[];
+}
+
+export interface KeysServices {
+  serverName: string;
+  committer: Committer;
+  directory: KeyDirectory;
+  oneTimeKeys: OneTimeKeys;
+  /** The numbers of those of the users who are known here. */
+  userNidsOf(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** What has changed for a user since a durable position. */
+  deviceListChanges(user: UserRef, afterPos: number): Promise<DeviceListChanges>;
+  remoteKeys: RemoteKeys;
+  uiAuth: UiAuth;
+  /** Stages with which a user confirms who they are. */
+  reauthFlows(userId: string): Promise<string[][]>;
+}
+
+/** How long other servers are waited for; what the spec recommends, and no more than a client waits. */
+const remoteTimeoutMsDefault = 10_000;
+const remoteTimeoutMsMax = 60_000;
+
+export function remoteTimeoutMs(asked: number | undefined): number {
+  return Math.min(asked ?? remoteTimeoutMsDefault, remoteTimeoutMsMax);
+}
+
+/** The requester's device. Throws M_INVALID_PARAM when the token is of none. */
+export function deviceOf(requester: Requester): {
+  userNid: number;
+  deviceNid: number;
+  deviceId: string;
+} {
+  const { userNid, deviceNid, deviceId } = requester;
+  if (deviceNid === null || deviceId === null) {
+    throw new MatrixError('M_INVALID_PARAM', 'The access token does not belong to a device');
+  }
+  return { userNid, deviceNid, deviceId };
+}

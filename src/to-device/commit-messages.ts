@@ -1,0 +1,91 @@
+import type { CommitKind } from '../streams/committer.ts';
+import type { StreamRow } from '../streams/define-stream.ts';
+import { deliverMessages, removeAcknowledged, type DeliveredRow } from './store/inbox.ts';
+import { toDeviceStream, type ToDeviceRow } from './streams.ts';
+
+/** One message for a device of a user of this server, or for all of them: `*`. */
+export interface NewMessage {
+  userNid: number;
+  deviceId: string;
+  /** The event as `/sync` shows it, as JSON text. */
+  message: string;
+}
+
+/** The messages of one request. */
+export interface Sending {
+  senderNid: number;
+  /** 0: the request came without a device. */
+  senderDeviceNid: number;
+  type: string;
+  txnId: string;
+  /** Milliseconds since 1970. */
+  nowTs: number;
+  messages: readonly NewMessage[];
+}
+
+const keyOf = (sending: Sending) =>
+  JSON.stringify([sending.senderNid, sending.senderDeviceNid, sending.type, sending.txnId]);
+
+/** Those of which no earlier one has the same transaction id. */
+function firsts(sendings: readonly Sending[]): Sending[] {
+  if (sendings.length === 1) return [...sendings];
+  const byKey = new Map<string, Sending>();
+  for (const sending of sendings) {
+    const key = keyOf(sending);
+    if (!byKey.has(key)) byKey.set(key, sending);
+  }
+  return [...byKey.values()];
+}
+
+/** All messages that are sent together are written with one statement. */
+export const sendingCommits: CommitKind<Sending, void> = {
+  name: 'to_device',
+  statements(units) {
+    const sendings = firsts(units);
+    const messages = sendings.flatMap((sending) => sending.messages);
+    const params = [
+      sendings.map((sending) => sending.senderNid),
+      sendings.map((sending) => sending.senderDeviceNid),
+      sendings.map((sending) => sending.type),
+      sendings.map((sending) => sending.txnId),
+      sendings.map((sending) => sending.nowTs),
+      sendings.flatMap((sending, i) => sending.messages.map(() => i + 1)),
+      messages.map((message) => message.userNid),
+      messages.map((message) => message.deviceId),
+      messages.map((message) => message.message),
+    ];
+    return [{ statement: deliverMessages as never, params }];
+  },
+  complete(units, rows) {
+    const messages = firsts(units).flatMap((sending) => sending.messages);
+    const publish = (rows[0] as DeliveredRow[]).map(
+      ({ nth, pos, userNid, deviceNid }): StreamRow<ToDeviceRow> => {
+        const { message } = messages[nth - 1]!;
+        return { stream: toDeviceStream, pos, row: { userNid, deviceNid, message } };
+      },
+    );
+    return { results: units.map(() => undefined), publish };
+  },
+};
+
+/** A device says, by syncing on, that it has got everything up to a position. */
+export interface Acknowledgement {
+  userNid: number;
+  deviceNid: number;
+  pos: number;
+}
+
+export const acknowledgementCommits: CommitKind<Acknowledgement, void> = {
+  name: 'to_device_acknowledgements',
+  statements: (units) => [
+    {
+      statement: removeAcknowledged as never,
+      params: [
+        units.map((unit) => unit.userNid),
+        units.map((unit) => unit.deviceNid),
+        units.map((unit) => unit.pos),
+      ],
+    },
+  ],
+  complete: (units) => ({ results: units.map(() => undefined), publish: [] }),
+};
