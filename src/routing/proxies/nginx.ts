@@ -121,6 +121,7 @@ export function nginxConfig(subject: ProxySubject): string {
       `server_name ${subject.serverName};`,
       '# For https and federation: listen 443 ssl; listen 8448 ssl; ssl_certificate …; ssl_certificate_key …;',
       '',
+      '# Without /_synapse/admin and /_lattice the admin API is not for everybody to reach.',
       'location ~ ^(/_matrix|/_synapse|/_lattice|/\\.well-known/matrix) {',
       ...indented([
         'proxy_pass http://$lattice_upstream;',
