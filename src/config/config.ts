@@ -14,6 +14,7 @@ import { loggingSection } from './logging.ts';
 import type { ValuesOf } from './option.ts';
 import { OptionLoader } from './option-loader.ts';
 import { appservicesSection } from './other-sections.ts';
+import { outboundSection, readOutbound } from './outbound.ts';
 import { presenceSection, readPresence } from './presence.ts';
 import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
 import { readConfigFiles } from './read-files.ts';
@@ -52,6 +53,7 @@ export interface Config {
   calls: ReturnType<typeof readCalls>;
   userDirectory: ReturnType<typeof readUserDirectory>;
   rendezvous: ReturnType<typeof readRendezvous>;
+  outbound: ReturnType<typeof readOutbound>;
   workers: WorkersConfig;
   routing: RoutingConfig;
   appserviceFiles: string[];
@@ -120,6 +122,7 @@ function read(loader: OptionLoader, folder: string): Config {
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
+    outbound: readOutbound(loader.take(outboundSection)),
     workers,
     routing: readRouting(loader.take(routingSection)),
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,

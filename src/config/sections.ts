@@ -12,6 +12,7 @@ import {
   federationSection,
   mediaSection,
 } from './other-sections.ts';
+import { outboundSection } from './outbound.ts';
 import { presenceSection } from './presence.ts';
 import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
@@ -44,6 +45,7 @@ export const sections: readonly Section[] = [
   presenceSection,
   userDirectorySection,
   callsSection,
+  outboundSection,
   appservicesSection,
   rateLimitsSection,
   loggingSection,
