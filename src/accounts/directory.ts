@@ -1,5 +1,10 @@
 import type { Database } from '../database/database.ts';
-import { selectAccountByThreepid, selectAccounts, type AccountRow } from './store/accounts.ts';
+import {
+  selectAccountByThreepid,
+  selectAccounts,
+  selectErased,
+  type AccountRow,
+} from './store/accounts.ts';
 import { isUserId, serverNameOf } from './user-ids.ts';
 
 /** Finds accounts by what people type. */
@@ -12,6 +17,8 @@ export interface AccountDirectory {
    */
   byName(name: string): Promise<AccountRow | null>;
   byThreepid(medium: string, address: string): Promise<AccountRow | null>;
+  /** Those of the users who want what they wrote to be hidden. */
+  erasedAmong(userNids: readonly number[]): Promise<ReadonlySet<number>>;
   /** The full user id for a localpart or user id. */
   qualify(name: string): string;
 }
@@ -37,6 +44,10 @@ export function createAccountDirectory(database: Database, serverName: string): 
       const canonical = canonicalAddress(medium, address);
       const [row] = await database.query(selectAccountByThreepid, [medium, canonical]);
       return row ?? null;
+    },
+    async erasedAmong(userNids) {
+      const rows = await database.query(selectErased, [userNids]);
+      return new Set(rows.map((row) => row.userNid));
     },
   };
 }

@@ -154,6 +154,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     headCacheBytes,
     roomData: { carry: (...args) => accountData.carry(...args) },
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
+    erasedAmong: accounts.services.directory.erasedAmong,
   });
   const accountData = createAccountData({
     database,
@@ -230,6 +231,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       },
       unread,
       aggregations: relations.aggregations,
+      erasedAmong: accounts.services.directory.erasedAmong,
       filters: accountData.filters,
     },
   });

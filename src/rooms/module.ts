@@ -11,6 +11,7 @@ import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
 import type { Aggregations } from './aggregations.ts';
+import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
@@ -40,6 +41,7 @@ export { clientEventJson, contentOf, strippedEventJson } from './stored-event.ts
 export type { ClientFormat, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
+export { redactedCopies, type ErasedAmong } from './erasure.ts';
 export { visibilityFor } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
 export { timelineMatchOf } from './event-filter.ts';
@@ -79,6 +81,8 @@ export interface RoomsNeeds extends RoomsEnvironment {
   headCacheBytes: number;
   roomData: RoomDataCarrier;
   aggregations: Aggregations;
+  /** Accounts know. */
+  erasedAmong: ErasedAmong;
 }
 
 export interface Rooms {
@@ -131,6 +135,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     transactions: createTransactions(transactionStore),
     roomData,
     aggregations,
+    erasedAmong: needs.erasedAmong,
     newRelations: createNewRelationStore(database),
   };
   const declared = [

@@ -1,6 +1,7 @@
 import type { CreateRequest } from './writer/proto-event.ts';
 import type { RoomWriter } from './writer/shared-writer.ts';
 import type { Aggregations } from './aggregations.ts';
+import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { AccessStore } from './store/access.ts';
@@ -30,4 +31,5 @@ export interface RoomServices extends RoomsEnvironment {
   newRelations: NewRelationStore;
   roomData: RoomDataCarrier;
   aggregations: Aggregations;
+  erasedAmong: ErasedAmong;
 }

@@ -2,6 +2,7 @@ import { MatrixError } from '../kernel/errors.ts';
 import { parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import { InvalidFilter } from '../matrix/filters/json-shape.ts';
 import { parsePlace, type TimelinePlace } from '../streams/position.ts';
+import { redactedCopies } from './erasure.ts';
 import type { Actor } from './needs.ts';
 import type { RoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
@@ -36,30 +37,35 @@ export function placeParameter(token: string | undefined, name: string): Timelin
 
 /**
  * Writes events of a room as JSON for one reader; `bundled` are those that show what other events
- * add to them.
+ * add to them, and that are redacted when their senders have been erased.
  */
 export async function createEventWriter(
-  services: Pick<RoomServices, 'clock' | 'aggregations'>,
+  services: Pick<RoomServices, 'clock' | 'aggregations' | 'erasedAmong'>,
   reader: Pick<Actor, 'userNid' | 'deviceNid'>,
-  { roomNid, roomId, membership }: Pick<RoomAccess, 'roomNid' | 'roomId' | 'membership'>,
+  access: Pick<RoomAccess, 'roomNid' | 'roomId' | 'roomVersion' | 'membership'>,
   visibility: Visibility,
   bundled: readonly StoredEvent[],
 ): Promise<(event: StoredEvent) => string> {
   const now = services.clock.now();
+  const { roomNid, roomId, roomVersion, membership } = access;
   const { userNid: senderNid, deviceNid } = reader;
+  const { membershipAt } = visibility;
+  const copies = await redactedCopies(services.erasedAmong, [
+    { events: bundled, roomVersion, membershipAt },
+  ]);
   const seesAll = membership === 'join' || visibility.isWorldReadableNow;
-  const page = { roomNid, roomId, events: bundled };
+  const page = { roomNid, roomId, events: bundled.map((one) => copies.get(one) ?? one) };
   const aggregations = await services.aggregations.of(
     [seesAll ? page : { ...page, uptoPos: visibility.lastJoinedPos }],
     reader,
   );
   return (event) =>
-    clientEventJson(event, {
+    clientEventJson(copies.get(event) ?? event, {
       roomId,
       now,
       senderNid,
       deviceNid,
-      membership: visibility.membershipAt(event),
+      membership: membershipAt(event),
       unsigned: aggregations.get(event.eventId) ?? '',
     });
 }

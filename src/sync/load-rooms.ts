@@ -1,6 +1,8 @@
 import {
   contentOf,
+  redactedCopies,
   visibilityFor,
+  type ErasedAmong,
   type HistorySpan,
   type StoredEvent,
   type TimelineMatch,
@@ -39,7 +41,11 @@ export interface RoomLoader {
 
 type Histories = Map<number, HistorySpan[]>;
 
-export function createRoomLoader(timelines: TimelineStore, states: RoomStateStore): RoomLoader {
+export function createRoomLoader(
+  timelines: TimelineStore,
+  states: RoomStateStore,
+  erasedAmong: ErasedAmong,
+): RoomLoader {
   async function loadHistories(roomNids: number[], userId: string): Promise<Histories> {
     const histories: Histories = new Map(roomNids.map((nid) => [nid, []]));
     if (roomNids.length === 0) return histories;
@@ -100,6 +106,19 @@ export function createRoomLoader(timelines: TimelineStore, states: RoomStateStor
       events = visible;
     }
     plan.events = events;
+  }
+
+  async function hideErased(plans: readonly RoomPlan[]): Promise<void> {
+    const partly = plans.filter((plan) => plan.membershipAt !== null);
+    if (partly.length === 0) return;
+    const pages = partly.map(({ events, room, membershipAt }) => ({
+      events: events!,
+      roomVersion: room.roomVersion,
+      membershipAt: membershipAt!,
+    }));
+    const copies = await redactedCopies(erasedAmong, pages);
+    if (copies.size === 0) return;
+    for (const plan of partly) plan.events = plan.events!.map((one) => copies.get(one) ?? one);
   }
 
   /** The position before which the client does not see the timeline. */
@@ -204,6 +223,7 @@ export function createRoomLoader(timelines: TimelineStore, states: RoomStateStor
           visibilityFor(options.user.userId, history).lastJoinedPos < 0;
         plan.stateWanted = neverJoined ? null : wantState(plan, options);
       }
+      await hideErased(shown);
       if (options.lazyMembers) await loadSummaries(shown, options);
       await Promise.all([
         loadStates(shown, options),

@@ -51,7 +51,7 @@ export function createSync(needs: SyncNeeds): Sync {
   const { events: database, bus, clock, sources } = needs;
   const timelines = createTimelineStore(database);
   const views = createSyncViews(timelines, bus);
-  const loader = createRoomLoader(timelines, createRoomStateStore(database));
+  const loader = createRoomLoader(timelines, createRoomStateStore(database), sources.erasedAmong);
   const lazyMembers = createLazyMemberMemory();
   const deviceNews = createDeviceNews(sources);
   const deviceLists = createDeviceLists(sources.deviceLists, createSharingStore(database));

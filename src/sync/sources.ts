@@ -1,5 +1,5 @@
 import type { Receipt } from '../receipts/module.ts';
-import type { Aggregations } from '../rooms/module.ts';
+import type { Aggregations, ErasedAmong } from '../rooms/module.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 
 /** Account data as clients see it. */
@@ -116,6 +116,7 @@ export interface SyncSources {
     ): Promise<Map<number, RoomUnread>>;
   };
   aggregations: Aggregations;
+  erasedAmong: ErasedAmong;
   filters: {
     /** A stored filter. Rejects with M_NOT_FOUND. */
     byId(userNid: number, filterId: string): Promise<Filter> | Filter;

@@ -156,6 +156,12 @@ export const deactivateAccount = statement<[userNid: number, erase: boolean], ob
    where user_nid = $1`,
 );
 
+/** Those of the users whose writings are to be hidden. */
+export const selectErased = statement<[userNids: readonly number[]], { userNid: number }>(
+  'accounts.select_erased',
+  `select user_nid as "userNid" from accounts where user_nid = any($1::bigint[]) and is_erased`,
+);
+
 /** A deactivated account can be used again; the caller sets a password. */
 export const reactivateAccount = statement<[userNid: number, passwordHash: string | null], object>(
   'accounts.reactivate',

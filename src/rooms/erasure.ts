@@ -1,0 +1,45 @@
+import { canonicalJsonLenient } from '../matrix/canonical-json.ts';
+import { redactContent } from '../matrix/redaction.ts';
+import { roomVersion } from '../matrix/room-versions.ts';
+import { contentOf, type StoredEvent } from './stored-event.ts';
+
+/** Which of the users have had the wish, at the end of their accounts, that this be hidden. */
+export type ErasedAmong = (userNids: readonly number[]) => Promise<ReadonlySet<number>>;
+
+/** Events of one room for one reader. */
+export interface ErasurePage {
+  events: readonly StoredEvent[];
+  roomVersion: string;
+  /** The reader's membership at an event. */
+  membershipAt(event: StoredEvent): string;
+}
+
+/** What is left of an event, as if it had been redacted by itself. */
+function emptied(event: StoredEvent, version: string): StoredEvent {
+  const { parsed: _content, clientPrefix: _prefix, ...columns } = event;
+  const content = redactContent(roomVersion(version), event.type, contentOf(event));
+  return { ...columns, content: canonicalJsonLenient(content), redactedBy: event.eventId };
+}
+
+/**
+ * What erased users have sent goes to those only who were joined then; others get these redacted
+ * copies, by event. Costs nothing for readers who were joined all the time.
+ * Source: client-server spec, `erase` of `POST /account/deactivate`.
+ */
+export async function redactedCopies(
+  erasedAmong: ErasedAmong,
+  pages: readonly ErasurePage[],
+): Promise<ReadonlyMap<StoredEvent, StoredEvent>> {
+  const doubtful = pages.flatMap((page) =>
+    page.events
+      .filter((event) => page.membershipAt(event) !== 'join')
+      .map((event) => ({ event, version: page.roomVersion })),
+  );
+  if (doubtful.length === 0) return new Map();
+  const erased = await erasedAmong([...new Set(doubtful.map(({ event }) => event.senderNid))]);
+  return new Map(
+    doubtful
+      .filter(({ event }) => erased.has(event.senderNid))
+      .map(({ event, version }) => [event, emptied(event, version)]),
+  );
+}
