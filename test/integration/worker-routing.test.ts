@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { TestClient, type Json } from '../harness/client.ts';
+import { startWorkerSet } from '../harness/topology.ts';
+
+const workers = `
+workers:
+  generic_worker: 3
+  media_repository: 1
+  user_dir: 1
+  frontend_proxy: 1
+routing:
+  initial_sync: [generic_worker3]
+`;
+const client = '/_matrix/client/v3';
+
+interface Worker {
+  name: string;
+  socketPath: string;
+}
+
+/** Asks a worker itself, past the router. */
+function ask(
+  { socketPath }: Worker,
+  method: string,
+  path: string,
+  token: string | null,
+  body?: unknown,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+    const req = request({ socketPath, method, path, headers });
+    req.on('error', reject);
+    req.on('response', (res) => {
+      let text = '';
+      res.setEncoding('utf8');
+      res.on('data', (chunk) => (text += String(chunk)));
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, text }));
+    });
+    req.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+describe('a set of workers', () => {
+  let url: string;
+  let all: Worker[];
+  let close: () => Promise<void>;
+
+  before(async () => {
+    const { set, dataDir } = await startWorkerSet('', workers);
+    url = set.urls[0]!;
+    const folder = join(dataDir, 'data', 'run');
+    const sockets = (await readdir(folder)).filter((name) => /^\w+\.\d+\.sock$/.test(name));
+    all = sockets.map((name) => ({
+      name: name.split('.')[0]!,
+      socketPath: join(folder, name),
+    }));
+    close = async () => {
+      await set.close();
+      await rm(dataDir, { recursive: true });
+    };
+  });
+  after(() => close());
+
+  /** How often each worker was asked for an operation. */
+  async function countsOf(operation: string): Promise<Record<string, number>> {
+    const counts = await Promise.all(
+      all.map(async (worker): Promise<[string, number]> => {
+        const { text } = await ask(worker, 'GET', '/_synapse/metrics', null);
+        const line = text
+          .split('\n')
+          .find(
+            (one) =>
+              one.startsWith('synapse_http_server_requests_received_total') &&
+              one.includes(`servlet="${operation}"`),
+          );
+        return [worker.name, Number(line?.split(' ').at(-1) ?? 0)];
+      }),
+    );
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
+  }
+
+  it('has a process for every app', () => {
+    assert.deepEqual(
+      all.map(({ name }) => name).sort((a, b) => (a < b ? -1 : 1)),
+      [
+        'frontend_proxy1',
+        'generic_worker1',
+        'generic_worker2',
+        'generic_worker3',
+        'main',
+        'media_repository1',
+        'user_dir1',
+      ],
+    );
+  });
+
+  it('keeps the syncs of a user at one worker, first ones apart', async () => {
+    const alice = await TestClient.register(url);
+    const first = await alice.ok('GET', `${client}/sync`);
+    assert.deepEqual(await countsOf('sync'), { generic_worker3: 1 });
+    let since = first['next_batch'] as string;
+    for (let i = 0; i < 8; i++) {
+      // oxlint-disable-next-line no-await-in-loop
+      since = (await alice.ok('GET', `${client}/sync?since=${since}`))['next_batch'] as string;
+    }
+    const { generic_worker3, ...others } = await countsOf('sync');
+    assert.equal(generic_worker3, 1);
+    assert.deepEqual(Object.values(others), [8]);
+  });
+
+  it('gives searches for users to their own worker', async () => {
+    const bob = await TestClient.register(url);
+    await bob.ok('POST', `${client}/user_directory/search`, { search_term: 'bob' });
+    assert.deepEqual(await countsOf('searchUserDirectory'), { user_dir1: 1 });
+  });
+
+  it('answers any request at any process', async () => {
+    const carol = await TestClient.register(url);
+    const roomId = await carol.createRoom();
+    const { token } = carol;
+    for (const [i, worker] of all.entries()) {
+      // oxlint-disable no-await-in-loop
+      const send = `${carol.room(roomId)}/send/m.room.message/t${i}`;
+      const body = { msgtype: 'm.text', body: worker.name };
+      const sent = await ask(worker, 'PUT', send, token, body);
+      assert.equal(sent.status, 200, `${worker.name}: ${sent.text}`);
+      const { event_id: eventId } = JSON.parse(sent.text) as Json;
+      for (const path of [`${client}/account/whoami`, `${client}/sync`]) {
+        const answer = await ask(worker, 'GET', path, token);
+        assert.equal(answer.status, 200, `${worker.name} ${path}: ${answer.text}`);
+      }
+      const page = await ask(worker, 'GET', `${carol.room(roomId)}/messages?dir=b&limit=1`, token);
+      const { chunk } = JSON.parse(page.text) as { chunk: Json[] };
+      assert.equal(chunk[0]?.['event_id'], eventId, worker.name);
+      const search = { search_term: 'x' };
+      const found = await ask(worker, 'POST', `${client}/user_directory/search`, token, search);
+      assert.equal(found.status, 200, `${worker.name}: ${found.text}`);
+      // oxlint-enable no-await-in-loop
+    }
+  });
+});
