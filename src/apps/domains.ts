@@ -31,6 +31,7 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
+import { createSearch } from '../search/module.ts';
 import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncViews } from '../sync/module.ts';
 import { sendToConfigured } from '../http/json-client.ts';
@@ -246,6 +247,16 @@ export function assembleDomains(foundation: Foundation): Domains {
   });
   accounts.events.subscribe(userDirectory.accountEvents);
   userDirectory.start();
+  const search = createSearch({
+    database,
+    events,
+    bus,
+    log,
+    rooms: rooms.services,
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
+    isEnabled: config.search.isEnabled,
+  });
+  search.start();
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
@@ -286,6 +297,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...threepids.start(),
     ...keyBackup.endpoints,
     ...relations.endpoints,
+    ...search.endpoints,
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
   ];
@@ -315,6 +327,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       typing.stop();
       presence.stop();
       await userDirectory.stop();
+      await search.stop();
       email.close();
       await accounts.flush();
     },

@@ -26,6 +26,7 @@ import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
 import { readWorkers, workersSection, type WorkersConfig } from './workers.ts';
 import { readThreepids, threepidsSection } from './threepids.ts';
+import { readSearch, searchSection } from './search.ts';
 import { readUserDirectory, userDirectorySection } from './user-directory.ts';
 
 /** The configuration of a process, checked. Sections are named after what uses them. */
@@ -52,6 +53,7 @@ export interface Config {
   threepids: ReturnType<typeof readThreepids>;
   calls: ReturnType<typeof readCalls>;
   userDirectory: ReturnType<typeof readUserDirectory>;
+  search: ReturnType<typeof readSearch>;
   rendezvous: ReturnType<typeof readRendezvous>;
   outbound: ReturnType<typeof readOutbound>;
   workers: WorkersConfig;
@@ -121,6 +123,7 @@ function read(loader: OptionLoader, folder: string): Config {
     threepids,
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
+    search: readSearch(loader.take(searchSection)),
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
     outbound: readOutbound(loader.take(outboundSection)),
     workers,

@@ -48,7 +48,6 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     allow_public_rooms_over_federation: 'other servers may read the list of public rooms',
     filter_timeline_limit: 'the most events of a timeline in a filter',
     block_non_admin_invites: 'only admins may invite',
-    enable_search: 'search in messages',
     dummy_events_threshold: 'forward extremities before a dummy event is sent',
     max_event_delay_duration: 'delayed events',
     require_membership_for_aliases: 'an alias needs membership of the room',

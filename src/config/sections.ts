@@ -21,6 +21,7 @@ import { routingSection } from './routing.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
 import { threepidsSection } from './threepids.ts';
+import { searchSection } from './search.ts';
 import { userDirectorySection } from './user-directory.ts';
 import { workersSection } from './workers.ts';
 
@@ -44,6 +45,7 @@ export const sections: readonly Section[] = [
   roomsSection,
   presenceSection,
   userDirectorySection,
+  searchSection,
   callsSection,
   outboundSection,
   appservicesSection,

@@ -1,56 +1,15 @@
-/** Longer words are found by their beginning. */
-const wordLengthMax = 64;
+import { indexedWords as indexed, searchedWords as searched } from '../kernel/words.ts';
+
+export { normalised } from '../kernel/words.ts';
+
 /** Words of one user. Names are 256 characters at most; more words than this are noise. */
 const indexedWordsMax = 48;
 /** Words of one search; more cost time and find nothing more. */
 const searchedWordsMax = 10;
 
-/** Scripts written without spaces, where any two neighbours may be what is searched for. */
-const unspaced =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々]/u;
-const runs = new RegExp(`${unspaced.source}+|[\\p{L}\\p{N}\\p{M}]+`, 'gu');
-const spacedPart = new RegExp(`(${unspaced.source}+)`, 'u');
-
-/** Text as it is compared: without case, and with one form for characters that look the same. */
-export const normalised = (text: string): string => text.normalize('NFKC').toLowerCase();
-
-const capped = (word: string): string => Array.from(word).slice(0, wordLengthMax).join('');
-
-function bigrams(characters: readonly string[]): string[] {
-  return characters.slice(1).map((character, i) => characters[i]! + character);
-}
-
-/** Pieces of a text: words, and runs of characters of scripts without spaces. */
-function piecesOf(text: string): { text: string; isUnspaced: boolean }[] {
-  const pieces = (normalised(text).match(runs) ?? []).flatMap((run) =>
-    unspaced.test(run) ? run.split(spacedPart).filter((part) => part !== '') : [run],
-  );
-  return pieces.map((piece) => ({ text: piece, isUnspaced: unspaced.test(piece) }));
-}
-
-/**
- * Words under which a text is found; a search for the beginning of any of them finds it. Runs
- * without spaces become pairs of neighbours, and the last character by itself.
- */
-export function indexedWords(...texts: readonly (string | null)[]): string[] {
-  const words = new Set<string>();
-  for (const text of texts) {
-    for (const { text: piece, isUnspaced } of piecesOf(text ?? '')) {
-      const characters = Array.from(piece);
-      const found = isUnspaced ? [...bigrams(characters), characters.at(-1)!] : [capped(piece)];
-      for (const word of found) if (words.size < indexedWordsMax) words.add(word);
-    }
-  }
-  return [...words];
-}
+/** Words under which a user is found. */
+export const indexedWords = (...texts: readonly (string | null)[]): string[] =>
+  indexed(texts, indexedWordsMax);
 
 /** The words of a search term: a user is found when each is the beginning of one of its words. */
-export function searchedWords(term: string): string[] {
-  const words = new Set<string>();
-  for (const { text: piece, isUnspaced } of piecesOf(term)) {
-    const characters = Array.from(piece);
-    const found = isUnspaced && characters.length > 1 ? bigrams(characters) : [capped(piece)];
-    for (const word of found) words.add(word);
-  }
-  return [...words].slice(0, searchedWordsMax);
-}
+export const searchedWords = (term: string): string[] => searched(term, searchedWordsMax);

@@ -1,0 +1,93 @@
+import type { Database, Queryable } from '../database/database.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Bus } from '../streams/bus.ts';
+import { fieldOf, textIn } from './fields.ts';
+import { vectorOf } from './search-text.ts';
+import {
+  holdCursor,
+  newTexts,
+  putTexts,
+  type NewText,
+  type SearchableText,
+} from './store/searchable.ts';
+
+/** Events taken in by one transaction. */
+const batchEvents = 500;
+/** Batches that a search waits for; what is older is found when the job has come to it. */
+const batchesWaitedMax = 4;
+/** How often the job looks by itself. Rarely: many events at once cost much less than each alone. */
+const lookMs = 30_000;
+
+function searchable(row: NewText): SearchableText[] {
+  const text = textIn(row.type, row.content);
+  const words = text === null ? null : vectorOf(text, row.roomNid);
+  if (words === null) return [];
+  const { roomNid, eventNid, senderNid, pos, sub } = row;
+  return [{ roomNid, eventNid, senderNid, pos, sub, field: fieldOf(row.type)!, words }];
+}
+
+/** One batch; true when there is nothing more up to the position. */
+async function takeBatch(tx: Queryable, uptoPos: number): Promise<boolean> {
+  const afterPos = await holdCursor(tx);
+  if (afterPos >= uptoPos) return true;
+  const rows = await newTexts(tx, afterPos, uptoPos, batchEvents);
+  const isLast = rows.length < batchEvents;
+  const lastPos = rows.at(-1)?.pos ?? uptoPos;
+  // Of the last position there may be more: it comes again, unless there is nothing else.
+  const reached = isLast ? uptoPos : Math.max(lastPos - 1, afterPos + 1);
+  await putTexts(tx, rows.flatMap(searchable), { afterPos, uptoPos: reached });
+  return isLast;
+}
+
+/** Keeps the index up to date. */
+export interface Indexer {
+  /** Takes in what this process knows of, up to a bound. */
+  catchUp(): Promise<void>;
+  /** Follows from now on; for the process that holds the role of background work. */
+  start(): void;
+  /** Resolves when the work under way has ended. */
+  stop(): Promise<void>;
+}
+
+export function createIndexer({
+  database,
+  bus,
+  log,
+}: {
+  database: Database;
+  bus: Bus;
+  log: Log;
+}): Indexer {
+  let timer: NodeJS.Timeout | null = null;
+  let running: Promise<void> | null = null;
+  const stopping = new AbortController();
+
+  async function run(batchesMax: number): Promise<void> {
+    const uptoPos = bus.position();
+    for (let i = 0; i < batchesMax && !stopping.signal.aborted; i++) {
+      // oxlint-disable-next-line no-await-in-loop -- one batch after the other bounds memory
+      if (await database.transaction((tx) => takeBatch(tx, uptoPos))) return;
+    }
+  }
+
+  function look(): void {
+    running ??= run(Infinity)
+      .catch((error: unknown) => log.warn({ err: error }, 'messages could not be made searchable'))
+      .finally(() => {
+        running = null;
+      });
+  }
+
+  return {
+    catchUp: () => run(batchesWaitedMax),
+    start() {
+      timer ??= setInterval(look, lookMs);
+      timer.unref();
+    },
+    async stop() {
+      stopping.abort();
+      if (timer) clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import type { RoomEventFilter } from '../matrix/filters/event-filter.ts';
+import {
+  contentOf,
+  visibilityFor,
+  type HistorySpan,
+  type RoomServices,
+  type StoredEvent,
+  type Visibility,
+} from '../rooms/module.ts';
+import { fields } from './fields.ts';
+import type { SearchPlace } from './place.ts';
+import { queryOf } from './search-text.ts';
+import type { FoundRow, FoundStore, Wanted } from './store/found.ts';
+
+/** Who searches. */
+export interface Searcher {
+  userId: string;
+  userNid: number;
+  deviceNid: number | null;
+}
+
+export interface SearchWish {
+  term: string;
+  /** Of `fields`. */
+  keys: readonly string[];
+  filter: RoomEventFilter;
+  /** The rooms that the filter names; null: all. */
+  rooms: readonly string[] | null;
+  notRooms: readonly string[];
+  orderBy: 'recent' | 'rank';
+  limit: number;
+  place: SearchPlace;
+}
+
+/** The results of a page, and what is needed to show them. */
+export interface Found {
+  events: FoundRow[];
+  count: number;
+  highlights: string[];
+  /** How many were read, seen or not. */
+  read: number;
+  /** The last that was read, seen or not. */
+  last: StoredEvent | null;
+  roomIds: ReadonlyMap<number, string>;
+  visibilities: ReadonlyMap<number, Visibility>;
+}
+
+export interface SearchNeeds {
+  store: FoundStore;
+  rooms: RoomServices;
+  ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
+}
+
+const nothing: Found = {
+  events: [],
+  count: 0,
+  highlights: [],
+  read: 0,
+  last: null,
+  roomIds: new Map(),
+  visibilities: new Map(),
+};
+
+/** The rooms to be searched, by number. */
+async function roomsFor({ store }: SearchNeeds, searcher: Searcher, wish: SearchWish) {
+  const [own, named] = await Promise.all([
+    store.rooms(searcher.userNid),
+    wish.rooms === null ? null : store.withPredecessors([...wish.rooms]),
+  ]);
+  const wanted = named && new Set(named);
+  const { group } = wish.place;
+  const only = group?.by === 'room_id' ? group.value : null;
+  const fitting = own.filter(
+    ({ roomId }) =>
+      (wanted ? wanted.has(roomId) : wish.filter.admitsRoom(roomId)) &&
+      !wish.notRooms.includes(roomId) &&
+      (only === null || only === roomId),
+  );
+  return new Map(fitting.map(({ roomNid, roomId }) => [roomNid, roomId]));
+}
+
+async function nidsOf({ rooms }: SearchNeeds, userIds: Iterable<string>): Promise<number[]> {
+  const nids = await Promise.all([...userIds].map(async (id) => rooms.interned.find(id)));
+  return nids.filter((nid) => nid !== null);
+}
+
+async function sendersFor(needs: SearchNeeds, wish: SearchWish): Promise<number[] | null> {
+  const { senders } = wish.filter.criteria;
+  const { group } = wish.place;
+  if (group?.by === 'sender') return nidsOf(needs, [group.value]);
+  return senders === null ? null : nidsOf(needs, senders);
+}
+
+/** What the user may see of rooms, by room number. */
+export async function visibilitiesOf(
+  store: FoundStore,
+  roomNids: readonly number[],
+  userId: string,
+): Promise<Map<number, Visibility>> {
+  if (roomNids.length === 0) return new Map();
+  const rows = await store.histories([...roomNids], userId);
+  const byRoom = Map.groupBy(rows, (row): number => row.roomNid);
+  const none: HistorySpan[] = [];
+  return new Map(
+    roomNids.map((nid) => [nid, visibilityFor(userId, byRoom.get(nid) ?? none)] as const),
+  );
+}
+
+/** One page of a search, as far as the user may see it. */
+export async function search(
+  needs: SearchNeeds,
+  searcher: Searcher,
+  wish: SearchWish,
+): Promise<Found> {
+  const { store } = needs;
+  const { filter, place, limit } = wish;
+  const [roomIds, senderNids, ignored] = await Promise.all([
+    roomsFor(needs, searcher, wish),
+    sendersFor(needs, wish),
+    needs.ignoredUsers(searcher.userNid),
+  ]);
+  const query = queryOf(wish.term, [...roomIds.keys()]);
+  if (!query) return nothing;
+  const shown = fields.filter(({ key }) => wish.keys.includes(key));
+  const wanted: Wanted = {
+    query: query.wordsInRooms,
+    rankBy: query.words,
+    roomNids: [...roomIds.keys()],
+    fields: shown.map(({ field }) => field),
+    senderNids,
+    notSenderNids: await nidsOf(needs, [...ignored, ...(filter.criteria.notSenders ?? [])]),
+  };
+  const [rows, count] = await Promise.all([
+    wish.orderBy === 'recent'
+      ? store.recent(wanted, place.before, limit)
+      : store.ranked(wanted, place.offset, limit),
+    store.count(wanted),
+  ]);
+  const roomNids = [...new Set(rows.map((row) => row.roomNid))];
+  const visibilities = await visibilitiesOf(store, roomNids, searcher.userId);
+  const events = rows.filter(
+    (event) =>
+      visibilities.get(event.roomNid)!.allows(event) &&
+      filter.admits(event.type, event.sender, () => contentOf(event)),
+  );
+  const { highlights } = query;
+  const last = rows.at(-1) ?? null;
+  return { events, count, highlights, read: rows.length, last, roomIds, visibilities };
+}

@@ -1,0 +1,203 @@
+import type { Queryable } from '../../database/database.ts';
+import { statement } from '../../database/statement.ts';
+import { eventColumns, type HistorySpan, type StoredEvent } from '../../rooms/module.ts';
+import type { TimelinePlace } from '../../streams/position.ts';
+
+/** Beyond it the number of results is no longer counted. */
+const countMax = 10_000;
+/** Rooms before an upgraded one that are looked at. */
+const predecessorsMax = 20;
+const now = '9223372036854775807';
+const eventOf = (row: string) =>
+  `join events e on e.room_nid = ${row}.room_nid and e.event_nid = ${row}.event_nid`;
+
+const selectRooms = statement<[userNid: number], { roomNid: number; roomId: string }>(
+  'search.rooms_of_user',
+  `select m.room_nid as "roomNid", r.room_id as "roomId"
+   from memberships m join rooms r on r.room_nid = m.room_nid
+   where m.user_nid = $1 and m.membership in ('join', 'leave', 'ban') and not m.is_forgotten`,
+);
+
+const selectPredecessors = statement<[roomIds: string[]], { roomId: string }>(
+  'search.predecessors',
+  `with recursive before as (
+     select room_id, 0 as step from unnest($1::text[]) as w(room_id)
+     union
+     select e.content::json -> 'predecessor' ->> 'room_id', b.step + 1
+     from before b join rooms r on r.room_id = b.room_id
+       join room_state s on s.room_nid = r.room_nid and s.state_key = '' and s.to_pos = ${now}
+         and s.type_nid = (select type_nid from event_types where event_type = 'm.room.create')
+       ${eventOf('s')}
+     where b.step < ${predecessorsMax} and e.content like '%"predecessor":%')
+   select distinct room_id as "roomId" from before where room_id is not null`,
+);
+
+type Match = [
+  query: string,
+  roomNids: number[],
+  fields: number[],
+  senderNids: number[] | null,
+  notSenderNids: number[],
+];
+const matching = `s.words @@ $1::tsquery and s.room_nid = any($2) and s.field = any($3::smallint[])
+  and ($4::bigint[] is null or s.sender_nid = any($4)) and not s.sender_nid = any($5)
+  and e.redacted_by is null`;
+
+/** An event that was found, and how well it fits. */
+export type FoundRow = StoredEvent & { rank: number };
+
+const selectRecent = statement<
+  [...Match, rankBy: string, pos: number, sub: number, limit: number],
+  FoundRow
+>(
+  'search.recent',
+  `select ts_rank(f.words, $6::tsquery, 1)::float8 as rank, ${eventColumns} from (
+     select s.* from searchable_events s ${eventOf('s')}
+     where ${matching} and (s.pos, s.sub) < ($7::bigint, $8::int)
+     order by s.pos desc, s.sub desc limit $9) f ${eventOf('f')}
+   order by f.pos desc, f.sub desc`,
+);
+
+const selectRanked = statement<[...Match, rankBy: string, offset: number, limit: number], FoundRow>(
+  'search.ranked',
+  `select f.rank, ${eventColumns} from (
+     select s.*, ts_rank(s.words, $6::tsquery, 1)::float8 as rank
+     from searchable_events s ${eventOf('s')} where ${matching}
+     order by rank desc, s.pos desc, s.sub desc offset $7 limit $8) f ${eventOf('f')}
+   order by f.rank desc, f.pos desc, f.sub desc`,
+);
+
+const countFound = statement<Match, { total: number }>(
+  'search.count',
+  `select count(*)::int as total from (
+     select from searchable_events s ${eventOf('s')} where ${matching} limit ${countMax}) f`,
+);
+
+const selectHistories = statement<[number[], string], HistorySpan & { roomNid: number }>(
+  'search.visibility_histories',
+  `select s.room_nid as "roomNid", t.event_type = 'm.room.member' as "isMember", e.content,
+     s.from_pos as "fromPos", s.to_pos as "toPos"
+   from unnest($1::bigint[]) as w(room_nid)
+     cross join (values ('m.room.history_visibility', ''), ('m.room.member', $2))
+       as k(type, state_key)
+     join event_types t on t.event_type = k.type
+     join room_state s on s.room_nid = w.room_nid and s.type_nid = t.type_nid
+       and s.state_key = k.state_key
+     ${eventOf('s')}
+   order by s.room_nid, s.from_pos`,
+);
+
+type Places = [roomNids: number[], positions: number[], subs: number[], limit: number];
+/** An event beside one that was found; `nth` says beside which. */
+export type NeighbourRow = StoredEvent & { nth: number };
+
+const selectNeighbours = (name: string, range: string, order: string) =>
+  statement<Places, NeighbourRow>(
+    name,
+    `select w.nth::int, ${eventColumns}
+     from unnest($1::bigint[], $2::bigint[], $3::int[])
+       with ordinality as w(room_nid, pos, sub, nth)
+     cross join lateral (
+       select * from events e where e.room_nid = w.room_nid and e.status = 0 and ${range}
+       order by ${order} limit $4) e
+     order by w.nth, ${order}`,
+  );
+const selectBefore = selectNeighbours(
+  'search.events_before',
+  '(e.pos, e.sub) < (w.pos, w.sub)',
+  'e.pos desc, e.sub desc',
+);
+const selectAfter = selectNeighbours(
+  'search.events_after',
+  '(e.pos, e.sub) > (w.pos, w.sub)',
+  'e.pos, e.sub',
+);
+
+const selectProfiles = statement<
+  [roomNids: number[], userIds: string[], positions: number[]],
+  { nth: number; userId: string; content: string }
+>(
+  'search.profiles',
+  `select w.nth::int, w.user_id as "userId", e.content
+   from unnest($1::bigint[], $2::text[], $3::bigint[])
+     with ordinality as w(room_nid, user_id, pos, nth)
+   join room_state s on s.room_nid = w.room_nid and s.state_key = w.user_id
+     and s.type_nid = (select type_nid from event_types where event_type = 'm.room.member')
+     and s.from_pos <= w.pos and s.to_pos > w.pos
+   ${eventOf('s')}`,
+);
+
+const selectStates = statement<[roomNids: number[], positions: number[]], StoredEvent>(
+  'search.states',
+  `select ${eventColumns} from unnest($1::bigint[], $2::bigint[]) as w(room_nid, pos)
+   join room_state s on s.room_nid = w.room_nid and s.from_pos <= w.pos and s.to_pos > w.pos
+   ${eventOf('s')}`,
+);
+
+/** What is searched for, and where. */
+export interface Wanted {
+  /** A tsquery, in its text form. */
+  query: string;
+  /** The tsquery that says how well an event fits. */
+  rankBy: string;
+  roomNids: number[];
+  fields: number[];
+  senderNids: number[] | null;
+  notSenderNids: number[];
+}
+
+/** Reads for a search; `database` gives events with their names. */
+export function createFoundStore(database: Queryable) {
+  const matchOf = (wanted: Wanted): Match => [
+    wanted.query,
+    wanted.roomNids,
+    wanted.fields,
+    wanted.senderNids,
+    wanted.notSenderNids,
+  ];
+  const neighbours =
+    (select: typeof selectBefore) => (events: readonly StoredEvent[], limit: number) =>
+      database.query(select, [
+        events.map((event) => event.roomNid),
+        events.map((event) => event.pos!),
+        events.map((event) => event.sub),
+        limit,
+      ]);
+  return {
+    /** Rooms that the user is in, or was. */
+    rooms: (userNid: number) => database.query(selectRooms, [userNid]),
+    /** The rooms and those that they replace. */
+    async withPredecessors(roomIds: string[]): Promise<string[]> {
+      return (await database.query(selectPredecessors, [roomIds])).map((row) => row.roomId);
+    },
+    recent: (wanted: Wanted, before: TimelinePlace, limit: number) =>
+      database.query(selectRecent, [
+        ...matchOf(wanted),
+        wanted.rankBy,
+        before.pos,
+        before.sub,
+        limit,
+      ]),
+    ranked: (wanted: Wanted, offset: number, limit: number) =>
+      database.query(selectRanked, [...matchOf(wanted), wanted.rankBy, offset, limit]),
+    async count(wanted: Wanted): Promise<number> {
+      return (await database.query(countFound, matchOf(wanted)))[0]!.total;
+    },
+    histories: (roomNids: number[], userId: string) =>
+      database.query(selectHistories, [roomNids, userId]),
+    /** Nearest first. */
+    before: neighbours(selectBefore),
+    after: neighbours(selectAfter),
+    /** Member events of users at positions; `nth` counts from 1. */
+    profiles: (wanted: readonly { roomNid: number; userId: string; pos: number }[]) =>
+      database.query(selectProfiles, [
+        wanted.map((one) => one.roomNid),
+        wanted.map((one) => one.userId),
+        wanted.map((one) => one.pos),
+      ]),
+    states: (roomNids: number[], positions: number[]) =>
+      database.query(selectStates, [roomNids, positions]),
+  };
+}
+
+export type FoundStore = ReturnType<typeof createFoundStore>;
