@@ -40,6 +40,7 @@ import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
 import { assembleEncryption } from './encryption.ts';
+import { assembleNotices } from './notices.ts';
 import { assembleThreepids } from './threepids.ts';
 
 /** What every domain of a process is built on. */
@@ -165,6 +166,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     rooms: rooms.services.access,
     userIdOf: (userNid) => interned.userId(userNid),
   });
+  const notices = assembleNotices(foundation, { accounts, rooms, accountData });
   const presence = createPresence({
     config: config.presence,
     clock,
@@ -228,7 +230,10 @@ export function assembleDomains(foundation: Foundation): Domains {
           const now = clock.now();
           return visible.map((one) => presenceEventJson(one, now));
         },
-        syncing: presence.syncing,
+        syncing(user, setPresence) {
+          notices.consent.noteSyncing(user);
+          return presence.syncing(user, setPresence);
+        },
       },
       unread,
       aggregations: relations.aggregations,
@@ -283,7 +288,8 @@ export function assembleDomains(foundation: Foundation): Domains {
 
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,
-    ...rooms.endpoints,
+    ...notices.guard(rooms.endpoints),
+    ...notices.endpoints,
     ...accountData.endpoints,
     ...receipts.endpoints,
     ...typing.endpoints,

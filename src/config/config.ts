@@ -11,6 +11,7 @@ import {
   type ListenerConfig,
 } from './listeners.ts';
 import { loggingSection } from './logging.ts';
+import { noticesSection, readNotices } from './notices.ts';
 import type { ValuesOf } from './option.ts';
 import { OptionLoader } from './option-loader.ts';
 import { appservicesSection } from './other-sections.ts';
@@ -51,6 +52,7 @@ export interface Config {
   presence: ReturnType<typeof readPresence>;
   email: ReturnType<typeof readEmail>;
   threepids: ReturnType<typeof readThreepids>;
+  notices: ReturnType<typeof readNotices>;
   calls: ReturnType<typeof readCalls>;
   userDirectory: ReturnType<typeof readUserDirectory>;
   search: ReturnType<typeof readSearch>;
@@ -121,6 +123,7 @@ function read(loader: OptionLoader, folder: string): Config {
     presence: readPresence(loader, presence),
     email: readEmail(loader, loader.take(emailSection)),
     threepids,
+    notices: readNotices(loader, loader.take(noticesSection), folder),
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     search: readSearch(loader.take(searchSection)),

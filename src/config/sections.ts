@@ -4,6 +4,7 @@ import { emailSection } from './email.ts';
 import { experimentalSection } from './experimental.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
+import { noticesSection } from './notices.ts';
 import type { Section } from './option.ts';
 import {
   appservicesSection,
@@ -47,6 +48,7 @@ export const sections: readonly Section[] = [
   userDirectorySection,
   searchSection,
   callsSection,
+  noticesSection,
   outboundSection,
   appservicesSection,
   rateLimitsSection,

@@ -74,8 +74,6 @@ export const signInSection = section('Sign-in', 'How people come in and for how 
   ...inert({
     macaroon_secret_key: 'signs short-lived tokens, which are in the database here',
     macaroon_secret_key_path: 'a file with it',
-    form_secret: 'signs forms',
-    form_secret_path: 'a file with it',
     matrix_authentication_service: 'log-in by that service',
     jwt_config: 'log-in with JSON web tokens',
     oidc_providers: 'log-in by OpenID Connect',
