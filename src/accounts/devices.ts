@@ -24,6 +24,8 @@ export interface DeviceAnswer {
   last_seen_ip?: string;
   last_seen_user_agent?: string;
   last_seen_ts?: number;
+  /** MSC3814: it has no session. */
+  dehydrated?: true;
 }
 
 /** The devices of this server's users. */
@@ -35,6 +37,12 @@ export interface Devices {
   rename(user: UserRef, deviceId: string, displayName: string | null): Promise<boolean>;
   /** For application services, which make devices without logging in. False: it exists. */
   create(user: UserRef, deviceId: string, displayName: string | null): Promise<boolean>;
+  /** A device without a session (MSC3814). Gives its number; null: the device exists. */
+  createDehydrated(
+    user: UserRef,
+    deviceId: string,
+    displayName: string | null,
+  ): Promise<number | null>;
   /** Ends the devices' sessions. Those that do not exist are passed over. */
   delete(user: UserRef, deviceIds: readonly string[]): Promise<void>;
   /** Ends every session but the one with the device and token that are kept. */
@@ -42,6 +50,8 @@ export interface Devices {
     user: UserRef,
     kept: { deviceId: string | null; tokenNid: number | null },
   ): Promise<void>;
+  /** Also those without a session. */
+  deleteAll(user: UserRef): Promise<void>;
 }
 
 /** Longer names are refused, as other servers do. */
@@ -63,6 +73,34 @@ export function createDevices(dependencies: DevicesDependencies): Devices {
     if (gone.length > 0) await events.devicesDeleted(user, gone);
   }
 
+  async function create(
+    user: UserRef,
+    deviceId: string,
+    displayName: string | null,
+    isDehydrated: boolean,
+  ): Promise<number | null> {
+    checkDisplayName(displayName);
+    const id = checkedDeviceId(deviceId);
+    if (id === null) throw new MatrixError('M_INVALID_PARAM', 'device_id is empty');
+    const params = [user.userNid, id, displayName, clock.now(), isDehydrated] as const;
+    const [row] = await database.query(insertDevice, [...params]);
+    if (!row) return null;
+    await events.devicesAdded(user, [id]);
+    return row.deviceNid;
+  }
+
+  async function deleteExcept(
+    user: UserRef,
+    { deviceId, tokenNid }: { deviceId: string | null; tokenNid: number | null },
+    dehydratedToo: boolean,
+  ): Promise<void> {
+    const [gone] = await Promise.all([
+      database.query(deleteDevicesExcept, [user.userNid, deviceId, dehydratedToo]),
+      database.query(deleteTokensExcept, [user.userNid, tokenNid ?? 0]),
+    ]);
+    await ended(user, gone);
+  }
+
   return {
     async list(user) {
       await connections.flush();
@@ -81,26 +119,13 @@ export function createDevices(dependencies: DevicesDependencies): Devices {
       if (displayName !== null) await events.devicesRenamed(user, [deviceId]);
       return true;
     },
-    async create(user, deviceId, displayName) {
-      checkDisplayName(displayName);
-      const id = checkedDeviceId(deviceId);
-      if (id === null) throw new MatrixError('M_INVALID_PARAM', 'device_id is empty');
-      const params = [user.userNid, id, displayName, clock.now()] as const;
-      const rows = await database.query(insertDevice, [...params]);
-      if (rows.length === 0) return false;
-      await events.devicesAdded(user, [id]);
-      return true;
-    },
+    create: async (user, deviceId, name) => (await create(user, deviceId, name, false)) !== null,
+    createDehydrated: (user, deviceId, name) => create(user, deviceId, name, true),
     async delete(user, deviceIds) {
       await ended(user, await database.query(deleteDevices, [user.userNid, [...deviceIds]]));
     },
-    async deleteOthers(user, { deviceId, tokenNid }) {
-      const [gone] = await Promise.all([
-        database.query(deleteDevicesExcept, [user.userNid, deviceId]),
-        database.query(deleteTokensExcept, [user.userNid, tokenNid ?? 0]),
-      ]);
-      await ended(user, gone);
-    },
+    deleteOthers: (user, kept) => deleteExcept(user, kept, false),
+    deleteAll: (user) => deleteExcept(user, { deviceId: null, tokenNid: null }, true),
   };
 }
 
@@ -112,6 +137,7 @@ function deviceAnswer(user: UserRef, row: DeviceRow): DeviceAnswer {
     ...(row.lastSeenIp === null ? {} : { last_seen_ip: row.lastSeenIp }),
     ...(row.lastSeenUserAgent === null ? {} : { last_seen_user_agent: row.lastSeenUserAgent }),
     ...(row.lastSeenTs === null ? {} : { last_seen_ts: row.lastSeenTs }),
+    ...(row.isDehydrated ? { dehydrated: true } : {}),
   };
 }
 

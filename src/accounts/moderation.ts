@@ -77,7 +77,7 @@ export function createModeration(dependencies: ModerationDependencies): Moderati
     async deactivate(user, how) {
       // First, so that nobody can log in any more whatever happens to the rest.
       await database.query(deactivateAccount, [user.userNid, how.erase]);
-      await devices.deleteOthers(user, { deviceId: null, tokenNid: null });
+      await devices.deleteAll(user);
       await profiles.remove(user);
       await events.deactivated(user, how);
     },

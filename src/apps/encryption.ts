@@ -10,6 +10,7 @@ import {
   userSignatureStream,
   type RemoteAnswer,
 } from '../keys/module.ts';
+import { createDehydratedDevices } from '../dehydrated-devices/module.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import type { Interned } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -80,10 +81,18 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
   });
   accounts.events.subscribe(toDevice.accountEvents);
   accounts.events.subscribe(keys.accountEvents);
+  const dehydrated = createDehydratedDevices({
+    database,
+    devices: accounts.services.devices,
+    uploadKeys: keys.upload,
+    waitingMessages: toDevice.waiting,
+    position: () => bus.position(),
+  });
+  accounts.events.subscribe(dehydrated.accountEvents);
   let sweptTs = clock.now();
 
   return {
-    endpoints: [...toDevice.endpoints, ...keys.endpoints],
+    endpoints: [...toDevice.endpoints, ...keys.endpoints, ...dehydrated.endpoints],
     sources: { toDevice, oneTimeKeys: keys.oneTimeKeys, deviceLists: keys },
     wakeSyncs(views) {
       bus.subscribe(toDeviceStream, (rows) => {

@@ -35,6 +35,7 @@ export const unstableFeatures: Readonly<Record<string, boolean>> = {
   'org.matrix.msc2432': true,
   'org.matrix.msc3773': true,
   'org.matrix.msc3827.stable': true,
+  'org.matrix.msc3814': true,
   'org.matrix.msc4222': true,
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import type { AccountSubscriber } from '../accounts/module.ts';
 import type { Database } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
@@ -18,6 +19,7 @@ import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './sto
 import { createKeyStore } from './store/keys-of-users.ts';
 import { createOneTimeKeyStore } from './store/one-time-keys.ts';
 import { deviceListStream, userSignatureStream } from './streams.ts';
+import { uploadKeysFor, type uploadBody, type UploadingDevice } from './upload.ts';
 
 export { deviceListStream, oneTimeKeyStream, userSignatureStream } from './streams.ts';
 export type { DeviceListRow, OneTimeKeysRow, UserSignatureRow } from './streams.ts';
@@ -26,6 +28,8 @@ export type { KeyDirectory } from './key-directory.ts';
 export type { OneTimeKeys } from './one-time-keys.ts';
 export type { CrossSigningKey, UserKeys } from './user-keys.ts';
 export type { DeviceListChanges, RemoteAnswer, RemoteKeys } from './services.ts';
+
+export { uploadBody, type UploadingDevice } from './upload.ts';
 
 export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys'> {
   database: Database;
@@ -37,6 +41,8 @@ export interface Keys {
   endpoints: Endpoint[];
   directory: KeyDirectory;
   oneTimeKeys: OneTimeKeys;
+  /** What `/keys/upload` does, for a device without a session. */
+  upload(device: UploadingDevice, keys: Static<typeof uploadBody>): Promise<unknown>;
   /**
    * Users whose devices or keys look different to the reader since a position, of those who share
    * a room with the reader, the reader included. Lately changed ones from memory.
@@ -101,6 +107,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     endpoints: bindEndpoints(declared, services),
     directory,
     oneTimeKeys,
+    upload: (device, given) => uploadKeysFor(device, given, services),
     changed: (reader, afterPos, uptoPos) =>
       recent.after(reader, afterPos, uptoPos) ?? store.changed(reader.userNid, afterPos, uptoPos),
     accountEvents: {

@@ -7,11 +7,12 @@ export interface DeviceRow {
   lastSeenTs: number | null;
   lastSeenIp: string | null;
   lastSeenUserAgent: string | null;
+  isDehydrated: boolean;
 }
 
 const columns = `device_nid as "deviceNid", device_id as "deviceId", display_name as "displayName",
   last_seen_ts as "lastSeenTs", last_seen_ip as "lastSeenIp",
-  last_seen_user_agent as "lastSeenUserAgent"`;
+  last_seen_user_agent as "lastSeenUserAgent", is_dehydrated as "isDehydrated"`;
 
 export const selectDevices = statement<[userNid: number], DeviceRow>(
   'accounts.devices',
@@ -35,11 +36,18 @@ export const updateDeviceName = statement<
 
 /** No row: the device is there already. */
 export const insertDevice = statement<
-  [userNid: number, deviceId: string, displayName: string | null, nowTs: number],
+  [
+    userNid: number,
+    deviceId: string,
+    displayName: string | null,
+    nowTs: number,
+    isDehydrated: boolean,
+  ],
   { deviceNid: number }
 >(
   'accounts.insert_device',
-  `insert into devices (user_nid, device_id, display_name, created_ts) values ($1, $2, $3, $4)
+  `insert into devices (user_nid, device_id, display_name, created_ts, is_dehydrated)
+     values ($1, $2, $3, $4, $5)
    on conflict (user_nid, device_id) do nothing returning device_nid as "deviceNid"`,
 );
 
@@ -65,11 +73,14 @@ export const deleteDevices = statement<[userNid: number, deviceIds: string[]], D
   deleteWithTokens('device_id = any($2)'),
 );
 
-/** All devices but one, which may be null. */
+/** All devices but one, which may be null. Those without a session only when it is said so. */
 export const deleteDevicesExcept = statement<
-  [userNid: number, keptDeviceId: string | null],
+  [userNid: number, keptDeviceId: string | null, dehydratedToo: boolean],
   DeletedDevice
->('accounts.delete_devices_except', deleteWithTokens('device_id is distinct from $2'));
+>(
+  'accounts.delete_devices_except',
+  deleteWithTokens('device_id is distinct from $2 and ($3 or not is_dehydrated)'),
+);
 
 /** Parallel arrays, one element per connection seen. */
 export const upsertConnections = statement<
