@@ -15,7 +15,9 @@ import { noticesSection, readNotices } from './notices.ts';
 import type { ValuesOf } from './option.ts';
 import { OptionLoader } from './option-loader.ts';
 import { appservicesSection } from './other-sections.ts';
+import { mediaSection, readMedia } from './media.ts';
 import { outboundSection, readOutbound } from './outbound.ts';
+import { previewsSection, readPreviews } from './previews.ts';
 import { presenceSection, readPresence } from './presence.ts';
 import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
 import { readConfigFiles } from './read-files.ts';
@@ -57,6 +59,8 @@ export interface Config {
   userDirectory: ReturnType<typeof readUserDirectory>;
   search: ReturnType<typeof readSearch>;
   rendezvous: ReturnType<typeof readRendezvous>;
+  media: ReturnType<typeof readMedia>;
+  previews: ReturnType<typeof readPreviews>;
   outbound: ReturnType<typeof readOutbound>;
   workers: WorkersConfig;
   routing: RoutingConfig;
@@ -128,6 +132,8 @@ function read(loader: OptionLoader, folder: string): Config {
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     search: readSearch(loader.take(searchSection)),
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
+    media: readMedia(loader, loader.take(mediaSection), server),
+    previews: readPreviews(loader, loader.take(previewsSection)),
     outbound: readOutbound(loader.take(outboundSection)),
     workers,
     routing: readRouting(loader.take(routingSection)),

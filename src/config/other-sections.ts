@@ -36,33 +36,6 @@ export const federationSection = section('Federation', 'Other servers.', {
   }),
 });
 
-export const mediaSection = section('Media', 'Files and previews.', {
-  ...inert({
-    enable_authenticated_media: 'media need an account',
-    enable_local_media_storage: 'media are kept on the disk',
-    media_store_path: 'the folder of media',
-    max_pending_media_uploads: 'uploads begun by one user',
-    unused_expiration_time: 'life of a media id that nothing was uploaded to',
-    media_storage_providers: 'other places for media',
-    max_upload_size: 'largest upload',
-    media_upload_limits: 'how much a user may upload in a time',
-    max_image_pixels: 'largest image that gets thumbnails',
-    remote_media_download_burst_count: 'how much is fetched from other servers at once',
-    remote_media_download_per_second: 'how much is fetched from other servers',
-    prevent_media_downloads_from: 'servers whose media are not fetched',
-    dynamic_thumbnails: 'thumbnails of any size',
-    thumbnail_sizes: 'sizes of thumbnails',
-    media_retention: 'how long media are kept',
-    url_preview_enabled: 'previews of links',
-    url_preview_ip_range_blacklist: 'addresses that are never fetched for previews',
-    url_preview_ip_range_whitelist: 'exceptions to that',
-    url_preview_url_blacklist: 'patterns of URLs that are not fetched',
-    max_spider_size: 'most bytes read for a preview',
-    url_preview_accept_language: 'languages to ask for',
-    oembed: 'providers of embedded content',
-  }),
-});
-
 export const pushSection = section('Push', 'Notifications.', {
   ...inert({
     push: 'notifications by push gateways',

@@ -5,15 +5,16 @@ import { experimentalSection } from './experimental.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import { noticesSection } from './notices.ts';
+import { mediaSection } from './media.ts';
 import type { Section } from './option.ts';
 import {
   appservicesSection,
   blockingSection,
   pushSection,
   federationSection,
-  mediaSection,
 } from './other-sections.ts';
 import { outboundSection } from './outbound.ts';
+import { previewsSection } from './previews.ts';
 import { presenceSection } from './presence.ts';
 import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
@@ -27,12 +28,7 @@ import { userDirectorySection } from './user-directory.ts';
 import { workersSection } from './workers.ts';
 
 /** Sections of which nothing has an effect yet. */
-export const inertSections: readonly Section[] = [
-  federationSection,
-  mediaSection,
-  pushSection,
-  blockingSection,
-];
+export const inertSections: readonly Section[] = [federationSection, pushSection, blockingSection];
 
 /** Every section, as the reference orders them. */
 export const sections: readonly Section[] = [
@@ -49,6 +45,8 @@ export const sections: readonly Section[] = [
   searchSection,
   callsSection,
   noticesSection,
+  mediaSection,
+  previewsSection,
   outboundSection,
   appservicesSection,
   rateLimitsSection,
