@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { paramText } from './param-text.ts';
 import type { Statement } from './statement.ts';
 
 /** Any declared statement. */
@@ -118,7 +119,7 @@ export async function runOn(
   params: readonly unknown[],
 ): Promise<unknown[]> {
   try {
-    const result = await client.query({ name, text, values: params as unknown[] });
+    const result = await client.query({ name, text, values: params.map(paramText) });
     return result.rows as unknown[];
   } catch (error) {
     throw failure(error);

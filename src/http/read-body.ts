@@ -50,21 +50,35 @@ function isTooDeep(value: unknown, left: number): boolean {
   return false;
 }
 
+/** Whether a text opens so many brackets that it could be too deep; most do not. */
+function mayBeTooDeep(text: string): boolean {
+  let left = depthMax;
+  for (const bracket of ['{', '[']) {
+    let at = text.indexOf(bracket);
+    while (at !== -1) {
+      if (--left < 0) return true;
+      at = text.indexOf(bracket, at + 1);
+    }
+  }
+  return false;
+}
+
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** A body as a JSON object. Throws M_NOT_JSON, M_BAD_JSON. */
 export function parseJsonObject(body: Buffer): Record<string, unknown> {
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(decoder.decode(body));
+    text = decoder.decode(body);
+    value = JSON.parse(text);
   } catch {
     throw new MatrixError('M_NOT_JSON', 'Content not JSON.');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MatrixError('M_BAD_JSON', 'Content must be a JSON object.');
   }
-  // Only long texts can be deep.
-  if (body.length > depthMax && isTooDeep(value, depthMax)) {
+  if (mayBeTooDeep(text) && isTooDeep(value, depthMax)) {
     throw new MatrixError('M_BAD_JSON', `JSON may be at most ${depthMax} levels deep`);
   }
   return value as Record<string, unknown>;

@@ -6,6 +6,7 @@ import {
   addOneTimeKeys,
   claimKeys,
   lockOneTimeKeys,
+  separator,
   setFallbackKeys,
   type AddedRow,
   type ClaimedRow,
@@ -84,19 +85,17 @@ export function createOneTimeKeys(
   const additions: CommitKind<Addition, AddOutcome> = {
     name: 'one_time_keys',
     statements(units) {
-      const all = units.flatMap(({ device, keys }, unit) =>
-        keys.map((key) => ({ ...key, ...device, unit })),
-      );
+      const all = units.flatMap(({ keys }) => keys);
       // Everybody locks in the same order.
       const locks = units.map(({ device }) => device.deviceNid).toSorted((a, b) => a - b);
       const params = [
-        all.map((key) => key.unit),
-        all.map((key) => key.userNid),
-        all.map((key) => key.deviceNid),
+        units.map(({ device }) => device.userNid),
+        units.map(({ device }) => device.deviceNid),
+        units.flatMap(({ keys }, i) => keys.map(() => i + 1)),
         all.map((key) => key.algorithm),
         all.map((key) => key.keyId),
-        all.map((key) => key.body),
-        all.map((key) => key.signatures),
+        all.map((key) => key.body).join(separator),
+        all.map((key) => key.signatures ?? '').join(separator),
       ];
       return [
         { statement: lockOneTimeKeys as never, params: [locks] },
@@ -110,7 +109,7 @@ export function createOneTimeKeys(
         if (row.unit === null) {
           results[unitOf.get(row.deviceNid)!]!.counts[row.algorithm] = row.count;
         } else {
-          results[row.unit]!.takenKeyId = `${row.algorithm}:${row.keyId}`;
+          results[row.unit - 1]!.takenKeyId = `${row.algorithm}:${row.keyId}`;
         }
       }
       return { results, publish: announcement(units.map(({ device }) => device)) };

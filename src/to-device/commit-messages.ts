@@ -1,6 +1,11 @@
 import type { CommitKind } from '../streams/committer.ts';
 import type { StreamRow } from '../streams/define-stream.ts';
-import { deliverMessages, removeAcknowledged, type DeliveredRow } from './store/inbox.ts';
+import {
+  deliverMessages,
+  removeAcknowledged,
+  separator,
+  type DeliveredRow,
+} from './store/inbox.ts';
 import { toDeviceStream, type ToDeviceRow } from './streams.ts';
 
 /** One message for a device of a user of this server, or for all of them: `*`. */
@@ -52,7 +57,7 @@ export const sendingCommits: CommitKind<Sending, void> = {
       sendings.flatMap((sending, i) => sending.messages.map(() => i + 1)),
       messages.map((message) => message.userNid),
       messages.map((message) => message.deviceId),
-      messages.map((message) => message.message),
+      messages.map((message) => message.message).join(separator),
     ];
     return [{ statement: deliverMessages as never, params }];
   },

@@ -3,7 +3,7 @@ import { statement } from '../../database/statement.ts';
 
 /** Counts of a device, or, with `unit`, a key id that is taken. */
 export interface AddedRow {
-  /** Which upload, from 0; null for counts. */
+  /** Which upload, from 1; null for counts. */
   unit: number | null;
   deviceNid: number;
   algorithm: string;
@@ -19,22 +19,42 @@ export const lockOneTimeKeys = statement<[deviceNids: number[]], never>(
 );
 
 /**
- * Adds one-time keys: upload, user, device, algorithm, key id, body, signatures of each. Keys that
+ * Stands between texts that are sent as one: an array of JSON texts would have to be escaped here
+ * and read again there. JSON has no such character.
+ */
+export const separator = '\u001e';
+
+/**
+ * Adds one-time keys: user and device of each upload; upload (from 1), algorithm and key id of each
+ * key, and the bodies and signatures (empty: none), with `separator` between them. Keys that
  * are there already are passed over; an upload with a key id that is another key's adds nothing.
  * One upload for each device; its lock is held.
  */
 export const addOneTimeKeys = statement<
-  [number[], number[], number[], string[], string[], string[], (string | null)[]],
+  [
+    userNids: number[],
+    deviceNids: number[],
+    uploads: number[],
+    algorithms: string[],
+    keyIds: string[],
+    bodies: string,
+    signatures: string,
+  ],
   AddedRow
 >(
   'keys.add_one_time_keys',
-  `with wanted as materialized (
-     select * from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
-         $6::text[], $7::text[]) with ordinality
-       as w(unit, user_nid, device_nid, algorithm, key_id, body, signatures, nth)),
+  `with uploads as materialized (
+     select * from unnest($1::bigint[], $2::bigint[]) with ordinality
+       as u(user_nid, device_nid, unit)),
+   wanted as materialized (
+     select w.*, u.user_nid, u.device_nid
+       from unnest($3::bigint[], $4::text[], $5::text[], string_to_array($6, '${separator}'),
+           string_to_array($7, '${separator}')) with ordinality
+         as w(unit, algorithm, key_id, body, signatures, nth)
+       join uploads u on u.unit = w.unit),
    known as materialized (
      select k.device_nid, k.algorithm, k.key_id, k.body
-       from (select distinct user_nid, device_nid from wanted) d
+       from uploads d
        join one_time_keys k on k.user_nid = d.user_nid and k.device_nid = d.device_nid),
    clashing as materialized (
      select w.nth, w.unit, w.device_nid, w.algorithm, w.key_id, k.body <> w.body as differs
@@ -43,12 +63,12 @@ export const addOneTimeKeys = statement<
          and k.key_id = w.key_id),
    added as (
      insert into one_time_keys (user_nid, device_nid, algorithm, key_id, body, signatures)
-       select user_nid, device_nid, algorithm, key_id, body, signatures from wanted
+       select user_nid, device_nid, algorithm, key_id, body, nullif(signatures, '') from wanted
        where nth not in (select nth from clashing)
          and unit not in (select unit from clashing where differs)
        order by nth
        returning device_nid, algorithm)
-   select null::integer as unit, device_nid as "deviceNid", algorithm, null as "keyId",
+   select null::bigint as unit, device_nid as "deviceNid", algorithm, null as "keyId",
        count(*) as count
      from (select device_nid, algorithm from known
        union all select device_nid, algorithm from added) there

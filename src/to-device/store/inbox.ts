@@ -11,9 +11,15 @@ export interface DeliveredRow {
 }
 
 /**
+ * Stands between texts that are sent as one: an array of JSON texts would have to be escaped here
+ * and read again there. JSON has no such character.
+ */
+export const separator = '\u001e';
+
+/**
  * Puts messages into inboxes, unless their transaction has been done before. First the
  * transactions: user, device, event type, id, time of each. Then the messages: number of the
- * transaction (from 1), user, device id or `*`, and the event.
+ * transaction (from 1), user, device id or `*`; and the events, with `separator` between them.
  */
 export const deliverMessages = statement<
   [
@@ -25,7 +31,7 @@ export const deliverMessages = statement<
     transactions: number[],
     userNids: number[],
     deviceIds: string[],
-    messages: string[],
+    messages: string,
   ],
   DeliveredRow
 >(
@@ -41,7 +47,8 @@ export const deliverMessages = statement<
    targets as materialized (
      select t.*, nextval('stream_position') as pos from (
        select d.user_nid, d.device_nid, m.message, m.nth
-         from unnest($6::bigint[], $7::bigint[], $8::text[], $9::text[])
+         from unnest($6::bigint[], $7::bigint[], $8::text[],
+             string_to_array($9, '${separator}'))
            with ordinality as m(request, user_nid, device_id, message, nth)
          join requests r on r.nth = m.request
          join fresh f on f.user_nid = r.user_nid and f.device_nid = r.device_nid
