@@ -17,6 +17,7 @@ import { version } from '../kernel/version.ts';
 import { knownRoomVersions } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
+import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
 import { createRelations } from '../relations/module.ts';
@@ -117,7 +118,11 @@ export function assembleDomains(foundation: Foundation): Domains {
   const events = withEventNames(database, interned);
   const { serverName } = config;
 
-  const { email, threepids } = assembleThreepids(foundation, () => accounts);
+  const outbound = createOutboundHttp(config.outbound);
+  const { email, threepids } = assembleThreepids(foundation, outbound, {
+    accounts: () => accounts,
+    rooms: () => rooms,
+  });
   const accounts = createAccounts({
     database,
     bus,
@@ -153,6 +158,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     config: config.rooms,
     profiles,
+    inviteByThreepid: threepids.inviteByThreepid,
     headCacheBytes,
     roomData: { carry: (...args) => accountData.carry(...args) },
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
@@ -335,6 +341,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await userDirectory.stop();
       await search.stop();
       email.close();
+      outbound.close();
       await accounts.flush();
     },
   };

@@ -1,19 +1,29 @@
 import type { Accounts } from '../accounts/module.ts';
 import { createEmail } from '../email/module.ts';
 import { createTemplates } from '../templates/module.ts';
-import type { SendJson } from '../http/json-client.ts';
+import { jsonAnswer, type SendJson } from '../http/json-client.ts';
+import type { OutboundHttp } from '../outbound/outbound-http.ts';
+import type { Rooms } from '../rooms/module.ts';
 import { createThreepids } from '../threepids/module.ts';
 import type { Foundation } from './domains.ts';
 
-/** Until there is a client that keeps out of inner networks nothing is asked. */
-const sendOutside: SendJson = async ({ url }) => {
-  throw new Error(`no request is made to ${url}`);
-};
+/** Requests with JSON by the client that keeps out of inner networks. */
+const sendBy =
+  (http: OutboundHttp): SendJson =>
+  async ({ method, url, headers = {}, body }) => {
+    const answer = await http.fetch(url, {
+      method,
+      headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return jsonAnswer(answer.status, answer.body.toString('utf8'));
+  };
 
 /** Mail, templates, and the mail addresses and phone numbers of accounts. */
 export function assembleThreepids(
   { config, database, clock, log, limiter, signingKey }: Foundation,
-  accounts: () => Accounts,
+  outbound: OutboundHttp,
+  later: { accounts: () => Accounts; rooms: () => Rooms },
 ) {
   const { serverName, publicBaseUrl } = config;
   const { smtp, templatesFolder, hidesKnownAddresses, nextLinkDomains } = config.email;
@@ -29,14 +39,20 @@ export function assembleThreepids(
       allowsChanges: config.accounts.allowThreepidChanges,
       hidesKnownAddresses,
       nextLinkDomains,
-      mail: smtp && { tokenLifetimeMs: smtp.tokenLifetimeMs, subjects: smtp.subjects },
+      mail: smtp && {
+        tokenLifetimeMs: smtp.tokenLifetimeMs,
+        inviteClientLocation: smtp.inviteClientLocation,
+        subjects: smtp.subjects,
+      },
     },
     email,
     limiter,
     signingKey,
     templates,
-    sendOutside,
-    accounts: () => accounts().services,
+    sendOutside: sendBy(outbound),
+    log,
+    accounts: () => later.accounts().services,
+    rooms: () => later.rooms().services,
   });
   return { templates, email, threepids };
 }

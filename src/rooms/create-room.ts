@@ -16,6 +16,7 @@ export interface CreateRoomWish {
   name?: string;
   topic?: string;
   invite?: string[];
+  invite_3pid?: { medium: string; address: string; id_server: string; id_access_token: string }[];
   room_version?: string;
   creation_content?: JsonObject;
   initial_state?: { type: string; state_key?: string; content: JsonObject }[];
@@ -109,7 +110,7 @@ export const topicContent = (topic: string): JsonObject => ({
 
 function checkInvitees(wish: CreateRoomWish): string[] {
   const invitees = [...new Set(wish.invite)];
-  if (invitees.length > invitesMax) {
+  if (invitees.length + (wish.invite_3pid?.length ?? 0) > invitesMax) {
     throw new MatrixError('M_INVALID_PARAM', `At most ${invitesMax} users can be invited at once`);
   }
   for (const userId of invitees) {
@@ -248,6 +249,12 @@ export async function createRoom(
   });
   const predecessor = predecessorIn(createContent);
   if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+  for (const { medium, address, id_server, id_access_token } of wish.invite_3pid ?? []) {
+    const invite = { medium, address, idServer: id_server, idAccessToken: id_access_token };
+    // One after the other: identity servers limit how often they are asked.
+    // oxlint-disable-next-line no-await-in-loop
+    await services.inviteByThreepid(actor, roomId, invite);
+  }
   return roomId;
 }
 

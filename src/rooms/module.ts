@@ -68,7 +68,14 @@ export { updateMemberProfiles } from './member-profiles.ts';
 export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
-export type { Actor, Profiles, RoomsConfig, DirectoryRule, RoomDataCarrier } from './needs.ts';
+export type {
+  Actor,
+  Profiles,
+  RoomsConfig,
+  DirectoryRule,
+  RoomDataCarrier,
+  ThreepidInvite,
+} from './needs.ts';
 
 export interface RoomsNeeds extends RoomsEnvironment {
   database: Database;
@@ -122,6 +129,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     clock,
     config,
     profiles,
+    inviteByThreepid: needs.inviteByThreepid,
     bus,
     writer,
     create: (request) => writer.create(request),

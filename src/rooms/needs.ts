@@ -45,6 +45,16 @@ export interface RoomDataCarrier {
   carry(userNid: number, fromRoomId: string, toRoomId: string): Promise<void>;
 }
 
+/** An invite of whoever has a mail address or phone number. */
+export interface ThreepidInvite {
+  medium: string;
+  address: string;
+  /** The identity server to ask: host with an optional port and path. */
+  idServer: string;
+  idAccessToken: string;
+  reason?: string | undefined;
+}
+
 /** Who acts. */
 export interface Actor {
   userId: string;
@@ -59,6 +69,8 @@ export interface RoomsEnvironment {
   clock: Clock;
   config: RoomsConfig;
   profiles: Profiles;
+  /** Invites somebody by a mail address or phone number, with the help of an identity server. */
+  inviteByThreepid(actor: Actor, roomId: string, wish: ThreepidInvite): Promise<void>;
 }
 
 export type { JsonObject };

@@ -13,6 +13,8 @@ export interface ThreepidsConfig {
   allowed: readonly { medium: string; pattern: RegExp }[];
   /** [enable_registration_token_3pid_bypass] */
   tokenReplacesThreepid: boolean;
+  /** [enable_3pid_lookup] */
+  looksUp: boolean;
   /** [account_threepid_delegates.msisdn] URL without a slash at the end. */
   msisdnDelegate: string | null;
   /** [request_token_inhibit_3pid_errors] */
@@ -22,6 +24,8 @@ export interface ThreepidsConfig {
   /** Null: no mail is sent. [email] */
   mail: {
     tokenLifetimeMs: number;
+    /** [invite_client_location] */
+    inviteClientLocation: string | null;
     subjects: { password_reset: string; email_validation: string; email_already_in_use: string };
   } | null;
 }

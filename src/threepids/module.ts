@@ -4,15 +4,19 @@ import type { Email } from '../email/module.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { RateLimiter } from '../http/rate-limiter.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
 import type { SigningKey } from '../matrix/signing.ts';
+import type { RoomServices } from '../rooms/module.ts';
 import type { Templates } from '../templates/module.ts';
 import type { ThreepidsConfig } from './config.ts';
 import { accountThreepidEndpoints } from './endpoints/account-threepids.ts';
 import { requestTokenEndpoints } from './endpoints/request-tokens.ts';
+import { onBind } from './endpoints/on-bind.ts';
 import { submitPages } from './endpoints/submit-pages.ts';
 import { createIdentityServers } from './identity-servers.ts';
 import { sendToConfigured, type SendJson } from '../http/json-client.ts';
 import { createMsisdnDelegate } from './msisdn-delegate.ts';
+import { createRoomInvites, type RoomInvites } from './room-invites.ts';
 import type { ThreepidServices } from './services.ts';
 import { createThreepidWork, threepidStage } from './threepid-work.ts';
 import { createValidation } from './validation.ts';
@@ -29,14 +33,18 @@ export interface ThreepidsNeeds {
   templates: Templates;
   /** To servers that clients name: never to addresses inside. */
   sendOutside: SendJson;
+  log: Log;
   /** Accounts, which in their turn need `accountWork`. */
   accounts(): AccountServices;
+  /** Rooms, which in their turn need `inviteByThreepid`. */
+  rooms(): RoomServices;
 }
 
 export interface Threepids {
   /** What accounts leave to this domain. */
   accountWork: ThreepidWork;
-  /** To be called once accounts are there. */
+  inviteByThreepid: RoomServices['inviteByThreepid'];
+  /** To be called once accounts and rooms are there. */
   start(): Endpoint[];
   /** Forgets what is over; to be called every minute or so. */
   tidy(): Promise<void>;
@@ -69,17 +77,31 @@ export function createThreepids(needs: ThreepidsNeeds): Threepids {
       (msisdn ? msisdn.validated(sid, clientSecret) : null),
   });
 
+  let roomInvites: RoomInvites | null = null;
+  const invites = () =>
+    (roomInvites ??= createRoomInvites({
+      rooms: needs.rooms(),
+      limiter,
+      sendOutside: needs.sendOutside,
+      looksUp: config.looksUp,
+      clientLocation: config.mail?.inviteClientLocation ?? null,
+    }));
+
   return {
+    inviteByThreepid: (...args) => invites().invite(...args),
     accountWork: createThreepidWork(services),
     start() {
       const all = services();
       const { uiAuth } = all.accounts;
       uiAuth.addStage('m.login.email.identity', threepidStage('email', all.proven));
       uiAuth.addStage('m.login.msisdn', threepidStage('msisdn', all.proven));
-      return bindEndpoints(
-        [...accountThreepidEndpoints, ...requestTokenEndpoints, ...submitPages],
-        all,
-      );
+      return [
+        ...bindEndpoints(
+          [...accountThreepidEndpoints, ...requestTokenEndpoints, ...submitPages],
+          all,
+        ),
+        ...bindEndpoints([onBind], { roomInvites: invites(), serverName, log: needs.log }),
+      ];
     },
     tidy: () => validation.removeOld(),
   };

@@ -23,6 +23,16 @@ const createRoom = declare({
     name: Type.Optional(Type.String()),
     topic: Type.Optional(Type.String()),
     invite: Type.Optional(Type.Array(Type.String())),
+    invite_3pid: Type.Optional(
+      Type.Array(
+        Type.Object({
+          medium: Type.String(),
+          address: Type.String(),
+          id_server: Type.String(),
+          id_access_token: Type.String(),
+        }),
+      ),
+    ),
     room_version: Type.Optional(Type.String()),
     creation_content: Type.Optional(contentBody),
     initial_state: Type.Optional(

@@ -1,9 +1,10 @@
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isUserId } from '../../matrix/ids.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import * as membership from '../membership.ts';
+import type { ThreepidInvite } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
 import { reasonBody, resolveRoom, targetBody } from './parts.ts';
 
@@ -135,7 +136,26 @@ const inviteBody = Type.Object({
   user_id: Type.Optional(Type.String()),
   reason: Type.Optional(Type.String()),
   medium: Type.Optional(Type.String()),
+  address: Type.Optional(Type.String()),
+  id_server: Type.Optional(Type.String()),
+  id_access_token: Type.Optional(Type.String()),
 });
+type InviteBody = Static<typeof inviteBody>;
+
+/** An invite by address. Throws M_MISSING_PARAM. */
+function threepidInviteIn(body: InviteBody): ThreepidInvite {
+  const { medium, address, id_server: idServer, id_access_token: idAccessToken, reason } = body;
+  if (medium === undefined || address === undefined || idServer === undefined) {
+    throw new MatrixError('M_MISSING_PARAM', "Missing param 'user_id'");
+  }
+  if (idAccessToken === undefined) {
+    throw new MatrixError(
+      'M_MISSING_PARAM',
+      '`id_access_token` is required when doing 3pid invite',
+    );
+  }
+  return { medium, address, idServer, idAccessToken, reason };
+}
 
 const inviteUser = (['POST', 'PUT'] as const).map((method) =>
   declare({
@@ -153,9 +173,8 @@ const inviteUser = (['POST', 'PUT'] as const).map((method) =>
     errors: ['M_FORBIDDEN', 'M_INVALID_PARAM', 'M_MISSING_PARAM', 'M_LIMIT_EXCEEDED'],
     async handle({ params, body, requester }, services) {
       if (body.user_id === undefined) {
-        throw body.medium === undefined
-          ? new MatrixError('M_MISSING_PARAM', "Missing param 'user_id'")
-          : new MatrixError('M_THREEPID_DENIED', 'This server has no identity server to invite by');
+        await services.inviteByThreepid(requester, params['roomId']!, threepidInviteIn(body));
+        return {};
       }
       checkTarget(body.user_id);
       const { user_id: target, reason } = body;
