@@ -32,8 +32,8 @@ export interface RedeemedInvite {
   /** Who had invited. */
   sender: string;
   userId: string;
-  /** What the identity server has signed: `mxid`, `token`, `signatures`. */
-  signed: JsonObject;
+  /** What the identity server has signed. */
+  signed: JsonObject & { mxid: string; token: string };
 }
 
 /** Invites of people by mail address or phone number. */
@@ -136,7 +136,7 @@ export function createRoomInvites(needs: RoomInvitesNeeds): RoomInvites {
     async redeem({ roomId, sender, userId, signed }) {
       const access = await rooms.access.of(roomId, (await rooms.interned.find(sender)) ?? 0);
       if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
-      const key = ['m.room.third_party_invite', String(signed['token'])] as const;
+      const key = ['m.room.third_party_invite', signed.token] as const;
       const [invite] = await rooms.states.entries(access.roomNid, [key], null);
       if (!invite) throw new MatrixError('M_NOT_FOUND', 'There is no such invite');
       const name = contentOf(invite)['display_name'];

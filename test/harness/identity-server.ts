@@ -61,13 +61,14 @@ export async function startIdentityServer(): Promise<IdentityServer> {
   }
 
   const server = createServer({ cert: certificate, key }, (req, res) => {
-    void text(req).then((raw) => {
+    const reply = (raw: string) => {
       const body = (raw === '' ? {} : JSON.parse(raw)) as Json;
       const path = req.url!.replace('/_matrix/identity/v2/', '');
       const [status, result] = answer(path, body, req.headers.authorization ?? '');
       res.writeHead(status, { 'Content-Type': 'application/json' });
       res.end(JSON.stringify(result));
-    });
+    };
+    void text(req).then(reply);
   });
   server.listen(0, 'localhost');
   await once(server, 'listening');

@@ -77,7 +77,7 @@ test('an invite waits for whom nobody knows yet, and only the identity server ca
   const content = await alice.ok('GET', path);
   assert.equal(content['display_name'], 'a...@x');
 
-  const signed = identity.sign(carol.userId, token) as Json;
+  const signed = identity.sign(carol.userId, token);
   const invite = { room_id: roomId, sender: alice.userId, mxid: carol.userId, signed };
   const forged = { ...signed, signatures: { [identity.name]: { 'ed25519:0': 'AAAA' } } };
   await bind(carol.userId, [{ ...invite, signed: forged }]);

@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Log } from '../../kernel/log.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
-import type { JsonObject } from '../../matrix/pdu.ts';
 import type { RoomInvites } from '../room-invites.ts';
 
 export interface OnBindNeeds {
@@ -45,7 +44,7 @@ export const onBind = endpoint<OnBindNeeds>()({
     const own = (body.invites ?? []).filter(({ sender }) => serverNameOf(sender) === serverName);
     const redeemed = own.map(({ room_id: roomId, sender, mxid: userId, signed }) =>
       roomInvites
-        .redeem({ roomId, sender, userId, signed: signed as JsonObject })
+        .redeem({ roomId, sender, userId, signed })
         .catch((error: unknown) => {
           log.info({ err: error, roomId, userId }, 'an invite by address could not be redeemed');
         }),
