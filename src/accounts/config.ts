@@ -15,6 +15,10 @@ export interface AccountsConfig {
     isEnabled: boolean;
     /** [registration_requires_token] */
     requiresToken: boolean;
+    /** [enable_registration_captcha] */
+    requiresCaptcha: boolean;
+    /** [user_consent.require_at_registration] */
+    requiresTerms: boolean;
     /** [registration_shared_secret] */
     sharedSecret: string | null;
     /** [allow_guest_access] */
@@ -26,6 +30,8 @@ export interface AccountsConfig {
     /** [user_types.default_user_type] */
     defaultUserType: string | null;
   };
+  /** [recaptcha_…]; null: there is none. */
+  captcha: { publicKey: string; privateKey: string; verifyUrl: string } | null;
   password: {
     /** [password_config.enabled] `only_for_reauth`: not for log-in. */
     isEnabled: boolean | 'only_for_reauth';
@@ -81,12 +87,15 @@ export function defaultAccountsConfig(serverName: string): AccountsConfig {
     registration: {
       isEnabled: false,
       requiresToken: false,
+      requiresCaptcha: false,
+      requiresTerms: false,
       sharedSecret: null,
       allowGuests: false,
       inhibitUserInUseError: false,
       allowUnderscorePrefix: false,
       defaultUserType: null,
     },
+    captcha: null,
     password: { isEnabled: true, usesDatabase: true, pepper: '', policy: null },
     sessions: {
       lifetimeMs: null,

@@ -115,6 +115,8 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
       registrationFlows({
         threepidFlows: needs.threepids.registrationFlows(),
         requiresToken: config.registration.requiresToken,
+        requiresCaptcha: config.registration.requiresCaptcha,
+        requiresTerms: config.registration.requiresTerms,
       }),
     registration: createRegistration({
       database,

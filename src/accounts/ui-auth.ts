@@ -44,6 +44,8 @@ export interface UiAuthStage {
   check(auth: Record<string, unknown>, context: StageContext): Promise<unknown>;
   /** What the client needs to know beforehand; the stage's entry in `params`. */
   params?(): Record<string, unknown>;
+  /** Somebody has registered by a session that has passed the stage. */
+  registered?(user: { userNid: number; userId: string }): Promise<void>;
 }
 
 /** The client's attempt was wrong; it gets the flows once more, with this error. */
@@ -91,6 +93,23 @@ export interface UiAuth {
   sessionOf(body: Record<string, unknown>): Promise<UiAuthSession | null>;
   addStage(name: string, stage: UiAuthStage): void;
   stage(name: string): UiAuthStage | undefined;
+  /**
+   * The same as with a request of the client, on a page in the browser. Rejects with StageFailed,
+   * with M_UNKNOWN for unknown sessions, with M_NOT_FOUND for unknown stages.
+   */
+  attemptStage(
+    sessionId: string,
+    stage: string,
+    auth: Record<string, unknown>,
+    request: RequestInfo,
+  ): Promise<void>;
+  /** Whether a session is there and has not passed the stage. */
+  isWaitingFor(sessionId: string, stage: string): Promise<boolean>;
+  /** Tells the stages that a session has passed. */
+  registered(
+    user: { userNid: number; userId: string },
+    completed: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
   /** Completes a stage outside of the request, for example on a page in the browser. */
   completeStage(sessionId: string, stage: string, result: unknown): Promise<void>;
   removeOld(): Promise<void>;
@@ -140,7 +159,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       };
     }
     const session = await load(sessionId);
-    if (!session) throw new MatrixError('M_UNKNOWN', `Unknown session ID: ${sessionId}`);
+    if (!session) throw unknownSession(sessionId);
     const isSame =
       Object.keys(body).length === 0 ||
       // While registering, clients add to the request as they go on.
@@ -249,6 +268,24 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       const id = isRecord(auth) ? auth['session'] : undefined;
       return typeof id === 'string' && id !== '' ? load(id) : null;
     },
+    async attemptStage(sessionId, name, auth, request) {
+      const stage = stages.get(name);
+      if (!stage) throw new MatrixError('M_NOT_FOUND', `There is no stage ${name}`);
+      const session = await load(sessionId);
+      if (!session) throw unknownSession(sessionId);
+      if (name in session.completed) return;
+      const result = await stage.check(auth, { session, request, requester: null });
+      session.completed[name] = result;
+      await save(session);
+    },
+    async isWaitingFor(sessionId, stage) {
+      const session = await load(sessionId);
+      return session !== null && !(stage in session.completed);
+    },
+    async registered(user, completed) {
+      const passed = Object.keys(completed).map((name) => stages.get(name));
+      await Promise.all(passed.map(async (stage) => stage?.registered?.(user)));
+    },
     addStage(name, stage) {
       if (stages.has(name)) throw new Error(`stage ${name} is added twice`);
       stages.set(name, stage);
@@ -257,15 +294,15 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     async completeStage(sessionId, stage, result) {
       const text = JSON.stringify(result);
       const rows = await database.query(completeUiAuthStage, [sessionId, stage, text]);
-      if (rows.length === 0) {
-        throw new MatrixError('M_UNKNOWN', `Unknown session ID: ${sessionId}`);
-      }
+      if (rows.length === 0) throw unknownSession(sessionId);
     },
     async removeOld() {
       await database.query(deleteOldUiAuthSessions, [clock.now() - sessionKeptMs]);
     },
   };
 }
+
+const unknownSession = (id: string) => new MatrixError('M_UNKNOWN', `Unknown session ID: ${id}`);
 
 /** Method, path and user: what a session is good for. */
 function operationOf({ request, requester }: UiAuthRequest): string {

@@ -41,6 +41,7 @@ import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
 import { assembleEncryption } from './encryption.ts';
+import { assembleAuthPages } from './auth-pages.ts';
 import { assembleNotices } from './notices.ts';
 import { assembleThreepids } from './threepids.ts';
 
@@ -119,7 +120,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const { serverName } = config;
 
   const outbound = createOutboundHttp(config.outbound);
-  const { email, threepids } = assembleThreepids(foundation, outbound, {
+  const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
     rooms: () => rooms,
   });
@@ -173,6 +174,12 @@ export function assembleDomains(foundation: Foundation): Domains {
     userIdOf: (userNid) => interned.userId(userNid),
   });
   const notices = assembleNotices(foundation, { accounts, rooms, accountData });
+  const authPages = assembleAuthPages(foundation, {
+    accounts,
+    consents: notices.consent.consents,
+    outbound,
+    templates,
+  });
   const presence = createPresence({
     config: config.presence,
     clock,
@@ -294,6 +301,7 @@ export function assembleDomains(foundation: Foundation): Domains {
 
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,
+    ...authPages.endpoints,
     ...notices.guard(rooms.endpoints),
     ...notices.endpoints,
     ...accountData.endpoints,

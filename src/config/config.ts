@@ -21,7 +21,7 @@ import { previewsSection, readPreviews } from './previews.ts';
 import { presenceSection, readPresence } from './presence.ts';
 import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
 import { readConfigFiles } from './read-files.ts';
-import { readRegistration, registrationSection } from './registration.ts';
+import { readCaptcha, readRegistration, registrationSection } from './registration.ts';
 import { readRooms, roomsSection } from './rooms.ts';
 import { readRouting, routingSection, type RoutingConfig } from './routing.ts';
 import { inertSections, sections } from './sections.ts';
@@ -79,12 +79,13 @@ function readAccounts(
   loader: OptionLoader,
   { serverName, publicBaseUrl, wellKnown }: ReturnType<typeof readServer>,
   profiles: ValuesOf<typeof presenceSection.options>,
-  others: { forgetsRoomsOnLeave: boolean; needsThreepid: boolean },
+  others: { forgetsRoomsOnLeave: boolean; needsThreepid: boolean; requiresTerms: boolean },
 ) {
   const registration = loader.take(registrationSection);
   return {
     serverName,
-    registration: readRegistration(loader, registration, others.needsThreepid),
+    registration: readRegistration(loader, registration, others),
+    captcha: readCaptcha(loader, registration),
     ...readSignIn(loader, loader.take(signInSection)),
     profiles: {
       allowDisplayName: registration.enable_set_displayname,
@@ -108,6 +109,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const threepids = readThreepids(loader, loader.take(threepidsSection));
   const server = readServer(loader, serverValues, folder, threepids.defaultIdentityServer);
   const presence = loader.take(presenceSection);
+  const notices = readNotices(loader, loader.take(noticesSection), folder);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
   return {
@@ -122,12 +124,13 @@ function read(loader: OptionLoader, folder: string): Config {
     accounts: readAccounts(loader, server, presence, {
       forgetsRoomsOnLeave: rooms.forgetsRoomsOnLeave,
       needsThreepid: threepids.required.length > 0,
+      requiresTerms: notices.consent?.isNeededToRegister ?? false,
     }),
     rooms,
     presence: readPresence(loader, presence),
     email: readEmail(loader, loader.take(emailSection)),
     threepids,
-    notices: readNotices(loader, loader.take(noticesSection), folder),
+    notices,
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     search: readSearch(loader.take(searchSection)),

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { duration, flag, text } from './kinds.ts';
 import { group, inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
+import { readSecret } from './secret-file.ts';
 
 const dayMs = 86_400_000;
 
@@ -57,6 +57,20 @@ export const registrationSection = section('Registration', 'Who gets an account,
     'How long the addresses that users came from are kept.',
     { defaultText: '`28d`' },
   ),
+  enable_registration_captcha: option(
+    flag,
+    false,
+    'Those who register solve a captcha. Needs `recaptcha_public_key` and `recaptcha_private_key`.',
+  ),
+  recaptcha_public_key: optional(text, 'The site key of the captcha.'),
+  recaptcha_public_key_path: optional(text, 'A file with that key, instead of the key itself.'),
+  recaptcha_private_key: optional(text, 'The secret key of the captcha.'),
+  recaptcha_private_key_path: optional(text, 'A file with that key, instead of the key itself.'),
+  recaptcha_siteverify_api: option(
+    text,
+    'https://www.recaptcha.net/recaptcha/api/siteverify',
+    'Where solved captchas are checked.',
+  ),
   ...inert({
     bcrypt_rounds: 'passwords are hashed with argon2id; bcrypt hashes are still accepted',
     auto_join_rooms: 'rooms that new users join',
@@ -65,12 +79,6 @@ export const registrationSection = section('Registration', 'Who gets an account,
     autocreate_auto_join_room_preset: 'their preset',
     auto_join_mxid_localpart: 'who invites to them',
     auto_join_rooms_for_guests: 'guests join them too',
-    enable_registration_captcha: 'a captcha',
-    recaptcha_public_key: 'its site key',
-    recaptcha_public_key_path: 'a file with it',
-    recaptcha_private_key: 'its secret key',
-    recaptcha_private_key_path: 'a file with it',
-    recaptcha_siteverify_api: 'where it is checked',
     delete_stale_devices_after: 'removal of devices nobody uses',
     dont_notify_new_devices_for: 'users whose new devices are not announced',
   }),
@@ -78,41 +86,55 @@ export const registrationSection = section('Registration', 'Who gets an account,
 
 type Values = ValuesOf<typeof registrationSection.options>;
 
-function readSharedSecret(loader: OptionLoader, values: Values): string | null {
-  const secret = values.registration_shared_secret;
-  const path = values.registration_shared_secret_path;
-  if (path === null) return secret;
-  const at = loader.at('registration_shared_secret_path');
-  if (secret !== null) at.problem('registration_shared_secret is set too; only one of them may be');
-  try {
-    const content = readFileSync(path, 'utf8').trim();
-    if (content === '') at.problem(`${path} is empty`);
-    return content;
-  } catch (error) {
-    at.problem(`cannot be read: ${(error as Error).message}`);
-    return null;
-  }
-}
-
-export function readRegistration(loader: OptionLoader, values: Values, needsThreepid: boolean) {
+export function readRegistration(
+  loader: OptionLoader,
+  values: Values,
+  others: { needsThreepid: boolean; requiresTerms: boolean },
+) {
   const isEnabled = values.enable_registration;
   const requiresToken = values.registration_requires_token;
-  const isVerified = requiresToken || needsThreepid;
+  const requiresCaptcha = values.enable_registration_captcha;
+  const isVerified = requiresToken || requiresCaptcha || others.needsThreepid;
   if (isEnabled && !isVerified && !values.enable_registration_without_verification) {
     loader
       .at('enable_registration')
       .problem(
-        'anybody could register; set registration_requires_token or registrations_require_3pid, or ' +
-          'enable_registration_without_verification to allow it',
+        'anybody could register; set registration_requires_token, registrations_require_3pid ' +
+          'or enable_registration_captcha, or enable_registration_without_verification to allow it',
       );
   }
   return {
     isEnabled,
     requiresToken,
-    sharedSecret: readSharedSecret(loader, values),
+    requiresCaptcha,
+    requiresTerms: others.requiresTerms,
+    sharedSecret: readSecret(
+      loader,
+      ['registration_shared_secret'],
+      values.registration_shared_secret,
+      values.registration_shared_secret_path,
+    ),
     allowGuests: values.allow_guest_access,
     inhibitUserInUseError: values.inhibit_user_in_use_error,
     allowUnderscorePrefix: values.allow_underscore_prefixed_registration,
     defaultUserType: values.user_types.default_user_type,
   };
+}
+
+/** The captcha that those who register solve; null: none. */
+export function readCaptcha(loader: OptionLoader, values: Values) {
+  const [publicKey, privateKey] = (['recaptcha_public_key', 'recaptcha_private_key'] as const).map(
+    (name) => {
+      const key = readSecret(loader, [name], values[name], values[`${name}_path`]);
+      if (values.enable_registration_captcha && key === null) {
+        loader.at('enable_registration_captcha').problem(`needs ${name}`);
+      }
+      return key ?? '';
+    },
+  ) as [string, string];
+  const verifyUrl = values.recaptcha_siteverify_api;
+  if (!/^https?:\/\//.test(verifyUrl) || !URL.canParse(verifyUrl)) {
+    loader.at('recaptcha_siteverify_api').problem('must begin with https:// or http://');
+  }
+  return values.enable_registration_captcha ? { publicKey, privateKey, verifyUrl } : null;
 }

@@ -102,6 +102,7 @@ async function finish(services: AccountServices, body: RegisterBody, done: UiAut
     device: deviceWish(whole),
   });
   await threepidWork.registered(registered, done.completed);
+  await services.uiAuth.registered(registered, done.completed);
   if (session?.registrationToken) await registrationTokens.complete(session.registrationToken);
   if (session) {
     session.registeredUserId = registered.userId;
