@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
-import { chown, readdir, stat } from 'node:fs/promises';
+import { chmod, chown, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -38,6 +38,8 @@ export interface Runner {
   spawn(program: string, args: readonly string[], options: RunOptions): ChildProcess;
   /** Makes a folder, with what is in it, that user's own. */
   own(folder: string): Promise<void>;
+  /** The same when it is somebody else's: a copy that root has put back, for example. */
+  adopt(folder: string): Promise<void>;
 }
 
 const ids = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
@@ -52,6 +54,13 @@ async function own(folder: string): Promise<void> {
   await chown(folder, nobody, nobody);
   const entries = await readdir(folder, { recursive: true });
   await Promise.all(entries.map((entry) => chown(join(folder, entry), nobody, nobody)));
+}
+
+async function adopt(folder: string): Promise<void> {
+  if ((await stat(folder)).uid === nobody) return;
+  await own(folder);
+  // PostgreSQL wants it private.
+  await chmod(folder, 0o700);
 }
 
 /** `paths`: what the programs need to reach. */
@@ -72,5 +81,6 @@ export async function createRunner(paths: readonly string[]): Promise<Runner> {
       return spawn(program, args, { ...options, ...credentials });
     },
     own: isRoot() ? own : async () => {},
+    adopt: isRoot() ? adopt : async () => {},
   };
 }

@@ -46,6 +46,7 @@ export async function startEmbedded(
   await mkdir(base, { recursive: true });
   const runner = await createRunner([native, base]);
   await ensureCluster(runner, native, data);
+  await runner.adopt(data);
   await stopLeftover(data, log);
   const socket = await socketFolderFor(base);
   await chmod(socket.folder, 0o700);
