@@ -5,6 +5,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addGenerateConfig } from './commands/generate-config.ts';
 import { addKeys } from './commands/keys.ts';
 import { addRegisterUser } from './commands/register-user.ts';
+import { addRouter } from './commands/router.ts';
 import { addRoutes } from './commands/routes.ts';
 import { addServe } from './commands/serve.ts';
 import { addUp } from './commands/up.ts';
@@ -22,6 +23,7 @@ addRegisterUser(program);
 addKeys(program);
 addDoctor(program);
 addRoutes(program);
+addRouter(program);
 addConfigReference(program);
 program
   .command('version')

@@ -5,7 +5,6 @@ import { createLocalRoles, type Roles } from '../cluster/role.ts';
 import { tcpAddress } from '../cluster/rpc/address.ts';
 import type { WorkerRow } from '../cluster/store.ts';
 import type { Config } from '../config/config.ts';
-import type { ListenerConfig } from '../config/listeners.ts';
 import type { RedisConfig } from '../config/redis.ts';
 import type { Database } from '../database/database.ts';
 import { lastStreamPosition, settledPosition } from '../database/positions.ts';
@@ -82,15 +81,20 @@ async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
   };
 }
 
-/** Where clients' requests can be passed on to this process; null: nowhere. */
-export function httpAddressOf(listeners: readonly ListenerConfig[]): string | null {
-  const listener = listeners.find((one) => one.resources.includes('client') && !one.tls);
+/**
+ * Where clients' requests can be passed on to a process; null: nowhere. One that listens on every
+ * address is reached at the host that `instance_map` names for it, else on its own machine.
+ */
+export function httpAddressOf(config: Config, name: string): string | null {
+  const listener = config.listeners.find((one) => one.resources.includes('client') && !one.tls);
   if (!listener) return null;
   const { at } = listener;
   if ('path' in at) return at.path;
   const [address = '127.0.0.1'] = at.addresses;
   const isEvery = address === '::' || address === '0.0.0.0';
-  return tcpAddress(isEvery ? '127.0.0.1' : address, at.port);
+  const known = config.workers.instances.get(name);
+  const host = known && 'host' in known ? known.host : '127.0.0.1';
+  return tcpAddress(isEvery ? host : address, at.port);
 }
 
 async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
@@ -133,7 +137,7 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
     join: () => transport.open(),
     async announce() {
       const address = await listenForCalls(cluster.rpc.server, config, name);
-      await cluster.join({ address, http: httpAddressOf(config.listeners) });
+      await cluster.join({ address, http: httpAddressOf(config, name) });
     },
     drain: () => cluster.drain(),
     async close() {

@@ -1,5 +1,5 @@
 import { connectionOptions } from '../cluster/rpc/address.ts';
-import { createClusterStore } from '../cluster/store.ts';
+import { createClusterStore, type WorkerRow } from '../cluster/store.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { workerApps, type WorkerApp } from '../routing/apps.ts';
@@ -19,7 +19,7 @@ const isWorkerApp = (app: string): app is WorkerApp => workerApps.some((one) => 
 
 /** The main process, by the listeners of its configuration. */
 function mainOf(config: Config): UpstreamOptions[] {
-  const address = httpAddressOf(config.listeners);
+  const address = httpAddressOf(config, 'main');
   if (address === null) return [];
   const [id, app] = ['main', 'main'] as const;
   return [{ id, app, address: addressOf(address), state: 'live', pools: poolsOf(config, id) }];
@@ -34,7 +34,7 @@ export async function workersOfFiles(
   const workers = await Promise.all(
     files.map(async (file): Promise<UpstreamOptions> => {
       const { config } = await loadConfig([...shared, file]);
-      const address = httpAddressOf(config.listeners);
+      const address = httpAddressOf(config, config.workers.name ?? file);
       if (address === null) throw new Error(`${file}: no listener without TLS offers \`client\``);
       const id = config.workers.name ?? file;
       const app = appNameOf(config);
@@ -50,18 +50,25 @@ export async function workersOfFiles(
   return [...mainOf(main), ...workers];
 }
 
+/** Workers as the database knows them: those that live and answer requests. */
+export function upstreamsOf(
+  rows: readonly Pick<WorkerRow, 'name' | 'app' | 'http' | 'isAlive' | 'isDraining'>[],
+  config: Config,
+): UpstreamOptions[] {
+  return rows.flatMap(({ name, app, http, isAlive, isDraining }): UpstreamOptions[] => {
+    if (!isAlive || http === null || !isWorkerApp(app)) return [];
+    const state = isDraining ? 'draining' : 'live';
+    return [{ id: name, app, address: addressOf(http), state, pools: poolsOf(config, name) }];
+  });
+}
+
 /** The workers that are running, as they have told the database. */
 export async function liveWorkers(config: Config): Promise<UpstreamOptions[]> {
   if (config.database === null) throw new Error('without `database` no workers can be asked for');
   const connection = config.database;
   const database = openDatabase({ connection, readConnections: 1, poolSize: 1 });
   try {
-    const rows = await createClusterStore(database).workers();
-    return rows.flatMap(({ name, app, http, isAlive, isDraining }) => {
-      if (!isAlive || http === null || !isWorkerApp(app)) return [];
-      const state = isDraining ? 'draining' : 'live';
-      return [{ id: name, app, address: addressOf(http), state, pools: poolsOf(config, name) }];
-    });
+    return upstreamsOf(await createClusterStore(database).workers(), config);
   } finally {
     await database.close();
   }

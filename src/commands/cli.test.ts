@@ -39,6 +39,7 @@ const commands = [
   'generate-signing-key',
   'doctor',
   'routes',
+  'router',
   'version',
 ];
 
