@@ -33,8 +33,9 @@ import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
 import { createSearch } from '../search/module.ts';
+import { createSlidingSyncModule } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
-import { createSync, type SyncViews } from '../sync/module.ts';
+import { createSync, type SyncSources, type SyncViews } from '../sync/module.ts';
 import { sendToConfigured } from '../http/json-client.ts';
 import { createThirdParty } from '../third-party/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
@@ -228,31 +229,36 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts,
     deviceListChanges: (reader, afterPos) => sync.deviceListChanges(reader, afterPos),
   });
-  const sync = createSync({
+  const syncSources: SyncSources = {
+    ...encryption.sources,
+    accountData: accountData.data,
+    receipts,
+    typing: { usersIn: (roomNid) => typing.typingIn(roomNid) },
+    presence: {
+      async changes(reader, after, newlySharing) {
+        const visible = await presence.visibleTo(reader.userNid, after, newlySharing);
+        const now = clock.now();
+        return visible.map((one) => presenceEventJson(one, now));
+      },
+      syncing(user, setPresence) {
+        notices.consent.noteSyncing(user);
+        return presence.syncing(user, setPresence);
+      },
+    },
+    unread,
+    aggregations: relations.aggregations,
+    erasedAmong: accounts.services.directory.erasedAmong,
+    filters: accountData.filters,
+  };
+  const sync = createSync({ events, bus, clock, sources: syncSources });
+  const slidingSync = createSlidingSyncModule({
+    database,
     events,
     bus,
     clock,
-    sources: {
-      ...encryption.sources,
-      accountData: accountData.data,
-      receipts,
-      typing: { usersIn: (roomNid) => typing.typingIn(roomNid) },
-      presence: {
-        async changes(reader, after, newlySharing) {
-          const visible = await presence.visibleTo(reader.userNid, after, newlySharing);
-          const now = clock.now();
-          return visible.map((one) => presenceEventJson(one, now));
-        },
-        syncing(user, setPresence) {
-          notices.consent.noteSyncing(user);
-          return presence.syncing(user, setPresence);
-        },
-      },
-      unread,
-      aggregations: relations.aggregations,
-      erasedAmong: accounts.services.directory.erasedAmong,
-      filters: accountData.filters,
-    },
+    sources: syncSources,
+    parts: sync.parts,
+    names: interned,
   });
   wakeSyncs(bus, sync.views);
   encryption.wakeSyncs(sync.views);
@@ -309,6 +315,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...typing.endpoints,
     ...presence.endpoints,
     ...sync.endpoints,
+    ...slidingSync.endpoints,
     ...encryption.endpoints,
     ...userDirectory.endpoints,
     ...createCalls({ clock, config: config.calls }).endpoints,
@@ -341,6 +348,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
       await encryption.tidy();
+      await slidingSync.tidy();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {

@@ -32,11 +32,17 @@ export const knownVersions: readonly string[] = [
 /** Proposals that clients ask for by name. */
 export const unstableFeatures: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3030': true,
+  'uk.half-shot.msc2666.query_mutual_rooms': true,
+  'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
+  'org.matrix.msc3440.stable': true,
+  'org.matrix.msc3856': true,
+  'org.matrix.msc3981': true,
   'org.matrix.msc2432': true,
   'org.matrix.msc3773': true,
   'org.matrix.msc3827.stable': true,
   'org.matrix.msc3814': true,
   'org.matrix.msc4222': true,
+  'org.matrix.simplified_msc3575': true,
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,
 };

@@ -53,6 +53,7 @@ export const errorStatus = {
   M_URL_NOT_SET: 400,
   M_WRONG_ROOM_KEYS_VERSION: 403,
   M_CONFLICT: 409,
+  M_UNKNOWN_POS: 400,
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;

@@ -28,6 +28,8 @@ export interface LoadOptions {
   isIncremental: boolean;
   /** Null: all members are sent. */
   lazyMembers: LazyMembers | null;
+  /** Neither state nor summaries. */
+  timelineOnly?: boolean;
 }
 
 export interface RoomLoader {
@@ -224,6 +226,7 @@ export function createRoomLoader(
         plan.stateWanted = neverJoined ? null : wantState(plan, options);
       }
       await hideErased(shown);
+      if (options.timelineOnly) return;
       if (options.lazyMembers) await loadSummaries(shown, options);
       await Promise.all([
         loadStates(shown, options),

@@ -4,11 +4,11 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
 import { oldSyncEndpoints } from './endpoints/old.ts';
 import { sync } from './endpoints/sync.ts';
-import { createDeviceLists } from './device-lists.ts';
-import { createDeviceNews } from './device-news.ts';
+import { createDeviceLists, type DeviceListReader } from './device-lists.ts';
+import { createDeviceNews, type DeviceNewsReader } from './device-news.ts';
 import { createSyncEngine } from './engine.ts';
 import { createLazyMemberMemory } from './lazy-members.ts';
-import { createRoomLoader } from './load-rooms.ts';
+import { createRoomLoader, type RoomLoader } from './load-rooms.ts';
 import { planRooms } from './plan.ts';
 import { createOldEvents } from './old/events.ts';
 import { createOldSync } from './old/initial-sync.ts';
@@ -26,7 +26,14 @@ export type {
   SyncSources,
   UnreadCount,
 } from './sources.ts';
+export type { SyncReader } from './engine.ts';
+export { pageOf, parentsIn } from './parents.ts';
+export { isQuiet, newPlan, type RoomPlan } from './plan.ts';
+export type { DeviceView } from './views/device-view.ts';
+export type { RoomOfUser, UserView } from './views/user-view.ts';
 export type { SyncViews } from './views/views.ts';
+export { waitForNews } from './wait.ts';
+export { entriesJson } from './write-rooms.ts';
 
 export interface SyncNeeds {
   /** Gives events with their names: `withEventNames`. */
@@ -36,9 +43,18 @@ export interface SyncNeeds {
   sources: SyncSources;
 }
 
+/** What `/sync` is made of, for other forms of it. */
+export interface SyncParts {
+  views: SyncViews;
+  loader: RoomLoader;
+  deviceNews: DeviceNewsReader;
+  deviceLists: DeviceListReader;
+}
+
 export interface Sync {
   endpoints: Endpoint[];
   views: SyncViews;
+  parts: SyncParts;
   /** Users whose devices and keys a client has to look at anew since a durable position. */
   deviceListChanges(
     reader: { userNid: number; userId: string },
@@ -75,6 +91,7 @@ export function createSync(needs: SyncNeeds): Sync {
   return {
     endpoints,
     views,
+    parts: { views, loader, deviceNews, deviceLists },
     async deviceListChanges({ userNid, userId }, afterPos) {
       const user = await views.acquire(userNid, userId);
       try {
