@@ -29,6 +29,8 @@ export interface AuthenticateOptions {
   guests: boolean;
   /** Locked users may pass: they can log out. */
   locked?: boolean;
+  /** Users whose accounts have expired may pass: they can renew them. */
+  expired?: boolean;
 }
 
 /** Finds out who sends a request. */
@@ -36,7 +38,7 @@ export interface Authenticator {
   /**
    * The user an access token stands for. Synchronous when the token is remembered.
    * Throws, or rejects with, M_MISSING_TOKEN, M_UNKNOWN_TOKEN, M_USER_LOCKED,
-   * M_USER_DEACTIVATED, M_GUEST_ACCESS_FORBIDDEN; for application services M_FORBIDDEN.
+   * M_USER_DEACTIVATED, ORG_MATRIX_EXPIRED_ACCOUNT, M_GUEST_ACCESS_FORBIDDEN; for application services M_FORBIDDEN.
    */
   authenticate(
     token: string | null,
@@ -57,6 +59,8 @@ export interface AuthenticatorDependencies {
   cache: TokenCache;
   connections: Connections;
   appservices: AppserviceRegistrations;
+  /** Accounts that were to be renewed and were not can do nothing. */
+  accountsExpire: boolean;
 }
 
 export function createAuthenticator(dependencies: AuthenticatorDependencies): Authenticator {
@@ -74,6 +78,7 @@ export function createAuthenticator(dependencies: AuthenticatorDependencies): Au
       throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guest access not allowed');
     }
     const now = clock.now();
+    if (token.accountValidUntilTs <= now && !options.expired) throw expiredError();
     if (
       requester.appservice === null &&
       (now - token.seenTs >= seenIntervalMs ||
@@ -133,6 +138,9 @@ export function lockedError(): MatrixError {
   });
 }
 
+const expiredError = () =>
+  new MatrixError('ORG_MATRIX_EXPIRED_ACCOUNT', 'This account has expired and must be renewed');
+
 function unknownToken(message: string, isSoft: boolean): MatrixError {
   return new MatrixError('M_UNKNOWN_TOKEN', message, { extra: { soft_logout: isSoft } });
 }
@@ -140,12 +148,13 @@ function unknownToken(message: string, isSoft: boolean): MatrixError {
 function remembered(
   clock: Clock,
   requester: AccountRequester,
-  row: { validUntilTs: number | null; isLocked: boolean },
+  row: { validUntilTs: number | null; isLocked: boolean; accountValidUntilTs: number | null },
 ): CachedToken {
   return {
     requester,
     validUntilTs: row.validUntilTs ?? Number.POSITIVE_INFINITY,
     isLocked: row.isLocked,
+    accountValidUntilTs: row.accountValidUntilTs ?? Number.POSITIVE_INFINITY,
     recheckTs: clock.now() + recheckMs,
     seenTs: 0,
     seenIp: '',
@@ -154,7 +163,7 @@ function remembered(
 }
 
 async function readToken(
-  { database, clock }: AuthenticatorDependencies,
+  { database, clock, accountsExpire }: AuthenticatorDependencies,
   token: string,
 ): Promise<CachedToken> {
   const hash = tokenHash(token);
@@ -178,7 +187,7 @@ async function readToken(
       isSuspended: row.isSuspended,
       appservice: null,
     },
-    row,
+    accountsExpire ? row : { ...row, accountValidUntilTs: null },
   );
 }
 
@@ -188,9 +197,6 @@ function checkUsable(row: TokenRow, now: number): void {
   }
   if (row.validUntilTs !== null && row.validUntilTs <= now) {
     throw unknownToken('Access token has expired', true);
-  }
-  if (row.accountValidUntilTs !== null && row.accountValidUntilTs <= now) {
-    throw new MatrixError('M_FORBIDDEN', 'User account has expired and must be renewed');
   }
 }
 
@@ -230,6 +236,6 @@ async function readMasquerade(
       isSuspended: row.isSuspended,
       appservice: { id, sender, rateLimited },
     },
-    { validUntilTs: null, isLocked: row.isLocked },
+    { validUntilTs: null, isLocked: row.isLocked, accountValidUntilTs: null },
   );
 }

@@ -69,6 +69,8 @@ export interface AccountsConfig {
     /** [allow_profile_lookup_over_federation] */
     allowFederation: boolean;
   };
+  /** [account_validity.enabled] */
+  accountsExpire: boolean;
   /** [enable_3pid_changes] */
   allowThreepidChanges: boolean;
   /** [forget_rooms_on_leave] */
@@ -112,6 +114,7 @@ export function defaultAccountsConfig(serverName: string): AccountsConfig {
       onlyRoomMates: false,
       allowFederation: true,
     },
+    accountsExpire: false,
     allowThreepidChanges: true,
     forgetsRoomsOnLeave: false,
     connectionsKeptMs: 28 * dayMs,

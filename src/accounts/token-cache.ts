@@ -7,6 +7,8 @@ export interface CachedToken {
   /** Milliseconds since 1970; Infinity when it does not expire. */
   readonly validUntilTs: number;
   readonly isLocked: boolean;
+  /** Milliseconds since 1970; Infinity when the account does not expire. */
+  readonly accountValidUntilTs: number;
   /** When the database is asked again. */
   readonly recheckTs: number;
   /** The connection recorded last, so that a busy device is recorded once a minute. */

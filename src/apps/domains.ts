@@ -1,5 +1,6 @@
 import { createAccountData, accountDataStream } from '../account-data/module.ts';
 import { createCalls } from '../calls/module.ts';
+import { createAccountValidity } from '../account-validity/module.ts';
 import { createAccounts, type LoginLimiter } from '../accounts/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
@@ -175,6 +176,17 @@ export function assembleDomains(foundation: Foundation): Domains {
     userIdOf: (userNid) => interned.userId(userNid),
   });
   const notices = assembleNotices(foundation, { accounts, rooms, accountData });
+  const accountValidity = createAccountValidity({
+    config: config.accountValidity,
+    database,
+    clock,
+    log,
+    email,
+    templates,
+    accounts: accounts.services,
+    baseUrl: config.publicBaseUrl ?? `https://${serverName}`,
+  });
+  accounts.events.subscribe(accountValidity.accountEvents);
   const authPages = assembleAuthPages(foundation, {
     accounts,
     consents: notices.consent.consents,
@@ -308,6 +320,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,
     ...authPages.endpoints,
+    ...accountValidity.endpoints,
     ...notices.guard(rooms.endpoints),
     ...notices.endpoints,
     ...accountData.endpoints,
@@ -347,6 +360,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     async tidy() {
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
+      await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { callsSection, readCalls } from './calls.ts';
+import { accountValiditySection, readAccountValidity } from './account-validity.ts';
 import { databaseSection, readDatabase } from './database.ts';
 import { emailSection, readEmail } from './email.ts';
 import { experimentalSection, readRendezvous } from './experimental.ts';
@@ -59,6 +60,7 @@ export interface Config {
   userDirectory: ReturnType<typeof readUserDirectory>;
   search: ReturnType<typeof readSearch>;
   rendezvous: ReturnType<typeof readRendezvous>;
+  accountValidity: ReturnType<typeof readAccountValidity>;
   media: ReturnType<typeof readMedia>;
   previews: ReturnType<typeof readPreviews>;
   outbound: ReturnType<typeof readOutbound>;
@@ -79,7 +81,12 @@ function readAccounts(
   loader: OptionLoader,
   { serverName, publicBaseUrl, wellKnown }: ReturnType<typeof readServer>,
   profiles: ValuesOf<typeof presenceSection.options>,
-  others: { forgetsRoomsOnLeave: boolean; needsThreepid: boolean; requiresTerms: boolean },
+  others: {
+    forgetsRoomsOnLeave: boolean;
+    needsThreepid: boolean;
+    requiresTerms: boolean;
+    accountsExpire: boolean;
+  },
 ) {
   const registration = loader.take(registrationSection);
   return {
@@ -96,6 +103,7 @@ function readAccounts(
     },
     allowThreepidChanges: registration.enable_3pid_changes,
     forgetsRoomsOnLeave: others.forgetsRoomsOnLeave,
+    accountsExpire: others.accountsExpire,
     connectionsKeptMs: registration.user_ips_max_age,
     wellKnown:
       publicBaseUrl === null
@@ -109,6 +117,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const threepids = readThreepids(loader, loader.take(threepidsSection));
   const server = readServer(loader, serverValues, folder, threepids.defaultIdentityServer);
   const presence = loader.take(presenceSection);
+  const accountValidity = readAccountValidity(loader, loader.take(accountValiditySection));
   const notices = readNotices(loader, loader.take(noticesSection), folder);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
@@ -124,6 +133,7 @@ function read(loader: OptionLoader, folder: string): Config {
     accounts: readAccounts(loader, server, presence, {
       forgetsRoomsOnLeave: rooms.forgetsRoomsOnLeave,
       needsThreepid: threepids.required.length > 0,
+      accountsExpire: accountValidity !== null,
       requiresTerms: notices.consent?.isNeededToRegister ?? false,
     }),
     rooms,
@@ -134,6 +144,7 @@ function read(loader: OptionLoader, folder: string): Config {
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     search: readSearch(loader.take(searchSection)),
+    accountValidity,
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
     media: readMedia(loader, loader.take(mediaSection), server),
     previews: readPreviews(loader, loader.take(previewsSection)),

@@ -1,4 +1,5 @@
 import { callsSection } from './calls.ts';
+import { accountValiditySection } from './account-validity.ts';
 import { databaseSection } from './database.ts';
 import { emailSection } from './email.ts';
 import { experimentalSection } from './experimental.ts';
@@ -36,6 +37,7 @@ export const sections: readonly Section[] = [
   listenersSection,
   databaseSection,
   registrationSection,
+  accountValiditySection,
   signInSection,
   threepidsSection,
   emailSection,

@@ -223,8 +223,8 @@ test('who may call what', async (t) => {
   assert.equal(await ask('/admin', 'admin'), '@admin:test');
   assert.equal(await ask('/appservice', 'admin'), 'M_FORBIDDEN');
   assert.equal(await ask('/appservice', 'bridge'), '@bridge:test');
-  assert.deepEqual(asked[0], { guests: true, locked: false });
-  assert.deepEqual(asked[2], { guests: false, locked: false });
+  assert.deepEqual(asked[0], { guests: true, locked: false, expired: false });
+  assert.deepEqual(asked[2], { guests: false, locked: false, expired: false });
 });
 
 test('limits are by user or address; application services may be free of them', async (t) => {

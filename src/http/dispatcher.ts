@@ -18,7 +18,7 @@ export type Authenticate = (
   token: string | null,
   query: Query,
   origin: { remoteAddress: string; userAgent: string },
-  options: { guests: boolean; locked: boolean },
+  options: { guests: boolean; locked: boolean; expired: boolean },
 ) => Requester | Promise<Requester>;
 
 export interface DispatcherNeeds {
@@ -34,6 +34,8 @@ export interface DispatcherNeeds {
 
 /** Locked users may still log out (client-server spec, "Account locking"). */
 const openToLocked = new Set(['logout', 'logoutAll', 'logout_all']);
+/** What users of expired accounts can do besides. */
+const openToExpired = new Set([...openToLocked, 'sendRenewalMail']);
 
 type Handler = (exchange: Exchange) => Promise<void>;
 
@@ -63,6 +65,7 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
   const options = {
     guests: auth === 'guest' || auth === 'optional',
     locked: openToLocked.has(endpoint.operation),
+    expired: openToExpired.has(endpoint.operation),
   };
   const isOpen = auth === 'none' || auth === 'server';
 

@@ -54,6 +54,7 @@ export const errorStatus = {
   M_WRONG_ROOM_KEYS_VERSION: 403,
   M_CONFLICT: 409,
   M_UNKNOWN_POS: 400,
+  ORG_MATRIX_EXPIRED_ACCOUNT: 403,
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;

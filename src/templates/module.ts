@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Environment } from 'nunjucks';
+import { formatTs } from './format-ts.ts';
 
 /** Renders pages and the texts of mails. */
 export interface Templates {
@@ -25,10 +26,9 @@ export function createTemplates(ownFolder: string | null): Templates {
     const loader = new nunjucks.FileSystemLoader(
       ownFolder === null ? [builtIn] : [ownFolder, builtIn],
     );
-    return {
-      pages: new nunjucks.Environment(loader, { autoescape: true }),
-      texts: new nunjucks.Environment(loader, { autoescape: false }),
-    };
+    const environment = (autoescape: boolean) =>
+      new nunjucks.Environment(loader, { autoescape }).addFilter('format_ts', formatTs);
+    return { pages: environment(true), texts: environment(false) };
   }
 
   return {

@@ -20,7 +20,7 @@ test('a file of one’s own goes before the built-in one and may build on those'
       '{% extends "_base.html" %}{% block body %}{% if a %}{{ a }}!{% endif %}{% endblock %}';
     await writeFile(join(folder, 'registration.html'), own);
     const { render } = createTemplates(folder);
-    assert.match(await render('registration.html', { a: '<' }), /<body>\n&lt;!\n<\/body>/);
+    assert.match(await render('registration.html', { a: '<' }), /<body>\s*&lt;!\s*<\/body>/);
     assert.match(await render('password_reset_success.html', {}), /Go back to your client/);
   } finally {
     await rm(folder, { recursive: true });
