@@ -1,4 +1,4 @@
-import type { TrafficGroup } from '../http/endpoint.ts';
+import type { BalanceKey, TrafficGroup } from '../http/endpoint.ts';
 import type { WorkerApp } from './apps.ts';
 import type { Placement } from './classify.ts';
 import { hashOf, scoreOf } from './rendezvous.ts';
@@ -6,7 +6,7 @@ import { defaultHealthLimits, Upstream } from './upstream.ts';
 import type { HealthLimits, UpstreamAddress, UpstreamOptions } from './upstream.ts';
 
 /** Names the worker that is best for a key, such as the holder of a room's lease; null: no matter. */
-export type Prefer = (group: TrafficGroup, key: string) => string | null;
+export type Prefer = (group: TrafficGroup, key: string, balance: BalanceKey) => string | null;
 
 export interface UpstreamSetOptions {
   /** Milliseconds of a steady clock. */
@@ -86,9 +86,9 @@ export class UpstreamSet {
     return null;
   }
 
-  #preferred({ group, key }: Placement): Upstream | null {
+  #preferred({ group, key, balance }: Placement): Upstream | null {
     const { prefer } = this.#options;
-    const id = prefer && key !== null ? prefer(group, key) : null;
+    const id = prefer && key !== null ? prefer(group, key, balance) : null;
     const found = id === null ? undefined : this.#byId.get(id);
     return found && !found.isEjected && found.state === 'live' ? found : null;
   }

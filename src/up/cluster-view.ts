@@ -11,7 +11,7 @@ export interface ClusterView {
   workers(): readonly WorkerRow[];
   /** Shards by role that a process holds. */
   heldBy(instance: string): ReadonlyMap<string, number>;
-  /** The name of the process that writes a room, for requests that write. */
+  /** The name of the process that writes a room, for requests about it. */
   prefer: Prefer;
   /** Reads at once. */
   refresh(): Promise<void>;
@@ -20,10 +20,15 @@ export interface ClusterView {
 
 const refreshMs = 500;
 
-/** Groups whose requests write to the room that is their key. */
-const writing = new Set(['event_sending']);
-
-export function createClusterView(database: Database, log: Log): ClusterView {
+/**
+ * `readsFollowWrites`: what reads a room goes to the process that writes it, too, where it finds what
+ * was written a moment ago. To be left out where writers are to do nothing else.
+ */
+export function createClusterView(
+  database: Database,
+  log: Log,
+  { readsFollowWrites }: { readsFollowWrites: boolean },
+): ClusterView {
   const store = createClusterStore(database);
   let workers: readonly WorkerRow[] = [];
   let leases: readonly LeaseRow[] = [];
@@ -54,8 +59,10 @@ export function createClusterView(database: Database, log: Log): ClusterView {
       }
       return held;
     },
-    prefer: (group, key) =>
-      writing.has(group) ? (writers[shardOf(eventWriterRole, decoded(key))] ?? null) : null,
+    prefer(group, key, balance) {
+      const isForWriter = balance === 'room' && (readsFollowWrites || group === 'event_sending');
+      return isForWriter ? (writers[shardOf(eventWriterRole, decoded(key))] ?? null) : null;
+    },
     refresh,
     close: () => clearInterval(timer),
   };

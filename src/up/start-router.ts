@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
+import { eventWriterRole } from '../rooms/module.ts';
 import { createRouter } from '../router/router.ts';
 import { createClassifier } from '../routing/classify.ts';
 import { routeTable } from '../routing/table.ts';
@@ -30,7 +31,9 @@ export async function startRouter(config: Config, log: Log): Promise<RunningRout
   }
   const connection = config.database as pg.ClientConfig;
   const database = openDatabase({ connection, readConnections: 1, poolSize: 1 });
-  const view = createClusterView(database, log);
+  const view = createClusterView(database, log, {
+    readsFollowWrites: !config.workers.holders.has(eventWriterRole.name),
+  });
   const settings = await routingSettingsOf(config);
   const router = createRouter({
     listeners: await listenerOptions(config),

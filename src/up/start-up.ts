@@ -10,6 +10,7 @@ import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
+import { eventWriterRole } from '../rooms/module.ts';
 import { createRouter, type Router } from '../router/router.ts';
 import type { WorkerApp } from '../routing/apps.ts';
 import { createClassifier } from '../routing/classify.ts';
@@ -124,7 +125,9 @@ async function start(
   });
   const database = openDatabase({ connection, readConnections: 1, poolSize: 1 });
   started.add(() => database.close());
-  const view = createClusterView(database, log);
+  const view = createClusterView(database, log, {
+    readsFollowWrites: !config.workers.holders.has(eventWriterRole.name),
+  });
   started.add(view.close);
   const router = await createRouterFor(config, view, log);
   const fleet = new Fleet({
