@@ -17,6 +17,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
 import { knownRoomVersions } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
+import { createMediaRepository } from '../media/module.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
@@ -296,6 +297,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
+  const media = createMediaRepository({ config: config.media, database, clock, bus });
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe({
@@ -340,6 +342,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...search.endpoints,
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
+    ...media.endpoints,
   ];
   endpoints.push(
     ...serverEndpoints({
@@ -360,6 +363,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     async tidy() {
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
+      await media.tidy();
       await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();

@@ -13,6 +13,14 @@ const thumbnailSize = mappingOf({
   method: option(oneOf('crop', 'scale'), 'scale', 'Cut off what is too much, or fit in.'),
 });
 
+const sizesDefault: { width: number; height: number; method: 'crop' | 'scale' }[] = [
+  { width: 32, height: 32, method: 'crop' },
+  { width: 96, height: 96, method: 'crop' },
+  { width: 320, height: 240, method: 'scale' },
+  { width: 640, height: 480, method: 'scale' },
+  { width: 800, height: 600, method: 'scale' },
+];
+
 const uploadLimit = mappingOf({
   time_period: option(duration, 0, 'The time that is looked back.'),
   max_size: option(byteCount, 0, 'Bytes in that time.'),
@@ -77,13 +85,7 @@ export const mediaSection = section('Media', 'Files that users send each other.'
   ),
   thumbnail_sizes: option(
     list(thumbnailSize),
-    [
-      { width: 32, height: 32, method: 'crop' },
-      { width: 96, height: 96, method: 'crop' },
-      { width: 320, height: 240, method: 'scale' },
-      { width: 640, height: 480, method: 'scale' },
-      { width: 800, height: 600, method: 'scale' },
-    ],
+    sizesDefault,
     'The sizes of thumbnails. Each is made when it is first asked for.',
     { defaultText: '32×32 and 96×96 cropped, 320×240, 640×480 and 800×600 scaled' },
   ),
