@@ -37,7 +37,7 @@ const selectFacts = statement<[roomNids: number[], bumpTypes: string[]], FactsRo
      (select e.pos from events e where e.room_nid = r.room_nid and e.pos is not null
         and e.status = 0 and e.type_nid = any((select nids from bump)::int[])
       order by e.pos desc, e.sub desc limit 1) as "bumpPos",
-     ${currentOf('m.room.create', `e.content::json ->> 'type'`)} as "roomType",
+     ${currentOf('m.room.create', `case when e.content like '%"type":%' then e.content::json ->> 'type' end`)} as "roomType",
      exists (select from room_state s where s.room_nid = r.room_nid
        and s.type_nid = ${typeNid('m.room.encryption')} and s.state_key = ''
        and s.to_pos = ${now}) as "isEncrypted"
