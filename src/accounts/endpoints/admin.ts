@@ -1,8 +1,7 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { randomLetters } from '../../kernel/random.ts';
+import { isMacRight, isNonceGood, newNonce } from '../shared-secret.ts';
 import { hashPassword } from '../password-hash.ts';
 import { userIdFor } from '../usernames.ts';
 import type { AccountServices } from '../services.ts';
@@ -10,19 +9,6 @@ import type { AccountServices } from '../services.ts';
 const declare = endpoint<AccountServices>();
 const runsOn = { group: 'admin', balance: 'none' } as const;
 const registerPath = '/_synapse/admin/v1/register';
-
-/** A nonce is good for one registration within this time. */
-const nonceMs = 60_000;
-const noncesMax = 1_000;
-
-/** Nonces handed out by this process and not used yet. */
-const nonces = new Map<string, number>();
-
-function takeNonce(nonce: string, now: number): boolean {
-  const validUntil = nonces.get(nonce);
-  nonces.delete(nonce);
-  return validUntil !== undefined && validUntil >= now;
-}
 
 const secretOf = ({ config }: AccountServices): string => {
   const { sharedSecret } = config.registration;
@@ -41,23 +27,9 @@ const getNonce = declare({
   summary: 'A nonce for registration by the shared secret',
   source: 'Synapse admin API, "Shared-Secret Registration"',
   handle(_context, services) {
-    secretOf(services);
-    const now = services.clock.now();
-    for (const [old, validUntil] of nonces) {
-      if (validUntil >= now && nonces.size < noncesMax) break;
-      nonces.delete(old);
-    }
-    const nonce = randomLetters(64);
-    nonces.set(nonce, now + nonceMs);
-    return { nonce };
+    return { nonce: newNonce(secretOf(services), services.clock.now()) };
   },
 });
-
-function isMacRight(secret: string, parts: readonly string[], mac: string): boolean {
-  const expected = Buffer.from(createHmac('sha1', secret).update(parts.join('\0')).digest('hex'));
-  const given = Buffer.from(mac);
-  return given.length === expected.length && timingSafeEqual(given, expected);
-}
 
 const registerBySecret = declare({
   operation: 'registerBySharedSecret',
@@ -80,7 +52,7 @@ const registerBySecret = declare({
   errors: ['M_FORBIDDEN', 'M_USER_IN_USE', 'M_INVALID_USERNAME'],
   async handle({ body }, services) {
     const secret = secretOf(services);
-    if (!takeNonce(body.nonce, services.clock.now())) {
+    if (!isNonceGood(secret, body.nonce, services.clock.now())) {
       throw new MatrixError('M_UNKNOWN', 'unrecognised nonce');
     }
     const { nonce, username, password, admin = false, user_type: userType } = body;
