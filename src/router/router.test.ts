@@ -278,6 +278,30 @@ test('a listener gives only what it offers', async (t) => {
   assert.equal(worker.requests.length, 1);
 });
 
+test('no spelling of their paths reaches what processes answer for themselves', async (t) => {
+  const worker = await startTestWorker(t, 'w1');
+  const listeners = [{ ...loopback, resources: ['client' as const] }];
+  const { port } = await startTestRouter(t, [worker], { listeners });
+  for (const path of [
+    '/health',
+    '/_synapse/metrics',
+    '/_synapse/metrics/',
+    '/_synapse/metrics?x=y',
+    '/_synapse/%6detrics',
+    '/_synapse/metrics#x',
+    'http://localhost/_synapse/metrics',
+    '/%6Detrics',
+  ]) {
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const req = request({ port, path, method }).end();
+      const [res] = (await once(req, 'response')) as [IncomingMessage];
+      res.resume();
+      assert.equal(res.statusCode, 404, `${method} ${path}`);
+    }
+  }
+  assert.equal(worker.requests.length, 0);
+});
+
 test('health and metrics are those of the router', async (t) => {
   const worker = await startTestWorker(t, 'w1');
   const { url, router } = await startTestRouter(t, [worker]);

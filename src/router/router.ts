@@ -94,15 +94,10 @@ export function createRouter(options: RouterOptions): Router {
     },
   };
 
-  function ofProcess(path: string, listener: ListenerOptions, res: ServerResponse): boolean {
-    if (path === '/health' && listener.resources.includes('health')) {
-      answerHealth(res, upstreams.all);
-      return true;
-    }
-    const isMetrics = path === '/_synapse/metrics' || path === '/metrics';
-    if (!isMetrics || !listener.resources.includes('metrics')) return false;
-    void answerMetrics(res, metrics);
-    return true;
+  /** Answers for the router itself, as every process does for itself. */
+  function answerItself(resource: 'health' | 'metrics', res: ServerResponse): void {
+    if (resource === 'health') answerHealth(res, upstreams.all);
+    else void answerMetrics(res, metrics);
   }
 
   const answer = (listener: ListenerOptions) => {
@@ -117,9 +112,12 @@ export function createRouter(options: RouterOptions): Router {
       }
       const placement = classify(method, url, req.headers, req.socket.remoteAddress);
       const { resource } = placement;
-      if (resource === null && ofProcess(url, listener, res)) return;
       if (resource !== null && !resources.has(resource)) {
         answerFailure(res, 404);
+        return;
+      }
+      if (resource === 'health' || resource === 'metrics') {
+        answerItself(resource, res);
         return;
       }
       const pollMs = pollMsOf(placement, url);

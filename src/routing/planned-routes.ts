@@ -194,6 +194,12 @@ const patterns: readonly Patterns[] = [
     paths: client(all, '/keys/upload*'),
   },
   { group: 'presence', balance: 'user', paths: client(all, '/presence/:userId/status*') },
+  {
+    group: 'main',
+    balance: 'none',
+    note: 'Every process answers for itself.',
+    paths: ['/health', '/metrics', '/_synapse/metrics'],
+  },
 ];
 
 /** What workers were given in Synapse's worker manual, and what is about to be declared. */

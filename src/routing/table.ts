@@ -26,6 +26,8 @@ export interface RouteRow {
 const withTransaction = /:txnId\b|\/(send|redact)\*$|^\/_matrix\/federation\/v1\/send\//;
 
 function resourceOf(path: string): Resource {
+  if (path === '/health') return 'health';
+  if (path.endsWith('/metrics')) return 'metrics';
   if (path.startsWith('/_synapse/admin/')) return 'admin';
   if (path.startsWith('/_matrix/media/')) return 'media';
   return /^\/_matrix\/(federation|key)\//.test(path) ? 'federation' : 'client';
@@ -36,8 +38,9 @@ type Placed = PlannedRoute & { resource: Resource };
 /** Two paths with the same shape are the same route, whatever their parameters are called. */
 export const shapeOf = (path: string): string => path.replace(/:\w+/g, ':');
 
-/** Resources that belong to a process and are never routed. */
-const ofProcesses = new Set(['metrics', 'health']);
+/** Each process answers these for itself; they are in the table so that nobody passes them on. */
+export const isOfProcess = ({ resource }: Pick<RouteRow, 'resource'>): boolean =>
+  resource === 'metrics' || resource === 'health';
 
 /**
  * The routing table: declared endpoints, and planned routes where none is declared. Ordered by
@@ -68,9 +71,7 @@ export function routeTable(
       note,
     });
   };
-  for (const row of declared) {
-    if (!ofProcesses.has(row.resource)) add({ ...row, note: '' }, row.operation);
-  }
+  for (const row of declared) add({ ...row, note: '' }, row.operation);
   for (const row of planned) add({ ...row, resource: resourceOf(row.path) }, null);
   const ordered = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
   return ordered.map(([, row]) => row);

@@ -12,7 +12,7 @@ import { createToken } from '../../src/accounts/tokens.ts';
 import { defaultRoutingSettings, type Pool, type WorkerApp } from '../../src/routing/apps.ts';
 import { createClassifier } from '../../src/routing/classify.ts';
 import type { ProxySubject } from '../../src/routing/proxies/plan.ts';
-import { routeTable, type RouteRow } from '../../src/routing/table.ts';
+import { isOfProcess, routeTable, type RouteRow } from '../../src/routing/table.ts';
 import type { UpstreamOptions } from '../../src/routing/upstream.ts';
 
 export const hasProgram = (name: string): boolean =>
@@ -131,7 +131,7 @@ export async function checkRows(url: string, subject: ProxySubject): Promise<voi
   const classify = createClassifier(subject.rows, subject.settings);
   const appOf = new Map(subject.upstreams.map(({ id, app }) => [id, app]));
   const wrong: string[] = [];
-  for (const row of subject.rows) {
+  for (const row of subject.rows.filter((one) => !isOfProcess(one))) {
     const path = sampleOf(row);
     const method = row.method ?? 'POST';
     // Some proxies answer these themselves.

@@ -1,9 +1,12 @@
+import { isOfProcess } from '../table.ts';
 import { addressText, type ProxySubject } from './plan.ts';
+
+const routed = (rows: ProxySubject['rows']) => rows.filter((row) => !isOfProcess(row));
 
 /** The routing table as text in columns. */
 export function routesText({ rows, upstreams }: ProxySubject): string {
   const head = ['METHOD', 'PATH', 'GROUP', 'APP', 'TOGETHER BY', 'ENDPOINT'];
-  const lines = rows.map(({ method, path, group, apps, balance, operation, note }) => [
+  const lines = routed(rows).map(({ method, path, group, apps, balance, operation, note }) => [
     method ?? 'any',
     path,
     group,
@@ -37,5 +40,5 @@ function columns(lines: readonly string[][]): string {
 
 /** The same for programs. */
 export function routesJson({ rows, upstreams }: ProxySubject): string {
-  return `${JSON.stringify({ routes: rows, workers: upstreams }, null, 2)}\n`;
+  return `${JSON.stringify({ routes: routed(rows), workers: upstreams }, null, 2)}\n`;
 }

@@ -1,6 +1,6 @@
 import type { BalanceKey } from '../../http/endpoint.ts';
 import { appsOf, poolOf, type Pool, type RoutingSettings, type WorkerApp } from '../apps.ts';
-import type { RouteRow } from '../table.ts';
+import { isOfProcess, type RouteRow } from '../table.ts';
 import type { UpstreamOptions } from '../upstream.ts';
 
 /** What a proxy is to be configured for. */
@@ -134,7 +134,8 @@ export function planProxy({ rows, settings, upstreams }: ProxySubject): ProxyPla
     return found;
   }
 
-  const byPath = Map.groupBy(rows, ({ path }) => path.replace(/:\w+/g, ':x'));
+  const routed = rows.filter((row) => !isOfProcess(row));
+  const byPath = Map.groupBy(routed, ({ path }) => path.replace(/:\w+/g, ':x'));
   interface Line {
     method: string | null;
     class: TrafficClass;

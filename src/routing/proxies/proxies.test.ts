@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { declaredRows } from '../../apps/declared-rows.ts';
 import { defaultRoutingSettings, type Pool, type WorkerApp } from '../apps.ts';
 import { createClassifier } from '../classify.ts';
-import { routeTable } from '../table.ts';
+import { isOfProcess, routeTable } from '../table.ts';
 import type { UpstreamOptions } from '../upstream.ts';
 import { caddyConfig } from './caddy.ts';
 import { haproxyConfig } from './haproxy.ts';
@@ -34,6 +34,7 @@ const settings = {
   bridges: { tokens: new Set(['to.ken']), userAgents: ['big'] },
 };
 const rows = routeTable(declaredRows(), settings);
+const routed = rows.filter((row) => !isOfProcess(row));
 const subject = (upstreams: readonly UpstreamOptions[] = every): ProxySubject => ({
   rows,
   settings,
@@ -45,7 +46,7 @@ const subject = (upstreams: readonly UpstreamOptions[] = every): ProxySubject =>
 const classify = createClassifier(rows, settings);
 
 /** A request for each row. */
-const samples = rows.map(({ method, path }) => ({
+const samples = routed.map(({ method, path }) => ({
   method: method ?? 'POST',
   path: path.replace(/:\w+/g, '!a%3Ab').replace(/\/?\*$/, '/x'),
 }));
@@ -148,5 +149,5 @@ test('the table for people and for programs', () => {
   );
   assert.match(text, /\ng2 +generic_worker +g2:80 +live +initial_sync\n/);
   const { routes, workers } = JSON.parse(routesJson(subject())) as Record<string, unknown[]>;
-  assert.deepEqual([routes!.length, workers!.length], [rows.length, every.length]);
+  assert.deepEqual([routes!.length, workers!.length], [routed.length, every.length]);
 });
