@@ -45,6 +45,7 @@ import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleAuthPages } from './auth-pages.ts';
+import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
 import { assembleThreepids } from './threepids.ts';
 
@@ -325,6 +326,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...accountValidity.endpoints,
     ...notices.guard(rooms.endpoints),
     ...notices.endpoints,
+    ...assembleCommunities(foundation, accounts).endpoints,
     ...accountData.endpoints,
     ...receipts.endpoints,
     ...typing.endpoints,

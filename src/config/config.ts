@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { callsSection, readCalls } from './calls.ts';
 import { accountValiditySection, readAccountValidity } from './account-validity.ts';
+import { communitiesSection, readCommunities } from './communities.ts';
 import { databaseSection, readDatabase } from './database.ts';
 import { emailSection, readEmail } from './email.ts';
 import { experimentalSection, readRendezvous } from './experimental.ts';
@@ -55,6 +56,7 @@ export interface Config {
   presence: ReturnType<typeof readPresence>;
   email: ReturnType<typeof readEmail>;
   threepids: ReturnType<typeof readThreepids>;
+  communities: ReturnType<typeof readCommunities>;
   notices: ReturnType<typeof readNotices>;
   calls: ReturnType<typeof readCalls>;
   userDirectory: ReturnType<typeof readUserDirectory>;
@@ -140,6 +142,7 @@ function read(loader: OptionLoader, folder: string): Config {
     presence: readPresence(loader, presence),
     email: readEmail(loader, loader.take(emailSection)),
     threepids,
+    communities: readCommunities(loader.take(communitiesSection), server.serverName),
     notices,
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),

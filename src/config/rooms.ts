@@ -60,7 +60,6 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     exclude_rooms_from_sync: 'rooms that no sync shows',
     auto_accept_invites: 'accept invites for users',
     stats: 'statistics',
-    enable_group_creation: 'groups, which Matrix no longer has',
   }),
 });
 

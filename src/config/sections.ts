@@ -1,5 +1,6 @@
 import { callsSection } from './calls.ts';
 import { accountValiditySection } from './account-validity.ts';
+import { communitiesSection } from './communities.ts';
 import { databaseSection } from './database.ts';
 import { emailSection } from './email.ts';
 import { experimentalSection } from './experimental.ts';
@@ -47,6 +48,7 @@ export const sections: readonly Section[] = [
   searchSection,
   callsSection,
   noticesSection,
+  communitiesSection,
   mediaSection,
   previewsSection,
   outboundSection,
