@@ -9,7 +9,7 @@ import { uniqueName } from './client.ts';
 
 const silent = () => undefined;
 /** The SDK has much to say. */
-const quiet = {
+export const quiet = {
   trace: silent,
   debug: silent,
   info: silent,
