@@ -22,6 +22,27 @@ const roomsIn = (sync: Json) =>
   Object.values((sync['rooms'] ?? {}) as Json).flatMap((section) => Object.keys(section as Json));
 const filtered = (filter: Json) => ({ filter: JSON.stringify(filter) });
 
+/**
+ * A sync that has what is looked for. On a worker set another process answers than the one that has
+ * written, an instant later.
+ */
+async function syncUntil(
+  client: TestClient,
+  query: Record<string, string>,
+  isThere: (sync: Json) => boolean,
+): Promise<Json> {
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop
+    const sync = await client.sync({ timeout: '1000', ...query });
+    if (isThere(sync)) return sync;
+  }
+}
+
+const hasEvent = (roomId: string, eventId: string) => (sync: Json) =>
+  idsOf((joined(sync, roomId)['timeline']?.events ?? []) as Json[]).includes(eventId);
+const isIn = (section: string, roomId: string) => (sync: Json) =>
+  sync['rooms']?.[section]?.[roomId] !== undefined;
+
 /** Sends so many messages, one after the other; gives their ids. */
 async function sendMany(client: TestClient, roomId: string, count: number): Promise<string[]> {
   const ids: string[] = [];
@@ -50,7 +71,8 @@ test('an incremental sync has what is new and nothing else', async () => {
   const none = await alice!.sync({ since: first['next_batch'] });
   assert.deepEqual(roomsIn(none), []);
   const sent = await sendMany(alice!, roomId, 2);
-  const next = await alice!.sync({ since: none['next_batch'] });
+  const query = { since: none['next_batch'] as string };
+  const next = await syncUntil(alice!, query, hasEvent(roomId, sent[1]!));
   const { timeline, state: changed } = joined(next, roomId);
   assert.deepEqual(idsOf(timeline.events), sent);
   assert.equal(timeline.limited ?? false, false);
@@ -78,7 +100,8 @@ test('a gap: the timeline is limited, prev_batch leads to what is missing', asyn
   await bob!.join(roomId);
   const sent = await sendMany(alice!, roomId, 6);
   const query = { since, ...filtered({ room: { timeline: { limit: 2 } } }) };
-  const room = joined(await alice!.sync(query), roomId);
+  const sync = await syncUntil(alice!, query, hasEvent(roomId, sent.at(-1)!));
+  const room = joined(sync, roomId);
   assert.equal(room['timeline'].limited, true);
   assert.deepEqual(idsOf(room['timeline'].events), sent.slice(-2));
   assert.deepEqual(keysOf(room['state'].events), [`m.room.member|${bob!.userId}`]);
@@ -92,9 +115,9 @@ test('state is that before the timeline; with state_after that behind it', async
   const { next_batch: since } = await alice!.sync();
   await alice!.setState(roomId, 'm.room.topic', { topic: 'A' });
   await sendMany(alice!, roomId, 3);
-  await alice!.setState(roomId, 'm.room.name', { name: 'Two' });
+  const last = await alice!.setState(roomId, 'm.room.name', { name: 'Two' });
   const query = { since, ...filtered({ room: { timeline: { limit: 2 } } }) };
-  const before = joined(await alice!.sync(query), roomId);
+  const before = joined(await syncUntil(alice!, query, hasEvent(roomId, last)), roomId);
   assert.deepEqual(keysOf(before['state'].events), ['m.room.topic|']);
   assert.equal(before['state_after'], undefined);
   const behind = joined(await alice!.sync({ ...query, use_state_after: 'true' }), roomId);
@@ -110,8 +133,8 @@ test('full_state brings all the state, also of rooms without news', async () => 
   const [alice] = await registerAll('alice');
   const [quiet, busy] = [await alice!.createRoom(), await alice!.createRoom()];
   const { next_batch: since } = await alice!.sync();
-  await alice!.send(busy, 'x');
-  const plain = await alice!.sync({ since });
+  const sent = await alice!.send(busy, 'x');
+  const plain = await syncUntil(alice!, { since }, hasEvent(busy, sent));
   assert.deepEqual(Object.keys(plain['rooms'].join), [busy]);
   const full = await alice!.sync({ since, full_state: 'true' });
   for (const roomId of [quiet, busy]) {
@@ -129,7 +152,8 @@ test('filters: rooms, types, senders, fields, limits', async () => {
   const mine = await alice!.send(roomId, 'mine');
   const theirs = await bob!.send(roomId, 'theirs');
   await alice!.setState(roomId, 'm.room.topic', { topic: 'x' });
-  await alice!.send(other, 'elsewhere');
+  const last = await alice!.send(other, 'elsewhere');
+  await syncUntil(alice!, { since }, hasEvent(other, last));
   const timelineWith = async (room: Json) => {
     const sync = await alice!.sync({ since, ...filtered({ room }) });
     return Object.entries((sync['rooms']?.join ?? {}) as Json).flatMap(([, { timeline }]) =>
@@ -164,7 +188,7 @@ test('lazy loading: members of those who speak, each sent once', async () => {
   const roomId = await alice!.createRoom({ preset: 'public_chat' });
   await bob!.join(roomId);
   await carol!.join(roomId);
-  await sendMany(bob!, roomId, 3);
+  const sent = await sendMany(bob!, roomId, 3);
   const filter = filtered({
     room: { timeline: { limit: 2 }, state: { lazy_load_members: true } },
   });
@@ -173,15 +197,15 @@ test('lazy loading: members of those who speak, each sent once', async () => {
       .filter((event) => event['type'] === 'm.room.member')
       .map((event) => event['state_key'] as string)
       .toSorted();
-  const first = await alice!.sync(filter);
+  const first = await syncUntil(alice!, filter, hasEvent(roomId, sent.at(-1)!));
   const heroes = joined(first, roomId)['summary'] as Json;
   assert.equal(heroes['m.joined_member_count'], 3);
   assert.deepEqual((heroes['m.heroes'] as string[]).toSorted(), [bob!.userId, carol!.userId]);
   assert.ok(membersIn(first).includes(bob!.userId));
   assert.ok(membersIn(first).includes(alice!.userId));
   const { next_batch: since } = first;
-  await bob!.send(roomId, 'again');
-  const second = await alice!.sync({ since, ...filter });
+  const again = await bob!.send(roomId, 'again');
+  const second = await syncUntil(alice!, { since, ...filter }, hasEvent(roomId, again));
   assert.deepEqual(membersIn(second), [], 'what was sent is not sent again');
   const redundant = filtered({
     room: { state: { lazy_load_members: true, include_redundant_members: true } },
@@ -195,20 +219,20 @@ test('invited: stripped state; joined: the room, with a gap before it; left: unt
   const roomId = await alice!.createRoom({ name: 'Party', preset: 'private_chat' });
   const start = await bob!.sync();
   await alice!.ok('POST', `${alice!.room(roomId)}/invite`, { user_id: bob!.userId });
-  const invited = await bob!.sync({ since: start['next_batch'] });
+  const invited = await syncUntil(bob!, { since: start['next_batch'] }, isIn('invite', roomId));
   const stripped = invited['rooms'].invite[roomId]['invite_state'].events as Json[];
   assert.ok(keysOf(stripped).includes('m.room.name|'));
   assert.ok(keysOf(stripped).includes(`m.room.member|${bob!.userId}`));
   assert.equal(stripped[0]!['event_id'] ?? null, null, 'it is stripped');
   await alice!.send(roomId, 'before');
   await bob!.join(roomId);
-  const came = await bob!.sync({ since: invited['next_batch'] });
+  const came = await syncUntil(bob!, { since: invited['next_batch'] }, isIn('join', roomId));
   assert.ok(joined(came, roomId)['timeline'].events.length > 0);
   assert.equal(came['rooms'].invite?.[roomId], undefined);
   const seen = await alice!.send(roomId, 'seen');
   await bob!.ok('POST', `${bob!.room(roomId)}/leave`, {});
   const unseen = await alice!.send(roomId, 'unseen');
-  const left = await bob!.sync({ since: came['next_batch'] });
+  const left = await syncUntil(bob!, { since: came['next_batch'] }, isIn('leave', roomId));
   assert.equal(left['rooms'].join?.[roomId], undefined);
   const ids = idsOf(left['rooms'].leave[roomId].timeline.events);
   assert.equal(ids[0], seen);
@@ -227,36 +251,33 @@ test('invited: stripped state; joined: the room, with a gap before it; left: unt
 test('an invite that is turned down, a knock, a kick, a ban', async () => {
   const [alice, bob] = await registerAll('alice', 'bob');
   const invite = await alice!.createRoom({ invite: [bob!.userId] });
-  const first = await bob!.sync();
-  assert.ok(first['rooms'].invite[invite]);
+  const first = await syncUntil(bob!, {}, isIn('invite', invite));
   await bob!.ok('POST', `${bob!.room(invite)}/leave`, {});
-  const turnedDown = await bob!.sync({ since: first['next_batch'] });
-  assert.ok(turnedDown['rooms'].leave[invite]);
+  const turnedDown = await syncUntil(bob!, { since: first['next_batch'] }, isIn('leave', invite));
   assert.equal(turnedDown['rooms'].invite?.[invite], undefined);
   const door = await alice!.createRoom({
     name: 'Door',
     initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
   });
   await bob!.ok('POST', `${v3}/knock/${encodeURIComponent(door)}`, { reason: 'please' });
-  const knocked = await bob!.sync({ since: turnedDown['next_batch'] });
+  const knocked = await syncUntil(bob!, { since: turnedDown['next_batch'] }, isIn('knock', door));
   const state = knocked['rooms'].knock[door]['knock_state'].events as Json[];
   assert.ok(keysOf(state).includes('m.room.name|'));
   const room = alice!.room(door);
   await alice!.ok('POST', `${room}/invite`, { user_id: bob!.userId });
   await bob!.join(door);
-  const inside = await bob!.sync({ since: knocked['next_batch'] });
-  assert.ok(joined(inside, door)['timeline']);
+  const inside = await syncUntil(bob!, { since: knocked['next_batch'] }, isIn('join', door));
   await alice!.ok('POST', `${room}/kick`, { user_id: bob!.userId, reason: 'out' });
-  const kicked = await bob!.sync({ since: inside['next_batch'] });
+  const kicked = await syncUntil(bob!, { since: inside['next_batch'] }, isIn('leave', door));
   const last = (kicked['rooms'].leave[door].timeline.events as Json[]).at(-1)!;
   assert.equal(last['content'].reason, 'out');
   await alice!.ok('POST', `${room}/ban`, { user_id: bob!.userId });
-  const banned = await bob!.sync({ since: kicked['next_batch'] });
+  const banned = await syncUntil(bob!, { since: kicked['next_batch'] }, isIn('leave', door));
   const ban = (banned['rooms'].leave[door].timeline.events as Json[]).at(-1)!;
   assert.equal(ban['content'].membership, 'ban');
   await bob!.ok('POST', `${bob!.room(door)}/forget`, {});
-  const forgotten = await bob!.sync(filtered({ room: { include_leave: true } }));
-  assert.equal(forgotten['rooms']?.leave?.[door], undefined);
+  const withLeft = filtered({ room: { include_leave: true } });
+  await syncUntil(bob!, withLeft, (sync) => !isIn('leave', door)(sync));
 });
 
 test('history visibility: who joins sees as far back as the room allows', async () => {
@@ -273,7 +294,7 @@ test('history visibility: who joins sees as far back as the room allows', async 
   await bob!.join(shared);
   await bob!.join(private_);
   const late = await alice!.send(private_, 'late');
-  const sync = await bob!.sync();
+  const sync = await syncUntil(bob!, {}, hasEvent(private_, late));
   assert.ok(idsOf(joined(sync, shared)['timeline'].events).includes(early[0]!));
   const ids = idsOf(joined(sync, private_)['timeline'].events);
   assert.ok(ids.includes(late) && !ids.includes(early[1]!));
@@ -292,6 +313,7 @@ test('unread counts by thread', async () => {
   };
   await reply('first');
   const second = await reply('second');
+  await syncUntil(bob!, {}, hasEvent(roomId, second));
   const count = async (threads: boolean) =>
     joined(
       await bob!.sync(filtered({ room: { timeline: { unread_thread_notifications: threads } } })),
@@ -305,17 +327,21 @@ test('unread counts by thread', async () => {
   assert.equal(split['unread_thread_notifications'][root].notification_count, 2);
   const receipt = `${bob!.room(roomId)}/receipt/m.read/${encodeURIComponent(second)}`;
   await bob!.ok('POST', receipt, { thread_id: root });
+  const hasRead = (sync: Json) =>
+    joined(sync, roomId)['unread_thread_notifications']?.[root] === undefined;
+  const byThread = filtered({ room: { timeline: { unread_thread_notifications: true } } });
+  await syncUntil(bob!, byThread, hasRead);
   const read = await count(true);
   assert.equal(read['unread_notifications'].notification_count, 1);
-  assert.equal(read['unread_thread_notifications']?.[root], undefined);
 });
 
 test('a sent event carries its transaction id, for the device that has sent it', async () => {
   const [alice] = await registerAll('alice');
   const roomId = await alice!.createRoom();
   const { next_batch: since } = await alice!.sync();
-  await alice!.send(roomId, 'x', 'my-txn');
-  const [event] = joined(await alice!.sync({ since }), roomId)['timeline'].events as Json[];
+  const sent = await alice!.send(roomId, 'x', 'my-txn');
+  const mine = await syncUntil(alice!, { since }, hasEvent(roomId, sent));
+  const [event] = joined(mine, roomId)['timeline'].events as Json[];
   assert.equal(event!['unsigned'].transaction_id, 'my-txn');
   const other = new TestClient(server.url);
   const login = await other.ok('POST', `${v3}/login`, {
@@ -324,7 +350,8 @@ test('a sent event carries its transaction id, for the device that has sent it',
     password: `password of ${alice!.userId.slice(1).split(':')[0]}`,
   });
   other.token = login['access_token'] as string;
-  const [same] = joined(await other.sync({ since }), roomId)['timeline'].events as Json[];
+  const theirs = await syncUntil(other, { since }, hasEvent(roomId, sent));
+  const [same] = joined(theirs, roomId)['timeline'].events as Json[];
   assert.equal(same!['unsigned'].transaction_id, undefined);
 });
 
