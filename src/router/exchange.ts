@@ -197,6 +197,14 @@ export class Exchange implements ResponseTaker, Placed {
     this.#fail(504);
   }
 
+  /** Something is wrong with the router itself. */
+  giveUp(): void {
+    if (this.#isOver) return;
+    this.#connection?.destroy();
+    if (this.#res.headersSent) this.#res.destroy();
+    else this.#fail(502);
+  }
+
   #fail(status: 502 | 503 | 504): void {
     this.#over(status);
     this.#body.detach();

@@ -124,6 +124,32 @@ test('a worker that speaks no HTTP is passed over', async (t) => {
   assert.equal(((await (await fetch(`${url}${sync}`)).json()) as { id: string }).id, 'alive');
 });
 
+test('an answer that cannot be passed on ends one request and not the router', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nX: a\u0001b\r\nB\u0000: c\r\n\r\n'));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const address = { host: '127.0.0.1', port };
+  const strange = { id: 's', app: 'generic_worker' as const, address, state: 'live' as const };
+  const { url, router } = await startTestRouter(t, [strange]);
+  assert.equal((await fetch(`${url}${sync}`)).status, 502);
+  router.setUpstreams([await startTestWorker(t, 'w1')]);
+  assert.equal((await fetch(`${url}${sync}`)).status, 200);
+});
+
+test('a worker with an address that cannot be ends no process', async (t) => {
+  const address = { host: '127.0.0.1', port: 99_999 };
+  const wrong = { id: 'wrong', app: 'generic_worker' as const, address, state: 'live' as const };
+  const { url, logged } = await startTestRouter(t, [wrong]);
+  assert.equal((await fetch(`${url}${sync}`)).status, 502);
+  assert.ok(logged.some(({ level }) => level === 'error'));
+  assert.equal((await fetch(`${url}/health`)).status, 200);
+});
+
 test('no worker answers: 502; none is there: 503', async (t) => {
   const dead = await startTestWorker(t, 'dead');
   await dead.kill();

@@ -123,7 +123,12 @@ export function createRouter(options: RouterOptions): Router {
       const pollMs = pollMsOf(placement, url);
       const exchange = new Exchange(req, res, placement, { isForwarded, pollMs }, limits, needs);
       underWay.add(exchange);
-      exchange.attempt();
+      try {
+        exchange.attempt();
+      } catch (error) {
+        log.error({ err: error }, 'bug: a request could not be passed on');
+        exchange.giveUp();
+      }
     };
   };
   const listeners = createListeners(options.listeners, answer, log);

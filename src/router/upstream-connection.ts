@@ -130,8 +130,8 @@ export class UpstreamConnection {
       if (!this.#taker) throw new MalformedResponse('an answer to no request');
       this.#parser.feed(chunk);
     } catch (error) {
-      if (!(error instanceof MalformedResponse)) throw error;
-      this.#socket.destroy(error);
+      // Not only what is malformed: a header may have characters that Node.js does not send on.
+      this.#socket.destroy(error as Error);
       return;
     }
     // An answer that came before the end of the request: the rest of the request is not wanted.

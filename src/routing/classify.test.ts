@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { EndpointRow } from '../http/endpoint-table.ts';
 import { createToken } from '../accounts/tokens.ts';
 import { defaultRoutingSettings, type RoutingSettings } from './apps.ts';
@@ -143,4 +144,21 @@ test('declared endpoints come before what is planned, methods apart', () => {
   assert.equal(placed('GET', `${client}/devices`, {}).group, 'account_data');
   assert.equal(placed('POST', `${client}/devices`, {}).group, 'client');
   assert.equal(placed('GET', '/health', {}).resource, 'health');
+});
+
+test('nothing that can be sent makes it throw', () => {
+  const parts =
+    '/ _matrix client v3 rooms % %E0%A4 %ZZ %00 ? & = # since access_token sync send .. // : * ; syt_';
+  const part = fc.constantFrom('\u00ff', ...parts.split(' '));
+  const text = fc.array(part, { maxLength: 12 }).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(text, text, fc.constantFrom('GET', 'PUT', 'OPTIONS', 'X'), (url, value, method) => {
+      for (const authorization of [`Bearer ${value}`, `X-Matrix origin=${value}`, value]) {
+        for (const path of [url, `${client}/sync?${url}`, `${client}/rooms/${url}/messages`]) {
+          assert.ok(classify(method, path, { authorization, 'user-agent': value }).app);
+        }
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });
