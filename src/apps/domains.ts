@@ -34,6 +34,7 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
+import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
 import { createSlidingSyncModule } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
@@ -285,6 +286,12 @@ export function assembleDomains(foundation: Foundation): Domains {
   });
   accounts.events.subscribe(userDirectory.accountEvents);
   userDirectory.start();
+  const reports = createReports({
+    database,
+    clock,
+    rooms: rooms.services,
+    hasAccount: async (userId) => (await accounts.services.directory.byUserId(userId)) !== null,
+  });
   const search = createSearch({
     database,
     events,
@@ -341,6 +348,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...threepids.start(),
     ...keyBackup.endpoints,
     ...relations.endpoints,
+    ...reports.endpoints,
     ...search.endpoints,
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,

@@ -60,13 +60,13 @@ export const rateLimitsSection = section(
     rc_3pid_validation: rate(0.003, 5, 'Mails to validate an address, by address and by who asks.'),
     rc_third_party_invite: rate(0.2, 10, 'Invites by mail address or phone number, by user.'),
     rc_user_directory: rate(0.016, 200, 'Searches in the user directory, by user.'),
+    rc_reports: rate(1, 5, 'Reports of events, rooms and users, by user.'),
     rc_media_create: rate(10, 50, 'New media ids for later uploads, by user.'),
     ...inert({
       rc_admin_redaction: 'redactions by moderators',
       rc_joins_per_room: 'joins of one room',
       rc_federation: 'requests of other servers',
       rc_delayed_event_mgmt: 'changes of delayed events',
-      rc_reports: 'reports',
     }),
   },
 );
@@ -89,6 +89,7 @@ export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options
     invite: rateOf(values.rc_invites.per_issuer),
     presence: rateOf(values.rc_presence.per_user),
     room_creation: rateOf(values.rc_room_creation),
+    reports: rateOf(values.rc_reports),
     threepid_validation: rateOf(values.rc_3pid_validation),
     third_party_invite: rateOf(values.rc_third_party_invite),
     media_create: rateOf(values.rc_media_create),
