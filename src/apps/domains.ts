@@ -281,11 +281,11 @@ export function assembleDomains(foundation: Foundation): Domains {
     database,
     bus,
     log,
+    roles,
     config: config.userDirectory,
     excludedUserIds: appservices.all.map(({ sender }) => sender),
   });
   accounts.events.subscribe(userDirectory.accountEvents);
-  userDirectory.start();
   const reports = createReports({
     database,
     clock,

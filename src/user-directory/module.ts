@@ -1,4 +1,5 @@
 import type { AccountSubscriber } from '../accounts/module.ts';
+import { defineRole, type Roles } from '../cluster/role.ts';
 import type { Database } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Log } from '../kernel/log.ts';
@@ -11,28 +12,42 @@ import { directoryWorkStream } from './streams.ts';
 export type { UserDirectoryConfig } from './config.ts';
 export type { Follower } from './follower.ts';
 
+type RoleMethods = {
+  /** Resolves when everything committed before the call can be found. */
+  catchUp(args: Record<string, never>): Promise<void>;
+};
+
+/** Keeping the directory up to date. */
+export const userDirectoryRole = defineRole<RoleMethods>('user_directory', 1);
+
 export interface UserDirectoryNeeds {
   database: Database;
   bus: Bus;
   log: Log;
+  roles: Roles;
   config: UserDirectoryConfig;
   /** Senders of application services. */
   excludedUserIds: readonly string[];
 }
 
-export interface UserDirectory extends Pick<Follower, 'catchUp' | 'start' | 'stop'> {
+export interface UserDirectory extends Pick<Follower, 'catchUp' | 'stop'> {
   endpoints: Endpoint[];
   /** What happens to accounts: passes on that there is work. */
   accountEvents: AccountSubscriber;
 }
 
 /**
- * The user directory. `start` is for the process that holds the role `user_directory`; if two
- * run, they take turns.
+ * The user directory, kept by whoever holds the role `user_directory`. If two do for a moment, they
+ * take turns.
  */
 export function createUserDirectory(needs: UserDirectoryNeeds): UserDirectory {
-  const { database, bus, config, excludedUserIds } = needs;
+  const { database, bus, config, roles, excludedUserIds } = needs;
   const follower = createFollower(needs);
+  roles.serve(userDirectoryRole, {
+    methods: { catchUp: () => follower.catchUp() },
+    taken: () => follower.start(),
+    released: () => follower.stop(),
+  });
   const tell = async ({ userNid }: { userNid: number }) => {
     const pos = bus.nextEphemeral();
     bus.publish([{ stream: directoryWorkStream, pos, row: { userNid } }]);
@@ -41,7 +56,6 @@ export function createUserDirectory(needs: UserDirectoryNeeds): UserDirectory {
   return {
     endpoints: bindEndpoints([searchUserDirectory], found),
     catchUp: () => follower.catchUp(),
-    start: () => follower.start(),
     stop: () => follower.stop(),
     accountEvents: { registered: tell, deactivated: tell, profileChanged: tell },
   };

@@ -47,7 +47,10 @@ const followPublicRooms = statement<[fromPos: number, uptoPos: number], object>(
        and m.room_nid in (select room_nid from opened union all select room_nid from closed)`,
 );
 
-/** Users whose membership changed; and others' users in rooms that no local user is in any more. */
+/**
+ * Users whose membership changed; and everybody in rooms that local users have come into, or left,
+ * so that there were none before, or are none now.
+ */
 const followMembers = statement<[fromPos: number, uptoPos: number], object>(
   'user_directory.follow_members',
   `with changed as materialized (
@@ -55,16 +58,17 @@ const followMembers = statement<[fromPos: number, uptoPos: number], object>(
        join event_types t on t.type_nid = s.type_nid and t.event_type = 'm.room.member'
        join users u on u.user_id = s.state_key
      where s.from_pos > $1 and s.from_pos <= $2
-   ), deserted as (
+   ), turned as (
      select distinct m.room_nid from changed c
        join memberships m on m.user_nid = c.user_nid and m.room_nid = c.room_nid
-     where m.is_local and m.membership <> 'join' and not exists (
+     where m.is_local and not exists (
        select from memberships o
-       where o.room_nid = m.room_nid and o.membership = 'join' and o.is_local)
+       where o.room_nid = m.room_nid and o.membership = 'join' and o.is_local and not exists (
+         select from changed k where k.room_nid = o.room_nid and k.user_nid = o.user_nid))
    )
    insert into user_directory_queue (user_nid)
      select user_nid from changed
-     union select m.user_nid from deserted d join memberships m on m.room_nid = d.room_nid
+     union select m.user_nid from turned t join memberships m on m.room_nid = t.room_nid
        and m.membership = 'join'`,
 );
 
