@@ -44,6 +44,8 @@ export interface Threepids {
   /** What accounts leave to this domain. */
   accountWork: ThreepidWork;
   inviteByThreepid: RoomServices['inviteByThreepid'];
+  /** An identity server, or another server for it, says whose an invited address is. */
+  redeemInvite: RoomInvites['redeem'];
   /** To be called once accounts and rooms are there. */
   start(): Endpoint[];
   /** Forgets what is over; to be called every minute or so. */
@@ -89,6 +91,7 @@ export function createThreepids(needs: ThreepidsNeeds): Threepids {
 
   return {
     inviteByThreepid: (...args) => invites().invite(...args),
+    redeemInvite: (invite) => invites().redeem(invite),
     accountWork: createThreepidWork(services),
     start() {
       const all = services();
