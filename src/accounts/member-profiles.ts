@@ -1,8 +1,10 @@
 import { boundedCache } from '../kernel/bounded-cache.ts';
+import type { Bus } from '../streams/bus.ts';
 import type { Database } from '../database/database.ts';
 import type { MemberProfile } from './profiles.ts';
 import { selectMemberProfiles } from './store/profiles.ts';
-import type { AccountEvents } from './subscribers.ts';
+import { profileStream } from './streams.ts';
+import type { AccountEvents, UserRef } from './subscribers.ts';
 
 /** Users whose name and avatar are kept in memory. */
 const cachedMax = 50_000;
@@ -12,19 +14,25 @@ export interface MemberProfiles {
   of(user: { userId: string; userNid: number | undefined }): MemberProfile | Promise<MemberProfile>;
 }
 
-export function createMemberProfiles(database: Database, events: AccountEvents): MemberProfiles {
+export function createMemberProfiles(
+  database: Database,
+  events: AccountEvents,
+  bus: Bus,
+): MemberProfiles {
   const cache = boundedCache<string, MemberProfile>(cachedMax);
   let changes = 0;
-  events.subscribe({
-    async profileChanged(user) {
-      changes++;
-      cache.delete(user.userId);
-    },
-    async deactivated(user) {
-      changes++;
-      cache.delete(user.userId);
-    },
+  bus.subscribe(profileStream, (rows) => {
+    changes++;
+    for (const { row } of rows) cache.delete(row.userId);
   });
+  bus.onMissed(() => {
+    changes++;
+    cache.clear();
+  });
+  const tell = async ({ userId }: UserRef) => {
+    bus.publish([{ stream: profileStream, pos: bus.nextEphemeral(), row: { userId } }]);
+  };
+  events.subscribe({ profileChanged: tell, deactivated: tell });
 
   async function load(userId: string, userNid: number): Promise<MemberProfile> {
     const before = changes;

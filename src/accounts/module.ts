@@ -153,7 +153,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
   return {
     endpoints: bindEndpoints(declared, services),
     authenticator: services.authenticator,
-    memberProfiles: createMemberProfiles(database, events),
+    memberProfiles: createMemberProfiles(database, events, bus),
     events,
     services,
     async tidy() {

@@ -85,6 +85,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
   bus.subscribe(sessionStream, (rows) => {
     for (const { row } of rows) cache.dropUser(row.userNid);
   });
+  bus.onMissed(() => cache.clear());
 
   function changed(userNid: number): void {
     bus.publish([{ stream: sessionStream, pos: bus.nextEphemeral(), row: { userNid } }]);

@@ -32,6 +32,7 @@ export interface TokenCache {
   delete(key: string): void;
   /** Drops everything known of a user. */
   dropUser(userNid: number): void;
+  clear(): void;
   /** Changes with every drop: what was read from the database before may be outdated. */
   generation(): number;
 }
@@ -61,6 +62,11 @@ export function createTokenCache(max = cachedTokensMax): TokenCache {
       // A copy: dropping a token takes its key out of the set.
       const keys = Array.from(keysByUser.get(userNid) ?? []);
       for (const key of keys) tokens.delete(key);
+    },
+    clear() {
+      generation++;
+      tokens.clear();
+      keysByUser.clear();
     },
     generation: () => generation,
   };

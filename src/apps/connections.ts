@@ -24,6 +24,8 @@ import { appNameOf, willingnessOf } from './roles.ts';
 export interface Connections {
   bus: Bus;
   roles: Roles;
+  /** What this process is called. */
+  name: string;
   /** The processes of the server, as last seen; none in a single process. */
   workers(): readonly WorkerRow[];
   /** Begins to hear the others, once everybody here listens. */
@@ -55,6 +57,7 @@ async function createAlone({ database, clock, log }: ConnectionsNeeds): Promise<
   });
   const roles = createLocalRoles();
   return {
+    name: 'main',
     bus,
     roles,
     workers: () => [],
@@ -131,6 +134,7 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
     },
   });
   return {
+    name,
     bus,
     roles: cluster.roles,
     workers: () => cluster.workers(),

@@ -20,6 +20,7 @@ import type { SigningKey } from '../matrix/signing.ts';
 import { createMediaRepository } from '../media/module.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
+import { backgroundRole, everything } from './background.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
 import { createRelations } from '../relations/module.ts';
@@ -200,6 +201,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     config: config.presence,
     clock,
     bus,
+    roles,
     whoShares: (userNid, candidates) => rooms.services.members.sharing(userNid, candidates),
     userNidOf: (userId) => interned.find(userId),
     mayChange: (userId) => isWithin(limiter, 'presence', userId),
@@ -217,6 +219,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const typing = createTyping({
     clock,
     bus,
+    roles,
     rooms: rooms.services.access,
     noteActivity: presence.noteActivity,
   });
@@ -248,7 +251,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...encryption.sources,
     accountData: accountData.data,
     receipts,
-    typing: { usersIn: (roomNid) => typing.typingIn(roomNid) },
+    typing,
     presence: {
       async changes(reader, after, newlySharing) {
         const visible = await presence.visibleTo(reader.userNid, after, newlySharing);
@@ -371,6 +374,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     authenticate: (token, query, origin, options) =>
       accounts.authenticator.authenticate(token, query, origin, options),
     async tidy() {
+      await accounts.flush();
+      if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
       await media.tidy();

@@ -2,9 +2,9 @@ import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { connectionOptions } from '../cluster/rpc/address.ts';
 import type { WorkerRow } from '../cluster/store.ts';
+import type { Endpoint, TrafficGroup } from '../http/endpoint.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
-import type { WorkerApp } from '../routing/apps.ts';
 
 /** Longest silence of the process that a request is passed on to; long polls are shorter. */
 const silenceMsMax = 180_000;
@@ -12,21 +12,40 @@ const silenceMsMax = 180_000;
 /** Headers that are about one connection (RFC 9110, 7.6.1). */
 const ofConnection = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te']);
 
-const isEverything = (worker: WorkerRow) =>
-  worker.isAlive &&
-  worker.http !== null &&
-  (worker.app === 'main' || worker.app === 'generic_worker');
+/** Passes a request on; `group` is that of its endpoint, null when it has none here. */
+export type PassOn = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  group: TrafficGroup | null,
+) => Promise<void>;
+
+export interface PassOnNeeds {
+  workers(): readonly WorkerRow[];
+  /** The processes that may write, by stream. */
+  holders: ReadonlyMap<string, readonly string[]>;
+  log: Log;
+}
 
 /**
- * Passes requests that this app does not answer on to a process that answers everything, as
- * `frontend_proxy` does; null where every request is answered. Bodies are streamed both ways.
+ * Passes requests that this process does not answer on to one that does, as `frontend_proxy` does:
+ * one that the configuration names for what is written, or one that answers everything. Bodies are
+ * streamed both ways.
  */
-export function createPassOn(app: WorkerApp, workers: () => readonly WorkerRow[], log: Log) {
-  if (app === 'main' || app === 'generic_worker') return null;
+export function createPassOn({ workers, holders, log }: PassOnNeeds): PassOn {
   let turn = 0;
 
-  return async function passOn(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const able = workers().filter(isEverything);
+  function ableTo(group: TrafficGroup | null): WorkerRow[] {
+    const named = group === null ? undefined : holders.get(group);
+    return workers().filter(
+      ({ isAlive, http, app, name }) =>
+        isAlive &&
+        http !== null &&
+        (named ? named.includes(name) : app === 'main' || app === 'generic_worker'),
+    );
+  }
+
+  return async function passOn(req, res, group) {
+    const able = ableTo(group);
     const chosen = able[turn++ % Math.max(able.length, 1)];
     if (!chosen) {
       throw new MatrixError('M_UNKNOWN', 'No process that does this is running now', {
@@ -66,3 +85,18 @@ export function createPassOn(app: WorkerApp, workers: () => readonly WorkerRow[]
     await pipeline(response, res).catch(() => undefined);
   };
 }
+
+/** The endpoint, answered by another process: here nothing of the request is looked at. */
+export const passedOn = (endpoint: Endpoint, passOn: PassOn): Endpoint => ({
+  ...endpoint,
+  auth: 'none',
+  rateLimit: 'none',
+  bodyMode: 'none',
+  params: undefined,
+  query: undefined,
+  body: undefined,
+  async handle({ raw }) {
+    await passOn(raw.req, raw.res, endpoint.runsOn.group);
+    return {};
+  },
+});

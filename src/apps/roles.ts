@@ -1,6 +1,6 @@
 import type { AppName, WorkersConfig } from '../config/workers.ts';
 import type { Config } from '../config/config.ts';
-import type { Endpoint } from '../http/endpoint.ts';
+import type { Endpoint, TrafficGroup } from '../http/endpoint.ts';
 import { appsOf, type WorkerApp } from '../routing/apps.ts';
 
 /** What this process is; a server of one process is all of it. */
@@ -9,10 +9,26 @@ export const appNameOf = (config: Config): WorkerApp => workerAppOf(config.worke
 const workerAppOf = (app: AppName | null): WorkerApp =>
   app === null || app === 'homeserver' ? 'main' : app;
 
-/** Whether a process of this app answers an endpoint itself. */
-export function serves(app: WorkerApp, endpoint: Endpoint, config: Config): boolean {
+/** Groups of requests that write a stream of the same name, which may have writers of its own. */
+const writing: ReadonlySet<TrafficGroup> = new Set([
+  'typing',
+  'to_device',
+  'account_data',
+  'receipts',
+  'presence',
+  'push_rules',
+] as const);
+
+/** Whether a process answers an endpoint itself, by its app and by who may write what. */
+export function serves(
+  { app, name }: { app: WorkerApp; name: string },
+  endpoint: Endpoint,
+  config: Config,
+): boolean {
   const { resource, runsOn } = endpoint;
   if (resource === 'health' || resource === 'metrics') return true;
+  const named = config.workers.holders.get(runsOn.group);
+  if (named && writing.has(runsOn.group)) return named.includes(name);
   return appsOf(runsOn.group, { isPresenceEnabled: config.presence.isEnabled }).includes(app);
 }
 

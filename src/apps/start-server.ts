@@ -14,7 +14,7 @@ import { assembleDomains } from './domains.ts';
 import { listenerOptions } from './listeners.ts';
 import { openConnections } from './connections.ts';
 import { openStorage, type Progress } from './open-storage.ts';
-import { createPassOn } from './pass-on.ts';
+import { createPassOn, passedOn } from './pass-on.ts';
 import { appNameOf, serves } from './roles.ts';
 
 export interface RunningServer {
@@ -69,18 +69,21 @@ export async function startServer(
       appservices,
     });
     await connections.join();
-    const app = appNameOf(config);
-    const http = createHttpServer(
-      listeners,
-      domains.endpoints.filter((endpoint) => serves(app, endpoint, config)),
-      {
-        authenticate: domains.authenticate,
-        limiter,
-        log,
-        metrics: requests,
-        passOn: createPassOn(app, connections.workers, log),
-      },
+    const { name, workers } = connections;
+    const passOn = createPassOn({ workers, holders: config.workers.holders, log });
+    const self = { app: appNameOf(config), name };
+    const isAlone = config.workers.app === null;
+    const endpoints = domains.endpoints.map((endpoint) =>
+      isAlone || serves(self, endpoint, config) ? endpoint : passedOn(endpoint, passOn),
     );
+    const isGeneral = self.app === 'main' || self.app === 'generic_worker';
+    const http = createHttpServer(listeners, endpoints, {
+      authenticate: domains.authenticate,
+      limiter,
+      log,
+      metrics: requests,
+      passOn: isGeneral ? null : (req, res) => passOn(req, res, null),
+    });
     const urls = await http.listen();
     await connections.announce();
     const tidying = setInterval(() => {

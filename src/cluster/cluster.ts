@@ -135,7 +135,13 @@ export async function createCluster(needs: ClusterNeeds): Promise<Cluster> {
           return (await callHolder(call)) as never;
         } catch (error) {
           if (!(error instanceof NotHeldHere) && !(error instanceof CallLost)) throw error;
-          if (performance.now() > untilMs) throw new RoleUnavailable(role.name, error.message);
+          if (performance.now() > untilMs) {
+            const holder = keeper.holderOf(call.role, call.shard)?.name ?? 'nobody';
+            throw new RoleUnavailable(
+              role.name,
+              `${holder} has shard ${call.shard}; ${error.message}`,
+            );
+          }
         }
         // oxlint-disable-next-line no-await-in-loop
         await pause();

@@ -76,6 +76,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
   let timer: NodeJS.Timeout | null = null;
   let looking: Promise<void> | null = null;
   let isDraining = false;
+  let isStarted = false;
   let isStopped = false;
   let isNudged = false;
   let assignedFor = '';
@@ -169,8 +170,20 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     return workers.get(holder)?.isAlive !== true;
   }
 
+  /** Rows that name this process for shards that it knows nothing of, and should not. */
+  function strayLeases(wanted: ReadonlyMap<string, (string | null)[]>): LeaseRow[] {
+    return [...leases.values()].filter(
+      ({ role, shard, holder }) =>
+        holder === instance &&
+        !held.knows(role, shard) &&
+        (isDraining || wanted.get(role)?.[shard] !== instance),
+    );
+  }
+
   async function balance(): Promise<void> {
     const wanted = assignments();
+    const stray = strayLeases(wanted);
+    if (stray.length > 0) await store.giveBack(instance, stray);
     const leaving = held
       .all()
       .filter(
@@ -211,19 +224,23 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     for (const resolve of told) resolve();
   }
 
-  function run(): void {
-    if (looking || isStopped) return;
+  /** Looks, once at a time: what was read must not be older than what was taken since. */
+  function lookOnce(): Promise<void> {
     if (timer) clearTimeout(timer);
     isNudged = false;
-    looking = look()
-      .catch((error: unknown) => {
-        log.warn({ err: error }, 'could not see to the leases; trying again');
-        tellWaiting();
-      })
-      .finally(() => {
-        looking = null;
-        if (!isStopped) timer = setTimeout(run, isNudged ? nudgeMs : beatMs);
-      });
+    looking = look().finally(() => {
+      looking = null;
+      if (!isStopped) timer = setTimeout(run, isNudged ? nudgeMs : beatMs);
+    });
+    return looking;
+  }
+
+  function run(): void {
+    if (looking || isStopped) return;
+    lookOnce().catch((error: unknown) => {
+      log.warn({ err: error }, 'could not see to the leases; trying again');
+      tellWaiting();
+    });
   }
 
   return {
@@ -232,9 +249,9 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
       await store.addLeases(declaredRoles());
       await store.register(registration());
       await store.forgetDead();
-      await look();
+      isStarted = true;
+      await lookOnce();
       needs.announce();
-      timer = setTimeout(run, nudgeMs);
     },
     holderOf(role, shard) {
       const holder = leases.get(nameOf(role, shard))?.holder ?? null;
@@ -243,7 +260,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     },
     workers: () => [...workers.values()],
     nudge() {
-      if (isNudged || isStopped) return;
+      if (isNudged || isStopped || !isStarted) return;
       isNudged = true;
       if (looking) return;
       if (timer) clearTimeout(timer);
@@ -256,7 +273,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     },
     async drain() {
       isDraining = true;
-      await looking;
+      await looking?.catch(() => undefined);
       await store.beat(instance, true, self.stats());
       needs.announce();
       await release(held.all().filter((shard) => !shard.isLeaving));
@@ -264,7 +281,7 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
     async stop() {
       isStopped = true;
       if (timer) clearTimeout(timer);
-      await looking;
+      await looking?.catch(() => undefined);
       tellWaiting();
       await store.remove(instance);
       needs.announce();

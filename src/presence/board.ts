@@ -14,6 +14,8 @@ interface Posted {
 /** The newest presence of everybody, as the stream says. */
 export interface Board {
   get(userNid: number): Presence | undefined;
+  /** Everybody who is not offline. */
+  present(): Iterable<Presence>;
   /** Ephemeral position of the last change. */
   lastPos(): number;
   /** Everybody whose presence has changed after an ephemeral position; -1: everybody known. */
@@ -57,6 +59,9 @@ export function createBoard(bus: Bus, limits = { usersMax, changesMax }): Board 
 
   return {
     get: (userNid) => users.get(userNid)?.presence,
+    *present() {
+      for (const { presence } of users.values()) if (presence.state !== 'offline') yield presence;
+    },
     lastPos: () => lastPos,
     changedAfter(pos) {
       if (pos >= lastPos) return [];

@@ -1,3 +1,4 @@
+import type { Roles } from '../cluster/role.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -6,6 +7,7 @@ import type { PresenceConfig } from './config.ts';
 import { getPresence } from './endpoints/get-presence.ts';
 import type { PresenceSurroundings } from './endpoints/needs.ts';
 import { setPresence } from './endpoints/set-presence.ts';
+import { createSharedTracker } from './shared-tracker.ts';
 import { createTracker, type ActiveUser } from './tracker.ts';
 import type { Presence, PresenceState } from './streams.ts';
 
@@ -23,6 +25,7 @@ export interface PresenceNeeds extends PresenceSurroundings {
   bus: Bus;
   /** Whether a sync may change the user's presence now, so that nobody floods others. */
   mayChange?: (userId: string) => boolean;
+  roles: Roles;
 }
 
 export interface PresenceModule {
@@ -54,6 +57,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
   const { config, clock, bus, whoShares, userNidOf } = needs;
   const board = createBoard(bus);
   const tracker = createTracker(config, clock, bus, board, needs.mayChange);
+  const shared = createSharedTracker({ roles: needs.roles, bus, clock, config, board, tracker });
   const isTracked = config.isEnabled && config.isTracked;
 
   async function sharing(
@@ -84,12 +88,13 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
       config,
       board,
       tracker,
+      shared,
       whoShares,
       userNidOf,
     }),
-    syncing: (user, state) => (isTracked ? tracker.syncing(user, state) : nothing),
+    syncing: (user, state) => (isTracked ? shared.syncing(user, state) : nothing),
     noteActivity(user) {
-      if (isTracked) tracker.noteActivity(user);
+      if (isTracked) shared.noteActivity(user);
     },
     visibleTo(readerNid, after, newlySharing) {
       if (!config.isEnabled) return nobody;
@@ -105,6 +110,9 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
     receive(presence) {
       if (config.isEnabled) tracker.receive(presence);
     },
-    stop: () => tracker.stop(),
+    stop() {
+      shared.stop();
+      tracker.stop();
+    },
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Requester } from '../http/endpoint.ts';
+import { createLocalRoles } from '../cluster/role.ts';
 import { createLocalBus } from '../streams/bus.ts';
 import { createBoard } from './board.ts';
 import {
@@ -187,6 +188,7 @@ function createModule(config: Partial<PresenceConfig> = {}) {
   const parts = setUp();
   const asked: number[][] = [];
   const presence = createPresence({
+    roles: createLocalRoles(),
     config: { ...defaultPresenceConfig, ...config },
     clock: parts.clock,
     bus: parts.bus,

@@ -35,6 +35,10 @@ export interface Tracker {
   /** A sync begins; call what is returned when it ends. */
   syncing(user: ActiveUser, state: PresenceState): () => void;
   noteActivity(user: ActiveUser): void;
+  /** The device syncs, now or within the last seconds, with another process perhaps. */
+  seen(user: ActiveUser, state: PresenceState): void;
+  /** Forgets users without a word: another process decides about them. */
+  forget(isForgotten: (userId: string) => boolean): void;
   /** What another server says of its user. */
   receive(presence: Omit<Presence, 'isLocal'>): void;
   /** With the time of the last activity, which is not announced each time. */
@@ -183,6 +187,16 @@ export function createTracker(
         device.lastSyncTs = clock.now();
         callAt(user, device.lastSyncTs + config.syncOnlineMs);
       };
+    },
+    seen(active, state) {
+      const user = userOf(active);
+      const device = deviceOf(user, active.deviceId ?? '');
+      device.lastSyncTs = clock.now();
+      device.wanted = state;
+      refresh(user);
+    },
+    forget(isForgotten) {
+      for (const [userNid, { userId }] of users) if (isForgotten(userId)) users.delete(userNid);
     },
     noteActivity({ userNid, deviceId }) {
       const user = users.get(userNid);

@@ -59,8 +59,14 @@ export function createRoomAccess(store: AccessStore, bus: Bus): RoomAccessCache 
     return access;
   }
 
-  const of: RoomAccessCache['of'] = (roomId, userNid) =>
-    cache.get(keyOf(roomId, userNid)) ?? load(roomId, userNid);
+  const isAlone = bus.tag === '';
+
+  const of: RoomAccessCache['of'] = (roomId, userNid) => {
+    const known = cache.get(keyOf(roomId, userNid));
+    // Another process may have let the user in just now.
+    const isCurrent = known && (isAlone || known.membership === 'join');
+    return isCurrent ? known : load(roomId, userNid);
+  };
 
   return {
     of,

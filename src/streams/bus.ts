@@ -1,4 +1,5 @@
 import type { Stream, StreamRow } from './define-stream.ts';
+import type { StreamPosition } from './position.ts';
 import { createReaders } from './readers.ts';
 
 /** Called with rows of one stream in the order of their positions. Must not throw. */
@@ -37,10 +38,39 @@ export interface Bus {
   position(): number;
   /** Null when the readers here are as far, else a promise that they are, or that it took too long. */
   reached(pos: number): Promise<void> | null;
+  /**
+   * Resolves when the readers here are as far as the database was at the call, or it took too long;
+   * null when they always are.
+   */
+  caughtUp(): Promise<void> | null;
   /** The newest ephemeral position. */
   ephemeralPosition(): number;
   /** Draws the position for a row of a stream that is not durable. */
   nextEphemeral(): number;
+}
+
+/** Where the readers of this process are. */
+export const positionOf = (bus: Bus): StreamPosition => ({
+  durable: bus.position(),
+  ephemeral: bus.ephemeralPosition(),
+  tag: bus.tag,
+});
+
+/**
+ * How much further back than its word a position of another process is taken: more than clocks and
+ * the ways of messages differ. What is told twice for it is told whole each time.
+ */
+const strangersMarginMs = 10_000;
+
+/**
+ * A position that a client has brought, as it is meant here; waits until the readers here are as
+ * far, for a bounded time.
+ */
+export async function arriveAt(bus: Bus, position: StreamPosition): Promise<StreamPosition> {
+  await bus.reached(position.durable);
+  if (position.tag === bus.tag) return position;
+  const ephemeral = Math.max(0, position.ephemeral - strangersMarginMs);
+  return { ...position, ephemeral, tag: bus.tag };
 }
 
 export interface LocalBusOptions {
@@ -74,6 +104,7 @@ export function createLocalBus(options: LocalBusOptions): Bus {
     onMissed: () => undefined,
     position: () => position,
     reached: () => null,
+    caughtUp: () => null,
     ephemeralPosition: () => ephemeral,
     nextEphemeral: () => ++ephemeral,
   };

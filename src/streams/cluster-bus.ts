@@ -188,6 +188,12 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
     onMissed: (handler) => void missedHandlers.push(handler),
     position: () => sequencer.position(),
     reached: (pos) => (pos <= sequencer.position() ? null : waiters.wait(pos)),
+    async caughtUp() {
+      const pos = await lastStreamPosition(database);
+      sequencer.heardOf(pos);
+      minded();
+      if (pos > sequencer.position()) await waiters.wait(pos);
+    },
     ephemeralPosition: () => ephemeral,
     nextEphemeral,
     lag: () => sequencer.highest() - sequencer.position(),

@@ -1,30 +1,34 @@
 /**
- * Where a reader is in all streams: `s<durable>_<ephemeral>`. Durable positions come from one
- * database sequence, so that one number covers every durable stream; ephemeral ones (typing,
- * presence) are counted in memory. A device with a backlog of messages is less far in those:
- * `s<durable>_<ephemeral>_<toDevice>`.
+ * Where a reader is in all streams. Durable positions come from one database sequence, so that one
+ * number covers every durable stream in every process; ephemeral ones (typing, presence) are
+ * counted, about in milliseconds since 1970, by each process as it hears of rows. A device
+ * with a backlog of messages is less far in those.
  */
 export interface StreamPosition {
   readonly durable: number;
   readonly ephemeral: number;
+  /** The process whose ephemeral position it is; empty when there is but one. */
+  readonly tag: string;
   /** Absent: as far as `durable`. */
   readonly toDevice?: number;
 }
 
-/** Shape: `s123_456`, or `s123_456_100`. */
-export function formatPosition({ durable, ephemeral, toDevice }: StreamPosition): string {
-  const text = `s${durable}_${ephemeral}`;
-  return toDevice === undefined || toDevice >= durable ? text : `${text}_${toDevice}`;
+/** Shape: `s123_456`, `s123_456_100` with messages for the device, `s123_456_tag` among processes. */
+export function formatPosition({ durable, ephemeral, tag, toDevice }: StreamPosition): string {
+  let text = `s${durable}_${ephemeral}`;
+  if (toDevice !== undefined && toDevice < durable) text += `_${toDevice}`;
+  return tag === '' ? text : `${text}_${tag}`;
 }
 
-const pattern = /^s(\d{1,16})_(\d{1,16})(?:_(\d{1,16}))?$/;
+const pattern = /^s(\d{1,16})_(\d{1,16})(?:_(\d{1,16}))?(?:_([A-Za-z]{1,20}))?$/;
 
 /** Null when the text is not a position. */
 export function parsePosition(text: string): StreamPosition | null {
   const match = pattern.exec(text);
   if (!match) return null;
-  const position = { durable: Number(match[1]), ephemeral: Number(match[2]) };
-  return match[3] === undefined ? position : { ...position, toDevice: Number(match[3]) };
+  const [, durable, ephemeral, toDevice, tag = ''] = match;
+  const position = { durable: Number(durable), ephemeral: Number(ephemeral), tag };
+  return toDevice === undefined ? position : { ...position, toDevice: Number(toDevice) };
 }
 
 /**

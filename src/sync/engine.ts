@@ -4,7 +4,7 @@ import type { EventFilter, RoomEventFilter } from '../matrix/filters/event-filte
 import type { Filter } from '../matrix/filters/filter.ts';
 import { contentOf, timelineMatchOf, type StoredEvent } from '../rooms/module.ts';
 import type { Receipt } from '../receipts/module.ts';
-import type { Bus } from '../streams/bus.ts';
+import { positionOf, type Bus } from '../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../streams/position.ts';
 import type { DeviceListReader } from './device-lists.ts';
 import type { DeviceNewsReader } from './device-news.ts';
@@ -354,6 +354,8 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
   return {
     async sync(request) {
       const { reader, since, signal } = request;
+      // What the client has done through other processes is to be in its first sync.
+      if (since === null) await bus.caughtUp();
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
         const device =
@@ -362,7 +364,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
         const syncing = { user, device };
         const untilMs = Date.now() + request.timeoutMs;
         for (;;) {
-          const upto = { durable: bus.position(), ephemeral: bus.ephemeralPosition() };
+          const upto = positionOf(bus);
           // oxlint-disable-next-line no-await-in-loop
           const answer = await build(syncing, request, upto);
           if (answer !== null) return answer;
@@ -388,8 +390,8 @@ const isArrival = (event: StoredEvent) =>
 
 const emptyAnswer = (upto: StreamPosition, since: StreamPosition | null, keysJson: string) => {
   const next = {
+    ...upto,
     durable: Math.max(upto.durable, since?.durable ?? 0),
-    ephemeral: upto.ephemeral,
   };
   return `{"next_batch":"${formatPosition(next)}","account_data":{"events":[]},"presence":{"events":[]},"to_device":{"events":[]},${keysJson},"rooms":{"join":{},"invite":{},"knock":{},"leave":{}}}`;
 };

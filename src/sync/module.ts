@@ -66,7 +66,7 @@ export interface Sync {
 export function createSync(needs: SyncNeeds): Sync {
   const { events: database, bus, clock, sources } = needs;
   const timelines = createTimelineStore(database);
-  const views = createSyncViews(timelines, bus);
+  const views = createSyncViews(timelines, bus, (nid) => sources.typing.changedAt(nid));
   const loader = createRoomLoader(timelines, createRoomStateStore(database), sources.erasedAmong);
   const lazyMembers = createLazyMemberMemory();
   const deviceNews = createDeviceNews(sources);
@@ -85,8 +85,8 @@ export function createSync(needs: SyncNeeds): Sync {
   const old = createOldSync(oldNeeds);
   const events = createOldEvents(oldNeeds, timelines);
   const endpoints = [
-    ...bindEndpoints([sync], { engine, sources }),
-    ...bindEndpoints(oldSyncEndpoints, { old, events }),
+    ...bindEndpoints([sync], { bus, engine, sources }),
+    ...bindEndpoints(oldSyncEndpoints, { bus, old, events }),
   ];
   return {
     endpoints,

@@ -92,6 +92,8 @@ export interface SyncSources {
   typing: {
     /** Ids of the users who are typing. */
     usersIn(roomNid: number): readonly string[];
+    /** Ephemeral position of the last change, if lately; else 0. */
+    changedAt(roomNid: number): number;
   };
   presence: {
     /**

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Requester } from '../http/endpoint.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { eventStream, type EventRow } from '../rooms/module.ts';
+import { createLocalRoles } from '../cluster/role.ts';
 import { createLocalBus } from '../streams/bus.ts';
 import { createTyping, typingEventJson, typingStream } from './module.ts';
 import { createTypists, typingMsMax } from './typists.ts';
@@ -84,6 +85,7 @@ function createModule() {
   const typing = createTyping({
     clock: parts.clock,
     bus: parts.bus,
+    roles: createLocalRoles(),
     noteActivity: (who) => void active.push(who.userId),
     rooms: {
       joined: (roomId) =>
@@ -114,12 +116,12 @@ function createModule() {
 test('the endpoint: only oneself, only in a joined room', async () => {
   const { typing, put, active } = createModule();
   assert.deepEqual(await put('!r:x', '@a:x', { typing: true, timeout: 5000 }), {});
-  assert.deepEqual(typing.typingIn(1), ['@a:x']);
+  assert.deepEqual(typing.usersIn(1), ['@a:x']);
   assert.deepEqual(active, ['@a:x']);
   await assert.rejects(async () => put('!r:x', '@b:x', { typing: true }), { code: 'M_FORBIDDEN' });
   await assert.rejects(async () => put('!s:x', '@a:x', { typing: true }), { code: 'M_FORBIDDEN' });
   await put('!r:x', '@a:x', { typing: false });
-  assert.deepEqual(typing.typingIn(1), []);
+  assert.deepEqual(typing.usersIn(1), []);
   assert.equal(typingEventJson(['@a:x']), '{"content":{"user_ids":["@a:x"]},"type":"m.typing"}');
   typing.stop();
 });
@@ -127,12 +129,12 @@ test('the endpoint: only oneself, only in a joined room', async () => {
 test('who leaves a room no longer types there', async () => {
   const { bus, typing, put } = createModule();
   await put('!r:x', '@a:x', { typing: true });
-  typing.receive({ roomNid: 1, roomId: '!r:x', userId: '@z:y' }, 5000);
+  await typing.receive({ roomNid: 1, roomId: '!r:x', userId: '@z:y' }, 5000);
   const leave = { userId: '@a:x', userNid: 1, isLocal: true, from: 'join', to: 'leave' };
   const row = { event: { roomNid: 1 }, membership: leave, redacted: null } as EventRow;
   bus.publish([{ stream: eventStream, pos: 1, row }]);
-  assert.deepEqual(typing.typingIn(1), ['@z:y']);
-  typing.receive({ roomNid: 1, roomId: '!r:x', userId: '@z:y' }, null);
-  assert.deepEqual(typing.typingIn(1), []);
+  assert.deepEqual(typing.usersIn(1), ['@z:y']);
+  await typing.receive({ roomNid: 1, roomId: '!r:x', userId: '@z:y' }, null);
+  assert.deepEqual(typing.usersIn(1), []);
   typing.stop();
 });

@@ -33,6 +33,8 @@ export interface Typists {
   /** Types for a time, at most `typingMsMax`, from now on. */
   start(user: TypingUser, timeoutMs: number): void;
   end(roomNid: number, userId: string): void;
+  /** Ends all typing in the rooms that `ends` says. */
+  endRooms(ends: (roomId: string) => boolean): void;
   /** Ends the typing of those whose time is over; happens by itself. */
   expire(): void;
   stop(): void;
@@ -92,6 +94,11 @@ export function createTypists(clock: Clock, bus: Bus): Typists {
     end(roomNid, userId) {
       const typist = rooms.get(roomNid)?.get(userId);
       if (typist) remove(typist);
+    },
+    endRooms(ends) {
+      for (const typist of [...rooms.values()].flatMap((room) => [...room.values()])) {
+        if (ends(typist.roomId)) remove(typist);
+      }
     },
     expire: () => wheel.run(),
     stop: () => wheel.stop(),

@@ -24,7 +24,9 @@ const rolesWidthMax = 60;
 
 export function workerLine(worker: WorkerRow, held: ReadonlyMap<string, number>): WorkerLine {
   const stats = JSON.parse(worker.stats) as Stats;
-  const roles = [...held].sort().map(([role, shards]) => (shards > 1 ? `${role}×${shards}` : role));
+  const roles = [...held]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([role, shards]) => (shards > 1 ? `${role}×${shards}` : role));
   const text = roles.join(' ') || '–';
   const state = worker.isDraining ? 'draining' : worker.isAlive ? 'live' : 'dead';
   return {

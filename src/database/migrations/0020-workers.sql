@@ -38,7 +38,7 @@ create table cluster_secret (
   secret   text not null
 );
 
--- Gives `taker` those of the shards that nobody alive holds. The exclusive lock waits for the
+-- Gives `taker` those of the shards that nobody else alive holds. The exclusive lock waits for the
 -- transactions of the former holder that have passed check_leases already. Shards must ascend, here
 -- and there, so that two never wait for each other.
 create function take_leases(taker text, wanted_role text, wanted_shards integer[], dead_after interval)
@@ -49,13 +49,13 @@ declare
 begin
   foreach wanted in array wanted_shards loop
     perform from leases l join workers w on w.instance = l.holder
-      where l.role = wanted_role and l.shard = wanted
+      where l.role = wanted_role and l.shard = wanted and w.instance <> taker
         and w.seen_at > clock_timestamp() - dead_after;
     continue when found;
     perform pg_advisory_xact_lock(hashtext(wanted_role), wanted);
     update leases l set holder = taker, epoch = epoch + 1
       where l.role = wanted_role and l.shard = wanted
-        and not exists (select from workers w where w.instance = l.holder
+        and not exists (select from workers w where w.instance = l.holder and w.instance <> taker
           and w.seen_at > clock_timestamp() - dead_after)
       returning * into taken;
     if found then return next taken; end if;

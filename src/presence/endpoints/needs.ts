@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Board } from '../board.ts';
 import type { PresenceConfig } from '../config.ts';
+import type { SharedTracker } from '../shared-tracker.ts';
 import type { Tracker } from '../tracker.ts';
 
 /** What presence asks of other domains. */
@@ -19,4 +20,5 @@ export interface PresenceServices extends PresenceSurroundings {
   config: PresenceConfig;
   board: Board;
   tracker: Tracker;
+  shared: SharedTracker;
 }

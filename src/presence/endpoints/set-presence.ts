@@ -25,7 +25,7 @@ export const setPresence = endpoint<PresenceServices>()({
   }),
   answers: { 200: Type.Object({}) },
   errors: ['M_FORBIDDEN', 'M_BAD_JSON', 'M_INVALID_PARAM'],
-  handle({ params, body, requester }, { config, tracker }) {
+  async handle({ params, body, requester }, { config, shared }) {
     if (params.userId !== requester.userId) {
       throw new MatrixError('M_FORBIDDEN', 'only one’s own presence can be set');
     }
@@ -33,7 +33,10 @@ export const setPresence = endpoint<PresenceServices>()({
     if (statusMsg !== null && statusMsg.length > statusLengthMax) {
       throw new MatrixError('M_INVALID_PARAM', `status_msg is longer than ${statusLengthMax}`);
     }
-    if (config.isEnabled && config.isTracked) tracker.set(requester, body.presence, statusMsg);
+    if (config.isEnabled && config.isTracked) {
+      const { userNid, userId, deviceId } = requester;
+      await shared.set({ userNid, userId, deviceId }, body.presence, statusMsg);
+    }
     return {};
   },
 });

@@ -1,10 +1,12 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText, StreamedBody } from '../../http/endpoint.ts';
+import type { Bus } from '../../streams/bus.ts';
 import type { OldEvents } from '../old/events.ts';
 import type { OldSync } from '../old/initial-sync.ts';
 import { sinceOf } from './sync.ts';
 
 export interface OldSyncEndpointNeeds {
+  bus: Bus;
   old: OldSync;
   events: OldEvents;
 }
@@ -30,11 +32,11 @@ const getEvents = declare({
     timeout: Type.Optional(Type.Integer({ minimum: 0 })),
     room_id: Type.Optional(Type.String()),
   }),
-  handle: async ({ query, requester, request }, { events }) =>
+  handle: async ({ query, requester, request }, { bus, events }) =>
     new JsonText(
       await events({
         reader: requester,
-        from: sinceOf(query.from),
+        from: await sinceOf(bus, query.from),
         timeoutMs: Math.min(query.timeout ?? timeoutMsDefault, timeoutMsMax),
         signal: request.signal,
       }),

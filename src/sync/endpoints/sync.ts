@@ -3,11 +3,13 @@ import { endpoint, JsonText, StreamedBody } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { emptyFilter, parseFilter, type Filter } from '../../matrix/filters/filter.ts';
 import { InvalidFilter } from '../../matrix/filters/json-shape.ts';
+import { arriveAt, type Bus } from '../../streams/bus.ts';
 import { parsePosition } from '../../streams/position.ts';
 import type { SyncEngine } from '../engine.ts';
 import type { SyncSources } from '../sources.ts';
 
 export interface SyncEndpointNeeds {
+  bus: Bus;
   engine: SyncEngine;
   sources: SyncSources;
 }
@@ -49,12 +51,12 @@ async function filterOf(
   }
 }
 
-/** A sync token. Throws M_INVALID_PARAM. */
-export function sinceOf(text: string | undefined) {
+/** Where a client is by its sync token, as this process counts. Throws M_INVALID_PARAM. */
+export async function sinceOf(bus: Bus, text: string | undefined) {
   if (text === undefined || text === '') return null;
   const position = parsePosition(text);
   if (!position) throw new MatrixError('M_INVALID_PARAM', '`since` is not a token of this server');
-  return position;
+  return arriveAt(bus, position);
 }
 
 export const sync = endpoint<SyncEndpointNeeds>()({
@@ -75,8 +77,8 @@ export const sync = endpoint<SyncEndpointNeeds>()({
     'org.matrix.msc4222.use_state_after': Type.Optional(Type.Boolean()),
   }),
   errors: ['M_INVALID_PARAM', 'M_NOT_JSON'],
-  async handle({ query, requester, request }, { engine, sources }) {
-    const since = sinceOf(query.since);
+  async handle({ query, requester, request }, { bus, engine, sources }) {
+    const since = await sinceOf(bus, query.since);
     const filter = await filterOf(query.filter, requester.userNid, sources);
     const end = sources.presence.syncing(requester, query.set_presence ?? 'online');
     try {

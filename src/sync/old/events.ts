@@ -1,4 +1,5 @@
 import { clientEventJson, type StoredEvent } from '../../rooms/module.ts';
+import { positionOf } from '../../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../../streams/position.ts';
 import type { SyncReader } from '../engine.ts';
 import type { TimelineStore } from '../store/timelines.ts';
@@ -58,10 +59,9 @@ export function createOldEvents(needs: OldSyncNeeds, timelines: TimelineStore) {
     const user = await views.acquire(reader.userNid, reader.userId);
     try {
       const untilMs = Date.now() + request.timeoutMs;
-      const position = () => ({ durable: bus.position(), ephemeral: bus.ephemeralPosition() });
-      const from = request.from ?? position();
+      const from = request.from ?? positionOf(bus);
       for (;;) {
-        const upto = position();
+        const upto = positionOf(bus);
         // oxlint-disable-next-line no-await-in-loop
         const found = await newEvents(user, from, upto);
         const texts = found.map(({ roomId, event }) =>

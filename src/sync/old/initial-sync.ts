@@ -3,7 +3,7 @@ import { MatrixError } from '../../kernel/errors.ts';
 import { emptyFilter } from '../../matrix/filters/filter.ts';
 import { clientEventJson, placeBefore, strippedEventJson } from '../../rooms/module.ts';
 import { receiptEventJson } from '../../receipts/module.ts';
-import type { Bus } from '../../streams/bus.ts';
+import { positionOf, type Bus } from '../../streams/bus.ts';
 import { formatPlace, formatPosition } from '../../streams/position.ts';
 import type { SyncReader } from '../engine.ts';
 import type { RoomLoader } from '../load-rooms.ts';
@@ -128,7 +128,7 @@ export function createOldSync(needs: OldSyncNeeds) {
     async *initialSync(reader: SyncReader, options: OldSyncOptions): AsyncGenerator<string> {
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
-        const end = { durable: bus.position(), ephemeral: bus.ephemeralPosition() };
+        const end = positionOf(bus);
         const data = await sources.accountData.changes(reader.userNid, -1);
         const presence = await sources.presence.changes(reader, null);
         yield `{"end":"${formatPosition(end)}","presence":[${presence.join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;

@@ -16,7 +16,7 @@ export class RoomView {
   /** Position of the newest event seen here; 0 before the first. */
   lastEventPos = 0;
   /** Ephemeral position of the last change of who is typing. */
-  typingPos = 0;
+  typingPos: number;
   /** Durable position of the newest receipt seen here, of those after `createdPos`. */
   receiptPos = 0;
   /** Durable position at which this view began to see changes. */
@@ -24,10 +24,15 @@ export class RoomView {
   /** Joined users of this server who have synced lately. */
   readonly activeUsers = new Set<UserView>();
 
-  constructor(roomNid: number, roomId: string, roomVersion: string, position: number) {
+  constructor(
+    { roomNid, roomId, roomVersion }: Pick<RoomView, 'roomNid' | 'roomId' | 'roomVersion'>,
+    position: number,
+    typingPos: number,
+  ) {
     this.roomNid = roomNid;
     this.roomId = roomId;
     this.roomVersion = roomVersion;
+    this.typingPos = typingPos;
     this.windowStart = position;
     this.createdPos = position;
   }

@@ -47,7 +47,12 @@ function hasLeft(
   return before?.membership === 'join' || (isGone && (before?.wasJoined ?? false));
 }
 
-export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
+/** `typingChangedAt`: the ephemeral position at which who is typing in a room changed last. */
+export function createSyncViews(
+  store: TimelineStore,
+  bus: Bus,
+  typingChangedAt: (roomNid: number) => number,
+): SyncViews {
   const rooms = new Map<number, RoomView>();
   const users = new Map<number, UserView>();
   const resting = boundedCache<number, UserView>(activeUsersMax, {
@@ -77,7 +82,7 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
   ): RoomView {
     let view = rooms.get(room.roomNid);
     if (!view) {
-      view = new RoomView(room.roomNid, room.roomId, room.roomVersion, position);
+      view = new RoomView(room, position, typingChangedAt(room.roomNid));
       rooms.set(room.roomNid, view);
     }
     view.activeUsers.add(user);
@@ -155,6 +160,8 @@ export function createSyncViews(store: TimelineStore, bus: Bus): SyncViews {
     users.set(userNid, user);
     try {
       const rows = await store.memberships(userNid);
+      // The database may be ahead of what has reached the readers here.
+      await bus.reached(rows.reduce((max, { pos }) => Math.max(max, pos), 0));
       // Rows of the stream reach a room's view from now on.
       const now = bus.position();
       for (const row of rows) setMembership(user, row, now, true);

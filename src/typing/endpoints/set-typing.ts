@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { RoomAccess } from '../../rooms/module.ts';
-import type { Typists } from '../typists.ts';
+import type { TypingUser } from '../typists.ts';
 
 /** How long a user types when the client does not say. */
 const typingMsDefault = 30_000;
@@ -20,9 +20,11 @@ export interface TypingSurroundings {
   rooms: { joined(roomId: string, user: { userId: string; userNid: number }): Promise<RoomAccess> };
   /** The user has done something: presence takes note. */
   noteActivity: (user: ActiveUser) => void;
+  start(user: TypingUser, timeoutMs: number): Promise<void>;
+  end(user: Omit<TypingUser, 'isLocal'>): Promise<void>;
 }
 
-export const setTyping = endpoint<TypingSurroundings & { typists: Typists }>()({
+export const setTyping = endpoint<TypingSurroundings>()({
   operation: 'setTyping',
   method: 'PUT',
   paths: clientPaths('/rooms/:roomId/typing/:userId'),
@@ -34,7 +36,7 @@ export const setTyping = endpoint<TypingSurroundings & { typists: Typists }>()({
   body: Type.Object({ typing: Type.Boolean(), timeout: Type.Optional(Type.Number()) }),
   answers: { 200: Type.Object({}) },
   errors: ['M_FORBIDDEN', 'M_BAD_JSON'],
-  async handle({ params, body, requester }, { rooms, typists, noteActivity }) {
+  async handle({ params, body, requester }, { rooms, start, end, noteActivity }) {
     const { userId } = requester;
     if (params.userId !== userId) {
       throw new MatrixError('M_FORBIDDEN', 'only oneself can be said to be typing');
@@ -42,8 +44,8 @@ export const setTyping = endpoint<TypingSurroundings & { typists: Typists }>()({
     const { roomNid, roomId } = await rooms.joined(params.roomId, requester);
     noteActivity(requester);
     const user = { roomNid, roomId, userId, isLocal: true };
-    if (body.typing) typists.start(user, body.timeout ?? typingMsDefault);
-    else typists.end(roomNid, userId);
+    if (body.typing) await start(user, body.timeout ?? typingMsDefault);
+    else await end(user);
     return {};
   },
 });
