@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { eventually } from '../harness/eventually.ts';
 import { after, before, describe, it } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
@@ -84,6 +85,10 @@ describe('two users in a room', () => {
     const { next_batch: since } = await alice.sync();
     const texts = Array.from({ length: 25 }, (_, i) => `message ${i}`);
     for (const text of texts) await alice.send(roomId, text);
+    await eventually(async () => {
+      const { timeline: all } = joined(await alice.sync({ since }), roomId);
+      assert.equal(bodies(all.events).at(-1), texts.at(-1));
+    });
     const filter = JSON.stringify({ room: { timeline: { limit: 5 } } });
     const { timeline } = joined(await alice.sync({ since, filter }), roomId);
     assert.equal(timeline.limited, true);

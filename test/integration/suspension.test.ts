@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { eventually } from '../harness/eventually.ts';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { TestClient, uniqueName } from '../harness/client.ts';
@@ -51,8 +52,8 @@ test('a suspended user can read and leave, and do nothing that others see', asyn
   await bob.ok('GET', `${room}/messages?dir=b`);
   await bob.ok('POST', `${room}/leave`, {});
   await admin.ok('PUT', path, { suspended: false });
-  await bob.join(roomId);
-  await bob.send(roomId, 'back again');
+  await eventually(() => bob.join(roomId));
+  await eventually(() => bob.send(roomId, 'back again'));
 });
 
 test('a locked user is told so, keeps its data, and can log out', async () => {
