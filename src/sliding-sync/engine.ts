@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { emptyFilter } from '../matrix/filters/filter.ts';
-import type { Bus } from '../streams/bus.ts';
+import { arriveAt, positionOf, type Bus } from '../streams/bus.ts';
 import type { StreamPosition } from '../streams/position.ts';
 import {
   pageOf,
@@ -233,13 +233,13 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     /** JSON text of the answer. Throws M_UNKNOWN_POS. */
     async sync(call: SlidingSyncCall): Promise<string> {
       const { reader, place, signal } = call;
-      if (place) await bus.reached(place.since.durable);
+      if (place) place.since = await arriveAt(bus, place.since);
       const user = await parts.views.acquire(reader.userNid, reader.userId);
       try {
         const syncing = await begin(call, user);
         const untilMs = Date.now() + call.timeoutMs;
         for (;;) {
-          const upto = { durable: bus.position(), ephemeral: bus.ephemeralPosition() };
+          const upto = positionOf(bus);
           // oxlint-disable-next-line no-await-in-loop
           const answer = await build(syncing, upto);
           if (answer !== null) return answer;

@@ -63,7 +63,7 @@ export function parseToDeviceToken(text: string | undefined): StreamPosition | n
   if (!/^\d{1,16}$/.test(text)) {
     throw new MatrixError('M_INVALID_PARAM', '`since` of to_device is not a token of this server');
   }
-  return { durable: Number(text), ephemeral: 0 };
+  return { durable: Number(text), ephemeral: 0, tag: '' };
 }
 
 async function toDevice(context: ExtensionContext, needs: ExtensionNeeds): Promise<ExtensionPart> {

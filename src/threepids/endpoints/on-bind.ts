@@ -43,11 +43,9 @@ export const onBind = endpoint<OnBindNeeds>()({
   async handle({ body }, { roomInvites, serverName, log }) {
     const own = (body.invites ?? []).filter(({ sender }) => serverNameOf(sender) === serverName);
     const redeemed = own.map(({ room_id: roomId, sender, mxid: userId, signed }) =>
-      roomInvites
-        .redeem({ roomId, sender, userId, signed })
-        .catch((error: unknown) => {
-          log.info({ err: error, roomId, userId }, 'an invite by address could not be redeemed');
-        }),
+      roomInvites.redeem({ roomId, sender, userId, signed }).catch((error: unknown) => {
+        log.info({ err: error, roomId, userId }, 'an invite by address could not be redeemed');
+      }),
     );
     await Promise.all(redeemed);
     return {};
