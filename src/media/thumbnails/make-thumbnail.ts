@@ -58,7 +58,14 @@ export async function measureImage(path: string) {
   if (format === null) return null;
   const sharp = await loaded();
   try {
-    const { width, height, orientation = 1, pages = 1, pageHeight } = await sharp(path).metadata();
+    const {
+      width,
+      height,
+      orientation = 1,
+      pages = 1,
+      pageHeight,
+      hasAlpha,
+    } = await sharp(path).metadata();
     // Orientations from 5 lie on their side (EXIF).
     const isTurned = orientation >= 5;
     const tall = pageHeight ?? height;
@@ -66,6 +73,7 @@ export async function measureImage(path: string) {
       contentType: `image/${format}`,
       format,
       frames: pages,
+      isTransparent: hasAlpha,
       width: isTurned ? tall : width,
       height: isTurned ? width : tall,
     };
@@ -95,11 +103,14 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function encoded(image: Sharp, format: ImageFormat, isAnimated: boolean) {
+function encoded(
+  image: Sharp,
+  { format, isTransparent }: { format: ImageFormat; isTransparent: boolean },
+  isAnimated: boolean,
+) {
   if (isAnimated) return image.webp({ quality: webpQuality, effort: 2 });
-  // What may have transparent parts or few colours stays sharp.
-  if (format === 'png' || format === 'gif') return image.png({ compressionLevel: 6 });
-  return image.flatten({ background: 'white' }).jpeg({ quality: jpegQuality });
+  if (isTransparent || format === 'gif') return image.png({ compressionLevel: 6 });
+  return image.jpeg({ quality: jpegQuality });
 }
 
 /**
@@ -136,7 +147,7 @@ export async function makeThumbnail(
         withoutEnlargement: method === 'scale',
       });
     try {
-      const made = encoded(resized, image.format, isAnimated);
+      const made = encoded(resized, image, isAnimated);
       const { data, info } = await made.toBuffer({ resolveWithObject: true });
       const tall = info.pageHeight ?? info.height;
       return { data, contentType: `image/${info.format}`, width: info.width, height: tall };
