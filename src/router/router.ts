@@ -1,16 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { corsHeaders } from '../http/cors.ts';
 import { createListeners, type ListenerOptions } from '../http/open-listeners.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
-import type { Classify, Placement } from '../routing/classify.ts';
-import { queryValue } from '../routing/keys.ts';
+import type { Classify } from '../routing/classify.ts';
 import type { HealthLimits, Upstream, UpstreamOptions } from '../routing/upstream.ts';
 import { UpstreamSet, type Prefer } from '../routing/upstream-set.ts';
-import { answerFailure } from './answer-failure.ts';
+import { answerHealth, answerMetrics } from './answer-itself.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { Exchange, type ExchangeLimits, type ExchangeNeeds } from './exchange.ts';
 import { createHealthChecks } from './health-checks.ts';
+import { createRequestListener } from './request-listener.ts';
 import { createRouterMetrics } from './router-metrics.ts';
 import { UnderWay } from './under-way.ts';
 
@@ -53,17 +51,6 @@ export interface Router {
 
 /** How often deadlines, idle connections and checks are looked at. */
 const tickMs = 250;
-/** Longest wait that a long poll may ask for; workers have their own limit. */
-const pollMsMax = 30 * 60_000;
-
-function pollMsOf({ group }: Placement, url: string): number {
-  if (group !== 'sync' && group !== 'initial_sync') return 0;
-  const mark = url.indexOf('?');
-  const given = mark === -1 ? null : queryValue(url, mark, 'timeout');
-  const ms = given === null ? 0 : Number(given);
-  return ms > 0 ? Math.min(ms, pollMsMax) : 0;
-}
-
 /** A reverse proxy that places requests by the routing table. */
 export function createRouter(options: RouterOptions): Router {
   const { classify, log, metrics, prefer } = options;
@@ -94,44 +81,20 @@ export function createRouter(options: RouterOptions): Router {
     },
   };
 
-  /** Answers for the router itself, as every process does for itself. */
-  function answerItself(resource: 'health' | 'metrics', res: ServerResponse): void {
-    if (resource === 'health') answerHealth(res, upstreams.all);
-    else void answerMetrics(res, metrics);
-  }
-
-  const answer = (listener: ListenerOptions) => {
-    const resources = new Set(listener.resources);
-    const { isForwarded } = listener;
-    return (req: IncomingMessage, res: ServerResponse) => {
-      const { method = 'GET', url = '/' } = req;
-      if (method === 'OPTIONS') {
-        res.writeHead(204, corsHeaders);
-        res.end();
-        return;
-      }
-      const placement = classify(method, url, req.headers, req.socket.remoteAddress);
-      const { resource } = placement;
-      if (resource !== null && !resources.has(resource)) {
-        answerFailure(res, 404);
-        return;
-      }
-      if (resource === 'health' || resource === 'metrics') {
-        answerItself(resource, res);
-        return;
-      }
-      const pollMs = pollMsOf(placement, url);
-      const exchange = new Exchange(req, res, placement, { isForwarded, pollMs }, limits, needs);
+  const requests = createRequestListener({
+    classify,
+    log,
+    answerItself(resource, res) {
+      if (resource === 'health') answerHealth(res, upstreams.all);
+      else void answerMetrics(res, metrics);
+    },
+    begin(req, res, placement, exchangeOptions) {
+      const exchange = new Exchange(req, res, placement, exchangeOptions, limits, needs);
       underWay.add(exchange);
-      try {
-        exchange.attempt();
-      } catch (error) {
-        log.error({ err: error }, 'bug: a request could not be passed on');
-        exchange.giveUp();
-      }
-    };
-  };
-  const listeners = createListeners(options.listeners, answer, log);
+      return exchange;
+    },
+  });
+  const listeners = createListeners(options.listeners, requests, log);
 
   const checks = createHealthChecks({
     upstreams: () => upstreams.all,
@@ -161,16 +124,4 @@ export function createRouter(options: RouterOptions): Router {
       pool.close();
     },
   };
-}
-
-/** The router is well when some worker gets requests. */
-function answerHealth(res: ServerResponse, upstreams: Iterable<Upstream>): void {
-  if ([...upstreams].some(({ isEjected }) => !isEjected)) res.end('OK');
-  else answerFailure(res, 503);
-}
-
-async function answerMetrics(res: ServerResponse, { registry }: Metrics): Promise<void> {
-  const text = await registry.metrics();
-  res.writeHead(200, { 'Content-Type': registry.contentType });
-  res.end(text);
 }

@@ -1,4 +1,11 @@
-import { addressText, escaped, planProxy, type ProxySubject, type Target } from './plan.ts';
+import {
+  addressText,
+  escaped,
+  planProxy,
+  type ProxyPlan,
+  type ProxySubject,
+  type Target,
+} from './plan.ts';
 
 /** What the balance keys are called in nginx. */
 const keyVariables = {
@@ -79,68 +86,80 @@ function bridgeMaps({ settings }: ProxySubject): string[] {
   ];
 }
 
+/** The kind of a request, by method and raw path. */
+const classMap = ({ rules }: ProxyPlan): string[] => [
+  '# The kind of a request, by method and raw path. The first pattern that fits counts.',
+  'map "$request_method $request_uri" $lattice_class {',
+  ...indented([
+    'default other;',
+    ...rules.map(({ method, pattern: path, class: { name } }) => {
+      const ended = path.endsWith('$') ? `${path.slice(0, -1)}(?:\\?|$)` : path;
+      return `${pattern(`^${method ?? '[A-Z]+'} ${ended}`)} ${name};`;
+    }),
+  ]),
+  '}',
+  '',
+];
+
+const upstreamMap = ({ classes, fallback }: ProxyPlan, hasBridges: boolean): string[] => [
+  '# The workers for it.',
+  `map "$lattice_class ${hasBridges ? '$lattice_bridge ' : ''}$lattice_first" $lattice_upstream {`,
+  ...indented([
+    `default lattice_${fallback.name};`,
+    ...classes.flatMap(({ name, target, first, bridges }) => [
+      ...(bridges ? [`${pattern(`^${name} bridge `)} lattice_${bridges.name};`] : []),
+      ...(first ? [`${pattern(`^${name} .*first$`)} lattice_${first.name};`] : []),
+      `${pattern(`^${name} `)} lattice_${target.name};`,
+    ]),
+  ]),
+  '}',
+  '',
+];
+
+const serverBlock = ({ port, serverName, bodyBytesMax }: ProxySubject): string[] => [
+  'server {',
+  ...indented([
+    `listen ${port};`,
+    `listen [::]:${port};`,
+    `server_name ${serverName};`,
+    '# For https and federation: listen 443 ssl; listen 8448 ssl; ssl_certificate …; ssl_certificate_key …;',
+    '',
+    '# Without /_synapse/admin and /_lattice the admin API is not for everybody to reach.',
+    'location ~ ^(/_matrix|/_synapse|/_lattice|/\\.well-known/matrix) {',
+    ...indented([
+      'proxy_pass http://$lattice_upstream;',
+      'proxy_http_version 1.1;',
+      'proxy_set_header Connection "";',
+      'proxy_set_header Host $host:$server_port;',
+      'proxy_set_header X-Forwarded-For $remote_addr;',
+      'proxy_set_header X-Forwarded-Proto $scheme;',
+      `client_max_body_size ${bodyBytesMax};`,
+      '# Answers and uploads are streamed; long polls last.',
+      'proxy_buffering off;',
+      'proxy_request_buffering off;',
+      'proxy_read_timeout 180s;',
+      'proxy_next_upstream error timeout;',
+    ]),
+    '}',
+  ]),
+  '}',
+  '',
+];
+
 /** A configuration for nginx 1.18 or newer; goes into its `http` block. */
 export function nginxConfig(subject: ProxySubject): string {
-  const { rules, classes, targets, fallback } = planProxy(subject);
+  const plan = planProxy(subject);
+  const { classes, targets, fallback } = plan;
   const hasBridges = classes.some(({ bridges }) => bridges !== null);
-  const lines = [
+  return [
     '# Lattice behind nginx: printed by `lattice routes --format nginx`, to be included in `http`.',
     '# Any worker can serve any request, so what goes elsewhere is slower, not wrong.',
     '',
-    ...targets.flatMap(upstreamBlock),
-    ...(targets.includes(fallback) ? [] : upstreamBlock(fallback)),
+    ...new Set([...targets, fallback]).values().flatMap(upstreamBlock),
     ...keyMaps(),
     ...(hasBridges ? bridgeMaps(subject) : []),
-    '# The kind of a request, by method and raw path. The first pattern that fits counts.',
-    'map "$request_method $request_uri" $lattice_class {',
-    ...indented([
-      'default other;',
-      ...rules.map(({ method, pattern: path, class: { name } }) => {
-        const ended = path.endsWith('$') ? `${path.slice(0, -1)}(?:\\?|$)` : path;
-        return `${pattern(`^${method ?? '[A-Z]+'} ${ended}`)} ${name};`;
-      }),
-    ]),
-    '}',
-    '',
-    '# The workers for it.',
-    `map "$lattice_class ${hasBridges ? '$lattice_bridge ' : ''}$lattice_first" $lattice_upstream {`,
-    ...indented([
-      `default lattice_${fallback.name};`,
-      ...classes.flatMap(({ name, target, first, bridges }) => [
-        ...(bridges ? [`${pattern(`^${name} bridge `)} lattice_${bridges.name};`] : []),
-        ...(first ? [`${pattern(`^${name} .*first$`)} lattice_${first.name};`] : []),
-        `${pattern(`^${name} `)} lattice_${target.name};`,
-      ]),
-    ]),
-    '}',
-    '',
-    'server {',
-    ...indented([
-      `listen ${subject.port};`,
-      `listen [::]:${subject.port};`,
-      `server_name ${subject.serverName};`,
-      '# For https and federation: listen 443 ssl; listen 8448 ssl; ssl_certificate …; ssl_certificate_key …;',
-      '',
-      '# Without /_synapse/admin and /_lattice the admin API is not for everybody to reach.',
-      'location ~ ^(/_matrix|/_synapse|/_lattice|/\\.well-known/matrix) {',
-      ...indented([
-        'proxy_pass http://$lattice_upstream;',
-        'proxy_http_version 1.1;',
-        'proxy_set_header Connection "";',
-        'proxy_set_header Host $host:$server_port;',
-        'proxy_set_header X-Forwarded-For $remote_addr;',
-        'proxy_set_header X-Forwarded-Proto $scheme;',
-        `client_max_body_size ${subject.bodyBytesMax};`,
-        '# Answers and uploads are streamed; long polls last.',
-        'proxy_buffering off;',
-        'proxy_request_buffering off;',
-        'proxy_read_timeout 180s;',
-        'proxy_next_upstream error timeout;',
-      ]),
-      '}',
-    ]),
-    '}',
-    '',
-  ];
-  return lines.join('\n');
+    ...classMap(plan),
+    ...upstreamMap(plan, hasBridges),
+    ...serverBlock(subject),
+  ].join('\n');
 }

@@ -100,12 +100,20 @@ function joined(paths: readonly string[]): string[] {
   );
 }
 
-/** What the generators of proxy configurations work from. */
-export function planProxy({ rows, settings, upstreams }: ProxySubject): ProxyPlan {
-  const targets = new Map<string, Target>();
-  const classes = new Map<string, TrafficClass>();
+/** Targets and classes, each made once. */
+class Traffic {
+  readonly targets = new Map<string, Target>();
+  readonly classes = new Map<string, TrafficClass>();
+  readonly #subject: ProxySubject;
+  readonly #hasBridges: boolean;
 
-  function targetOf(apps: readonly WorkerApp[], pool: Pool, balance: BalanceKey): Target {
+  constructor(subject: ProxySubject) {
+    this.#subject = subject;
+    this.#hasBridges = subject.upstreams.some(({ pools }) => pools?.includes('bridges'));
+  }
+
+  targetOf(apps: readonly WorkerApp[], pool: Pool, balance: BalanceKey): Target {
+    const { upstreams } = this.#subject;
     const app = apps.find((one) => upstreams.some((upstream) => upstream.app === one));
     const ofApp = app ? upstreams.filter((one) => one.app === app) : upstreams;
     const inPool = (wanted: Pool) =>
@@ -115,54 +123,65 @@ export function planProxy({ rows, settings, upstreams }: ProxySubject): ProxyPla
     const servers = own.length > 0 ? own : common.length > 0 ? common : ofApp;
     const ofPool = own.length > 0 ? `_${pool}` : '';
     const name = `${app ?? 'all'}${ofPool}${balance === 'none' ? '' : `_by_${balance}`}`;
-    const found = targets.get(name) ?? { name, balance, servers };
-    targets.set(name, found);
+    const found = this.targets.get(name) ?? { name, balance, servers };
+    this.targets.set(name, found);
     return found;
   }
 
-  function classOf({ group, apps, pool, balance, path }: RouteRow): TrafficClass {
-    const target = targetOf(apps, pool, balance);
+  classOf({ group, apps, pool, balance, path }: RouteRow): TrafficClass {
+    const target = this.targetOf(apps, pool, balance);
     const isSync = group === 'sync' && path.endsWith('/sync');
-    const initial = appsOf('initial_sync', settings);
-    const first = isSync ? targetOf(initial, poolOf('initial_sync'), balance) : null;
-    const isPooled = apps[0] === 'generic_worker';
-    const hasBridges = upstreams.some(({ pools }) => pools?.includes('bridges'));
-    const bridges = isPooled && hasBridges ? targetOf(apps, 'bridges', balance) : null;
+    const initial = appsOf('initial_sync', this.#subject.settings);
+    const first = isSync ? this.targetOf(initial, poolOf('initial_sync'), balance) : null;
+    const hasBridges = this.#hasBridges && apps[0] === 'generic_worker';
+    const bridges = hasBridges ? this.targetOf(apps, 'bridges', balance) : null;
     const name = isSync ? `${target.name}_sync` : target.name;
-    const found = classes.get(name) ?? { name, target, first, bridges };
-    classes.set(name, found);
+    const found = this.classes.get(name) ?? { name, target, first, bridges };
+    this.classes.set(name, found);
     return found;
   }
+}
 
-  const routed = rows.filter((row) => !isOfProcess(row));
-  const byPath = Map.groupBy(routed, ({ path }) => path.replace(/:\w+/g, ':x'));
-  interface Line {
-    method: string | null;
-    class: TrafficClass;
-    paths: string[];
-    order: string;
-  }
+/** Paths of one class that differ in their prefix only. */
+interface Line {
+  method: string | null;
+  class: TrafficClass;
+  paths: string[];
+  /** The path without the prefix. */
+  suffix: string;
+}
+
+function linesOf(rows: readonly RouteRow[], traffic: Traffic): Line[] {
+  const byPath = Map.groupBy(rows, ({ path }) => path.replace(/:\w+/g, ':x'));
   const lines = new Map<string, Line>();
   for (const path of [...byPath.keys()].sort(byExactness)) {
-    const ofPath = byPath.get(path)!.map((row) => ({ row, class: classOf(row) }));
+    const ofPath = byPath.get(path)!.map((row) => ({ row, class: traffic.classOf(row) }));
     const isUniform = ofPath.every((one) => one.class === ofPath[0]!.class);
     const wanted = isUniform ? ofPath.slice(0, 1) : ofPath.sort(methodsFirst);
-    for (const [i, { row, class: traffic }] of wanted.entries()) {
+    for (const [i, { row, class: found }] of wanted.entries()) {
       const method = i === wanted.length - 1 ? null : row.method;
       const suffix = clientPath.exec(path)?.[2] ?? path;
-      const key = `${suffix} ${method ?? ''} ${traffic.name}`;
-      const line = lines.get(key) ?? { method, class: traffic, paths: [], order: suffix };
+      const key = `${suffix} ${method ?? ''} ${found.name}`;
+      const line = lines.get(key) ?? { method, class: found, paths: [], suffix };
       line.paths.push(path);
       lines.set(key, line);
     }
   }
-  const rules = [...lines.values()]
-    .sort((a, b) => byExactness(a.order, b.order) || Number(!a.method) - Number(!b.method))
+  return [...lines.values()];
+}
+
+/** What the generators of proxy configurations work from. */
+export function planProxy(subject: ProxySubject): ProxyPlan {
+  const traffic = new Traffic(subject);
+  const rows = subject.rows.filter((row) => !isOfProcess(row));
+  const rules = linesOf(rows, traffic)
+    .sort((a, b) => byExactness(a.suffix, b.suffix) || Number(!a.method) - Number(!b.method))
     .flatMap((line) =>
       joined(line.paths).map((pattern) => ({ method: line.method, pattern, class: line.class })),
     );
-  const fallback = targetOf(appsOf('main', settings), 'default', 'none');
-  return { rules, classes: [...classes.values()], targets: [...targets.values()], fallback };
+  const fallback = traffic.targetOf(appsOf('main', subject.settings), 'default', 'none');
+  const [classes, targets] = [[...traffic.classes.values()], [...traffic.targets.values()]];
+  return { rules, classes, targets, fallback };
 }
 
 /** Rows for one method come before those for all others. */
