@@ -31,6 +31,7 @@ export const knownVersions: readonly string[] = [
 
 /** Proposals that clients ask for by name. */
 export const unstableFeatures: Readonly<Record<string, boolean>> = {
+  'org.matrix.e2e_cross_signing': true,
   'org.matrix.msc3030': true,
   'uk.half-shot.msc2666.query_mutual_rooms': true,
   'uk.half-shot.msc2666.query_mutual_rooms.stable': true,

@@ -10,7 +10,11 @@ export interface UserRef {
   userId: string;
 }
 
-/** The keys of this server's users, the latest asked for in memory. */
+/**
+ * The keys of this server's users, the latest asked for in memory. A client that was told of a
+ * change by one process may ask another that has not heard of it yet: among several processes what
+ * is in memory is held against the positions in the database.
+ */
 export interface KeyDirectory {
   /** By user number; one query for all who are not in memory. */
   of(users: readonly UserRef[]): Promise<Map<number, UserKeys>>;
@@ -23,12 +27,31 @@ const charactersMax = 32 * 1024 * 1024;
 /** Users whose signatures on others' keys are kept in memory. */
 const signersMax = 10_000;
 
+interface SignaturesBy {
+  byTarget: ReadonlyMap<number, readonly UserSignature[]>;
+  /** Of the newest; 0: there is none. */
+  pos: number;
+}
+
+function signaturesOf(signatures: readonly UserSignature[]): SignaturesBy {
+  const byTarget = new Map<number, UserSignature[]>();
+  let pos = 0;
+  for (const signature of signatures) {
+    pos = Math.max(pos, signature.pos);
+    const list = byTarget.get(signature.targetNid);
+    if (list) list.push(signature);
+    else byTarget.set(signature.targetNid, [signature]);
+  }
+  return { byTarget, pos };
+}
+
 export function createKeyDirectory(store: KeyStore, bus: Bus): KeyDirectory {
+  const isAlone = bus.tag === '';
   const cache = new LRUCache<number, UserKeys>({
     maxSize: charactersMax,
     sizeCalculation: ({ size }) => size,
   });
-  const signers = boundedCache<number, ReadonlyMap<number, readonly UserSignature[]>>(signersMax);
+  const signers = boundedCache<number, SignaturesBy>(signersMax);
   /** Changes with every change: what was read before may be outdated. */
   let generation = 0;
 
@@ -52,8 +75,20 @@ export function createKeyDirectory(store: KeyStore, bus: Bus): KeyDirectory {
     }
   }
 
+  /** Forgets those of the users who have changed. */
+  async function compare(users: readonly UserRef[]): Promise<void> {
+    const known = users.map(({ userNid }) => userNid).filter((nid) => cache.has(nid));
+    if (known.length === 0) return;
+    const rows = await store.positions(known);
+    const positions = new Map(rows.map(({ userNid, pos }) => [userNid, pos]));
+    for (const nid of known) {
+      if (cache.peek(nid)?.pos !== (positions.get(nid) ?? 0)) cache.delete(nid);
+    }
+  }
+
   return {
     async of(users) {
+      if (!isAlone) await compare(users);
       const found = new Map<number, UserKeys>();
       const missing: UserRef[] = [];
       for (const user of users) {
@@ -66,16 +101,13 @@ export function createKeyDirectory(store: KeyStore, bus: Bus): KeyDirectory {
     },
     async signaturesBy(userNid) {
       const known = signers.get(userNid);
-      if (known) return known;
+      const isFresh =
+        known !== undefined && (isAlone || known.pos === (await store.signingPosition(userNid)));
+      if (isFresh) return known.byTarget;
       const before = generation;
-      const byTarget = new Map<number, UserSignature[]>();
-      for (const signature of await store.signaturesBy(userNid)) {
-        const list = byTarget.get(signature.targetNid);
-        if (list) list.push(signature);
-        else byTarget.set(signature.targetNid, [signature]);
-      }
-      if (before === generation) signers.set(userNid, byTarget);
-      return byTarget;
+      const signatures = signaturesOf(await store.signaturesBy(userNid));
+      if (before === generation) signers.set(userNid, signatures);
+      return signatures.byTarget;
     },
   };
 }

@@ -21,6 +21,8 @@ export interface UserKeys {
   /** All devices as one JSON object. */
   devicesJson: string;
   crossSigning: Partial<Record<CrossSigningUsage, CrossSigningKey>>;
+  /** When this last changed; 0: never. */
+  pos: number;
   /** About how much memory this takes, in UTF-16 units. */
   size: number;
 }
@@ -50,8 +52,10 @@ export function userKeysOf(userId: string, rows: readonly KeyRow[]): UserKeys {
   }
   const devices = new Map<string, { keys: JsonObject; json: string }>();
   const crossSigning: UserKeys['crossSigning'] = {};
+  let pos = 0;
   for (const { kind, id, value, name } of rows) {
-    if (kind === 'signature') continue;
+    if (kind === 'position') pos = Number(value);
+    if (kind === 'signature' || kind === 'position') continue;
     const uploaded = JSON.parse(value) as JsonObject;
     const key = withSignatures(uploaded, userId, signatures.get(id) ?? []);
     if (kind === 'device') {
@@ -64,5 +68,5 @@ export function userKeysOf(userId: string, rows: readonly KeyRow[]): UserKeys {
   const texts = Array.from(devices, ([id, { json }]) => `${JSON.stringify(id)}:${json}`);
   const devicesJson = `{${texts.join(',')}}`;
   const keySize = rows.reduce((sum, { value }) => sum + value.length, 0);
-  return { devices, devicesJson, crossSigning, size: 500 + 3 * keySize + devicesJson.length };
+  return { devices, devicesJson, crossSigning, pos, size: 500 + 3 * keySize + devicesJson.length };
 }

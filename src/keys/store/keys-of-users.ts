@@ -4,11 +4,14 @@ import { statement } from '../../database/statement.ts';
 /** One thing that is known of a user's keys. */
 export interface KeyRow {
   userNid: number;
-  /** `device`, the usage of a cross-signing key, or `signature`: of one of the user's own keys. */
-  kind: 'device' | 'master' | 'self_signing' | 'user_signing' | 'signature';
+  /**
+   * `device`, the usage of a cross-signing key, `signature`: of one of the user's own keys, or
+   * `position`: of the last change.
+   */
+  kind: 'device' | 'master' | 'self_signing' | 'user_signing' | 'signature' | 'position';
   /** Device id, public key, or what is signed. */
   id: string;
-  /** JSON text of the key; the signature. */
+  /** JSON text of the key; the signature; the position. */
   value: string;
   /** Display name of the device; signing key. */
   name: string | null;
@@ -25,7 +28,15 @@ const selectKeys = statement<[userNids: number[]], KeyRow>(
    select user_nid, usage, public_key, key, null from cross_signing_keys where user_nid = any($1)
    union all
    select target_nid, 'signature', target_id, signature, key_id from key_signatures
-     where target_nid = any($1) and signer_nid = target_nid`,
+     where target_nid = any($1) and signer_nid = target_nid
+   union all
+   select user_nid, 'position', '', pos::text, null from device_list_changes
+     where user_nid = any($1)`,
+);
+
+const selectPositions = statement<[userNids: number[]], { userNid: number; pos: number }>(
+  'keys.positions',
+  'select user_nid as "userNid", pos from device_list_changes where user_nid = any($1)',
 );
 
 /** A signature of a user on another user's key. */
@@ -34,17 +45,29 @@ export interface UserSignature {
   targetId: string;
   keyId: string;
   signature: string;
+  pos: number;
 }
 
 const selectSignaturesBy = statement<[signerNid: number], UserSignature>(
   'keys.signatures_by',
-  `select target_nid as "targetNid", target_id as "targetId", key_id as "keyId", signature
+  `select target_nid as "targetNid", target_id as "targetId", key_id as "keyId", signature, pos
    from key_signatures where signer_nid = $1 and pos is not null`,
+);
+
+const selectSigningPosition = statement<[signerNid: number], { pos: number | null }>(
+  'keys.signing_position',
+  'select max(pos) as pos from key_signatures where signer_nid = $1 and pos is not null',
 );
 
 export function createKeyStore(database: Queryable) {
   return {
     ofUsers: (userNids: number[]) => database.query(selectKeys, [userNids]),
+    /** When users' keys last changed; those without keys are absent. */
+    positions: (userNids: number[]) => database.query(selectPositions, [userNids]),
+    /** When a user last signed others' keys; 0: never. */
+    async signingPosition(signerNid: number): Promise<number> {
+      return (await database.query(selectSigningPosition, [signerNid]))[0]!.pos ?? 0;
+    },
     /** Of others' keys. */
     signaturesBy: (signerNid: number) => database.query(selectSignaturesBy, [signerNid]),
   };
