@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Queryable } from './database.ts';
 import { statement } from './statement.ts';
 
@@ -41,7 +40,7 @@ export async function settledPosition(database: Queryable): Promise<number> {
   const earlier = await committingTransactions(database);
   while (earlier.size > 0) {
     // oxlint-disable-next-line no-await-in-loop
-    await pause(settlePollMs);
+    await new Promise((resolve) => setTimeout(resolve, settlePollMs));
     // oxlint-disable-next-line no-await-in-loop
     const now = await committingTransactions(database);
     for (const transaction of earlier) if (!now.has(transaction)) earlier.delete(transaction);
