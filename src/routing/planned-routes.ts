@@ -28,7 +28,7 @@ const client = (prefixes: readonly string[], ...paths: string[]) =>
 const federation = (version: string, ...names: string[]) =>
   names.map((name) => `/_matrix/federation/${version}/${name}`);
 
-const withGroups = 'Communities of old clients.';
+const withGroups = 'Communities, which old clients ask for.';
 const laterSso = 'With single sign-on; sessions are in the database, so any worker takes it.';
 
 const patterns: readonly Patterns[] = [
