@@ -1,7 +1,9 @@
 import {
   clientEventJson,
+  redactedCopies,
   relationOf,
   type Aggregations,
+  type ErasedAmong,
   type PageOfEvents,
   type StoredEvent,
 } from '../rooms/module.ts';
@@ -13,6 +15,7 @@ export interface AggregationNeeds {
   clock: Clock;
   ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
   userNidOf(userId: string): number | null | Promise<number | null>;
+  erasedAmong: ErasedAmong;
 }
 
 interface Reader {
@@ -73,6 +76,17 @@ export function createAggregations(needs: AggregationNeeds): Aggregations {
     return new Map(found.filter((row) => row.kind === 'edit').map((row) => [row.parentId, row]));
   }
 
+  /** What erased users have sent, for readers who were not joined then. */
+  function copiesOf(pages: readonly PageOfEvents[], rows: readonly BundledRow[]) {
+    const byRoom = Map.groupBy(rows, (row) => row.roomNid);
+    return redactedCopies(
+      needs.erasedAmong,
+      pages.flatMap(({ roomNid, partly }) =>
+        partly ? [{ ...partly, events: byRoom.get(roomNid) ?? [] }] : [],
+      ),
+    );
+  }
+
   return {
     async of(pages, reader) {
       const result = new Map<string, string>();
@@ -90,21 +104,23 @@ export function createAggregations(needs: AggregationNeeds): Aggregations {
       const newest = rows.filter((row) => row.kind === 'thread');
       const edits = await editsOf(newest, upto, reader.userNid, ignored);
       const write = writer(reader, new Map(pages.map(idOfRoom)));
+      const copies = await copiesOf(pages, [...rows, ...edits.values()]);
+      const shown = (row: BundledRow): StoredEvent => copies.get(row) ?? row;
       const senders = new Map(parents.map((parent) => [parent.eventId, parent.senderNid]));
       for (const [parentId, bundled] of Map.groupBy(rows, (row) => row.parentId)) {
         const members: string[] = [];
         const references: string[] = [];
         for (const row of bundled) {
-          if (row.kind === 'edit') members.push(`"m.replace":${write(row)}`);
+          if (row.kind === 'edit') members.push(`"m.replace":${write(shown(row))}`);
           else if (row.kind === 'reference') {
             references.push(`{"event_id":${JSON.stringify(row.eventId)}}`);
           } else {
             const edit = edits.get(row.eventId);
-            const own = edit ? membersJson([`"m.replace":${write(edit)}`]) : '';
+            const own = edit ? membersJson([`"m.replace":${write(shown(edit))}`]) : '';
             const participates = row.participates || senders.get(parentId) === reader.userNid;
             members.push(
               `"m.thread":{"count":${row.count},"current_user_participated":${participates},` +
-                `"latest_event":${write(row, own)}}`,
+                `"latest_event":${write(shown(row), own)}}`,
             );
           }
         }

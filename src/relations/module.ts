@@ -8,7 +8,7 @@ import { createAggregationStore } from './store/aggregations.ts';
 import { createRelationStore } from './store/relations.ts';
 import { createThreadStore } from './store/threads.ts';
 
-export interface RelationsNeeds extends Omit<AggregationNeeds, 'store'> {
+export interface RelationsNeeds extends Omit<AggregationNeeds, 'store' | 'erasedAmong'> {
   /** Gives events with their names: `withEventNames`. */
   events: Queryable;
   rooms: RoomServices;
@@ -25,6 +25,10 @@ export function createRelations(needs: RelationsNeeds): {
       ...bindEndpoints(relationEndpoints, { rooms, store: createRelationStore(events) }),
       ...bindEndpoints([getThreadRoots], { rooms, threads: createThreadStore(events) }),
     ],
-    aggregations: createAggregations({ ...needs, store: createAggregationStore(events) }),
+    aggregations: createAggregations({
+      ...needs,
+      store: createAggregationStore(events),
+      erasedAmong: rooms.erasedAmong,
+    }),
   };
 }

@@ -9,6 +9,8 @@ export interface PageOfEvents {
   events: readonly StoredEvent[];
   /** Later events are not known to the reader. */
   uptoPos?: number;
+  /** For a reader who was not joined all the time: what erased users have sent is redacted. */
+  partly?: { roomVersion: string; membershipAt(event: StoredEvent): string };
 }
 
 /** What other events add to an event: edits, references, threads. */

@@ -21,6 +21,18 @@ function emptied(event: StoredEvent, version: string): StoredEvent {
   return { ...columns, content: canonicalJsonLenient(content), redactedBy: event.eventId };
 }
 
+/** Of the events those of erased users, sent when the reader was not joined. */
+export async function erasedAmongEvents<E extends StoredEvent>(
+  erasedAmong: ErasedAmong,
+  events: readonly E[],
+  membershipAt: (event: E) => string,
+): Promise<ReadonlySet<E>> {
+  const doubtful = events.filter((event) => membershipAt(event) !== 'join');
+  if (doubtful.length === 0) return new Set();
+  const erased = await erasedAmong([...new Set(doubtful.map(({ senderNid }) => senderNid))]);
+  return new Set(doubtful.filter(({ senderNid }) => erased.has(senderNid)));
+}
+
 /**
  * What erased users have sent goes to those only who were joined then; others get these redacted
  * copies, by event. Costs nothing for readers who were joined all the time.
@@ -30,16 +42,11 @@ export async function redactedCopies(
   erasedAmong: ErasedAmong,
   pages: readonly ErasurePage[],
 ): Promise<ReadonlyMap<StoredEvent, StoredEvent>> {
-  const doubtful = pages.flatMap((page) =>
-    page.events
-      .filter((event) => page.membershipAt(event) !== 'join')
-      .map((event) => ({ event, version: page.roomVersion })),
+  const pageOf = new Map(pages.flatMap((page) => page.events.map((event) => [event, page])));
+  const erased = await erasedAmongEvents(erasedAmong, [...pageOf.keys()], (event) =>
+    pageOf.get(event)!.membershipAt(event),
   );
-  if (doubtful.length === 0) return new Map();
-  const erased = await erasedAmong([...new Set(doubtful.map(({ event }) => event.senderNid))]);
   return new Map(
-    doubtful
-      .filter(({ event }) => erased.has(event.senderNid))
-      .map(({ event, version }) => [event, emptied(event, version)]),
+    [...erased].map((event) => [event, emptied(event, pageOf.get(event)!.roomVersion)]),
   );
 }

@@ -41,7 +41,7 @@ export { clientEventJson, contentOf, strippedEventJson } from './stored-event.ts
 export type { ClientFormat, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
-export { redactedCopies, type ErasedAmong } from './erasure.ts';
+export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
 export { visibilityFor } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
 export { timelineMatchOf } from './event-filter.ts';

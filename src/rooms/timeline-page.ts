@@ -54,7 +54,8 @@ export async function createEventWriter(
     { events: bundled, roomVersion, membershipAt },
   ]);
   const seesAll = membership === 'join' || visibility.isWorldReadableNow;
-  const page = { roomNid, roomId, events: bundled.map((one) => copies.get(one) ?? one) };
+  const events = bundled.map((one) => copies.get(one) ?? one);
+  const page = { roomNid, roomId, events, partly: { roomVersion, membershipAt } };
   const aggregations = await services.aggregations.of(
     [seesAll ? page : { ...page, uptoPos: visibility.lastJoinedPos }],
     reader,

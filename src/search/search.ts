@@ -1,6 +1,7 @@
 import type { RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import {
   contentOf,
+  erasedAmongEvents,
   visibilityFor,
   type HistorySpan,
   type RoomServices,
@@ -138,9 +139,13 @@ export async function search(
   ]);
   const roomNids = [...new Set(rows.map((row) => row.roomNid))];
   const visibilities = await visibilitiesOf(store, roomNids, searcher.userId);
+  const hidden = await erasedAmongEvents(needs.rooms.erasedAmong, rows, (event) =>
+    visibilities.get(event.roomNid)!.membershipAt(event),
+  );
   const events = rows.filter(
     (event) =>
       visibilities.get(event.roomNid)!.allows(event) &&
+      !hidden.has(event) &&
       filter.admits(event.type, event.sender, () => contentOf(event)),
   );
   const { highlights } = query;

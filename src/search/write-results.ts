@@ -1,12 +1,13 @@
 import {
   clientEventJson,
+  erasedAmongEvents,
   placeBefore,
   type RoomServices,
   type StoredEvent,
 } from '../rooms/module.ts';
 import { formatPlace } from '../streams/position.ts';
 import { formatSearchPlace, type SearchPlace } from './place.ts';
-import type { Found, Searcher } from './search.ts';
+import type { Found, SearchNeeds, Searcher } from './search.ts';
 import type { FoundStore } from './store/found.ts';
 
 /** What is shown around each result; null: nothing. */
@@ -25,15 +26,19 @@ interface Surroundings {
 
 /** Events around each result, by its number from 0, as far as the user may see them. */
 export async function surroundingsOf(
-  store: FoundStore,
+  { store, rooms }: Pick<SearchNeeds, 'store' | 'rooms'>,
   { events, visibilities }: Found,
   wish: ContextWish,
 ): Promise<Surroundings> {
-  const visible = (event: StoredEvent) => visibilities.get(event.roomNid)!.allows(event);
   const [before, after] = await Promise.all([
     wish.before > 0 ? store.before(events, wish.before) : [],
     wish.after > 0 ? store.after(events, wish.after) : [],
   ]);
+  const hidden = await erasedAmongEvents(rooms.erasedAmong, [...before, ...after], (event) =>
+    visibilities.get(event.roomNid)!.membershipAt(event),
+  );
+  const visible = (event: (typeof before)[number]) =>
+    visibilities.get(event.roomNid)!.allows(event) && !hidden.has(event);
   const byResult = (rows: typeof before) =>
     Map.groupBy(rows.filter(visible), (row) => row.nth - 1) as Map<number, StoredEvent[]>;
   const found = { before: byResult(before), after: byResult(after), profiles: new Map() };

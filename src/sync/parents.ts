@@ -20,4 +20,7 @@ export const pageOf = (plan: RoomPlan, events: readonly StoredEvent[]): PageOfEv
   roomNid: plan.room.roomNid,
   events,
   uptoPos: plan.uptoPos,
+  ...(plan.membershipAt === null
+    ? {}
+    : { partly: { roomVersion: plan.room.roomVersion, membershipAt: plan.membershipAt } }),
 });

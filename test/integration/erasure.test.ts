@@ -69,6 +69,37 @@ test('what erased users have written is redacted for those who were not there', 
   }
 });
 
+test('nor is it found, or shown as the newest of a thread', async () => {
+  const [alice, bob, carol] = (await Promise.all(
+    ['alice', 'bob', 'carol'].map((name) => TestClient.register(server.url, name)),
+  )) as [TestClient, TestClient, TestClient];
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.join(roomId);
+  const root = await alice.send(roomId, 'root');
+  await bob.ok('PUT', `${bob.room(roomId)}/send/m.room.message/reply`, {
+    msgtype: 'm.text',
+    body: 'marzipan',
+    'm.relates_to': { rel_type: 'm.thread', event_id: root },
+  });
+  await deactivate(bob, true);
+  await carol.join(roomId);
+  const newest = async (client: TestClient) => {
+    const { chunk } = await client.ok('GET', `/_matrix/client/v1/rooms/${roomId}/threads`);
+    const [thread] = chunk as Json[];
+    return thread!['unsigned']['m.relations']['m.thread'].latest_event.content.body as unknown;
+  };
+  assert.equal(await newest(alice), 'marzipan');
+  assert.equal(await newest(carol), undefined);
+  const found = async (client: TestClient) => {
+    const answer = await client.ok('POST', `${v3}/search`, {
+      search_categories: { room_events: { search_term: 'marzipan' } },
+    });
+    return (answer['search_categories']['room_events'].results as Json[]).length;
+  };
+  assert.equal(await found(alice), 1);
+  assert.equal(await found(carol), 0);
+});
+
 test('without the wish to be erased all stays as it was', async () => {
   const [alice, bob, carol] = (await Promise.all(
     ['alice', 'bob', 'carol'].map((name) => TestClient.register(server.url, name)),

@@ -126,7 +126,7 @@ export const searchEndpoint = endpoint<SearchEndpointNeeds>()({
 });
 
 async function resultsJson(
-  { store }: SearchEndpointNeeds,
+  needs: SearchEndpointNeeds,
   found: Found,
   { event_context: context }: RoomEvents,
   write: Awaited<ReturnType<typeof writerFor>>,
@@ -137,7 +137,7 @@ async function resultsJson(
     after: bounded(context.after_limit),
     withProfiles: context.include_profile ?? false,
   };
-  const surroundings = around ? await surroundingsOf(store, found, around) : null;
+  const surroundings = around ? await surroundingsOf(needs, found, around) : null;
   return found.events
     .map((event, nth) => {
       const shown = `{"rank":${event.rank},"result":${write(event)}`;
