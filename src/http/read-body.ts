@@ -31,10 +31,15 @@ export function readBody(req: IncomingMessage, bytesMax: number): Promise<Buffer
       }
       chunks.push(chunk);
     });
-    req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    let hasEnded = false;
+    req.on('end', () => {
+      hasEnded = true;
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
     req.on('error', () => reject(new ClientGone()));
-    // After the end this changes nothing.
-    req.on('close', () => reject(new ClientGone()));
+    req.on('close', () => {
+      if (!hasEnded) reject(new ClientGone());
+    });
   });
 }
 

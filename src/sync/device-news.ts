@@ -58,8 +58,9 @@ export function createDeviceNews({
   async function readKeys(userNid: number, device: DeviceView): Promise<string> {
     const before = device.keyChanges;
     const state = await oneTimeKeys.state(userNid, device.deviceNid);
-    if (before === device.keyChanges) device.keys = state;
-    return keysText(state);
+    const json = keysText(state);
+    if (before === device.keyChanges) device.keysJson = json;
+    return json;
   }
 
   async function waiting(
@@ -119,7 +120,7 @@ export function createDeviceNews({
     },
     keysJson(user, device) {
       if (!device) return noKeys;
-      return device.keys ? keysText(device.keys) : readKeys(user.userNid, device);
+      return device.keysJson ?? readKeys(user.userNid, device);
     },
   };
 }

@@ -1,5 +1,3 @@
-import type { OneTimeKeyState } from '../sources.ts';
-
 /** A device that has synced lately. */
 export class DeviceView {
   readonly deviceNid: number;
@@ -9,8 +7,8 @@ export class DeviceView {
   inboxStartPos = Infinity;
   /** Everything up to here has arrived: it is deleted, or about to be. */
   acknowledgedPos = 0;
-  /** Null: to be read. */
-  keys: OneTimeKeyState | null = null;
+  /** What syncs say of its one-time keys, as members of a JSON object; null: to be read. */
+  keysJson: string | null = null;
   /** Grows whenever the device's one-time keys change. */
   keyChanges = 0;
   /** Long polls to be woken. */
@@ -29,7 +27,7 @@ export class DeviceView {
   }
 
   keysChanged(): void {
-    this.keys = null;
+    this.keysJson = null;
     this.keyChanges++;
   }
 }
