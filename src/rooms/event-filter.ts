@@ -1,4 +1,4 @@
-import type { EventCriteria } from '../matrix/filters/event-filter.ts';
+import type { RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import type { TimelineMatch } from './store/read-timeline.ts';
 
 /** A filter's type with `*` as a `like` pattern. */
@@ -7,13 +7,21 @@ const likePattern = (type: string) => type.replace(/[\\%_]/g, '\\$&').replaceAll
 const unlessEmpty = (list: readonly string[] | null) => (list?.length ? [...list] : null);
 
 /** What of a client's filter the database sees to; null when there is nothing to see to. */
-export function timelineMatchOf(criteria: EventCriteria): TimelineMatch | null {
+export function timelineMatchOf({
+  criteria,
+  relatedBySenders,
+  relatedByRelTypes,
+}: RoomEventFilter): TimelineMatch | null {
   const match = {
     types: criteria.types?.map(likePattern) ?? null,
     notTypes: unlessEmpty(criteria.notTypes)?.map(likePattern) ?? null,
     senders: criteria.senders ? [...criteria.senders] : null,
     notSenders: unlessEmpty(criteria.notSenders),
     containsUrl: criteria.containsUrl,
+    relTypes: criteria.relTypes ? [...criteria.relTypes] : null,
+    notRelTypes: unlessEmpty(criteria.notRelTypes),
+    relatedBySenders: relatedBySenders ? [...relatedBySenders] : null,
+    relatedByRelTypes: relatedByRelTypes ? [...relatedByRelTypes] : null,
   };
   return Object.values(match).every((value) => value === null) ? null : match;
 }

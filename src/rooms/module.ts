@@ -45,7 +45,12 @@ export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.t
 export { visibilityFor } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
 export { timelineMatchOf } from './event-filter.ts';
-export type { TimelineMatch } from './store/read-timeline.ts';
+export {
+  matchCondition,
+  matchParameters,
+  type MatchParameters,
+  type TimelineMatch,
+} from './store/read-timeline.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline } from './read-access.ts';

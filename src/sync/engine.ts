@@ -106,7 +106,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       user: reader,
       timelineLimit: plan.timelineLimit,
       timelineFilter: timeline,
-      timelineMatch: timelineMatchOf(timeline.criteria),
+      timelineMatch: timelineMatchOf(timeline),
       stateFilter: state,
       ignoredUsers: await sources.accountData.ignoredUsers(reader.userNid),
       stateAfter: request.stateAfter,

@@ -32,6 +32,10 @@ export interface LoadOptions {
   timelineOnly?: boolean;
 }
 
+/** Whether a filter asks for what is not seen in the events themselves. */
+const needsDatabase = (match: TimelineMatch | null) =>
+  match !== null && (match.relatedBySenders !== null || match.relatedByRelTypes !== null);
+
 export interface RoomLoader {
   /** Timelines, states and summaries of all the rooms, in a constant number of round trips. */
   load(plans: readonly RoomPlan[], options: LoadOptions): Promise<void>;
@@ -57,7 +61,8 @@ export function createRoomLoader(
   }
 
   async function loadTimelines(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
-    const missing = plans.filter((plan) => plan.events === null);
+    const isAsked = needsDatabase(options.timelineMatch);
+    const missing = plans.filter((plan) => plan.events === null || isAsked);
     if (missing.length === 0) return;
     const ranges = missing.map(({ room, afterPos, uptoPos }) => ({
       roomNid: room.roomNid,

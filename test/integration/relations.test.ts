@@ -244,3 +244,39 @@ test('what looks like a relation and is none does no harm', async () => {
   const zero = await sendContent(alice, { body: 'odd', ...relate('m.reference', '$a\0b') });
   assert.equal(await bundled(alice, zero), undefined);
 });
+
+test('timelines can be narrowed to what is related to, and by what', async () => {
+  const own = await alice.createRoom({ preset: 'public_chat' });
+  await bob.join(own);
+  roomId = own;
+  const [one, two] = [await alice.send(own, 'one'), await alice.send(own, 'two')];
+  const reply = await sendContent(bob, { body: 'r', ...relate('m.thread', one) });
+  const reaction = await sendContent(
+    alice,
+    relate('m.annotation', two, { key: 'x' }),
+    'm.reaction',
+  );
+  const wanted = async (filter: Json) => {
+    const text = encodeURIComponent(JSON.stringify(filter));
+    const messages = await alice.ok('GET', `${alice.room(own)}/messages?dir=b&filter=${text}`);
+    const sync = await alice.sync({ filter: JSON.stringify({ room: { timeline: filter } }) });
+    const timeline = sync['rooms']['join'][own]['timeline']['events'] as Json[];
+    const found = idsOf(messages);
+    assert.deepEqual(timeline.map((event) => event['event_id'] as string).toReversed(), found);
+    return found;
+  };
+  assert.deepEqual(await wanted({ related_by_rel_types: ['m.thread'] }), [one]);
+  assert.deepEqual(await wanted({ related_by_rel_types: ['m.thread', 'm.annotation'] }), [
+    two,
+    one,
+  ]);
+  assert.deepEqual(await wanted({ related_by_senders: [bob.userId] }), [one]);
+  const mixed = { related_by_rel_types: ['m.thread'], related_by_senders: [alice.userId] };
+  assert.deepEqual(await wanted(mixed), []);
+  assert.deepEqual(await wanted({ 'org.matrix.msc3874.rel_types': ['m.thread'] }), [reply]);
+  const messages = {
+    types: ['m.room.message', 'm.reaction'],
+    'org.matrix.msc3874.not_rel_types': ['m.thread'],
+  };
+  assert.deepEqual(await wanted(messages), [reaction, two, one]);
+});

@@ -24,6 +24,9 @@ export interface EventCriteria {
   readonly senders: readonly string[] | null;
   readonly notSenders: readonly string[] | null;
   readonly containsUrl: boolean | null;
+  /** How events relate to others themselves (MSC3874). */
+  readonly relTypes: readonly string[] | null;
+  readonly notRelTypes: readonly string[] | null;
 }
 
 /** Which events of rooms are wanted. Spec: `RoomEventFilter`. */
@@ -86,10 +89,11 @@ function relTypeOf(content: JsonObject): string | null {
   return typeof relation.rel_type === 'string' ? relation.rel_type : null;
 }
 
-function contentMatcher(members: Members): ContentMatcher | null {
-  const containsUrl = members.boolean('contains_url');
-  const relTypes = members.strings('org.matrix.msc3874.rel_types');
-  const notRelTypes = members.strings('org.matrix.msc3874.not_rel_types');
+function contentMatcher({
+  containsUrl,
+  relTypes,
+  notRelTypes,
+}: EventCriteria): ContentMatcher | null {
   const matchers: ContentMatcher[] = [];
   if (containsUrl !== null) {
     matchers.push((content) => (typeof content.url === 'string') === containsUrl);
@@ -110,10 +114,12 @@ export function eventFilterOf(members: Members): EventFilter {
     senders: members.strings('senders', { sigil: '@' }),
     notSenders: members.strings('not_senders', { sigil: '@' }),
     containsUrl: members.boolean('contains_url'),
+    relTypes: members.strings('org.matrix.msc3874.rel_types'),
+    notRelTypes: members.strings('org.matrix.msc3874.not_rel_types'),
   };
   const types = listMatcher(criteria.types, criteria.notTypes, oneOfTypes);
   const senders = idMatcher(criteria.senders, criteria.notSenders);
-  const content = contentMatcher(members);
+  const content = contentMatcher(criteria);
   const matchesAll = types === everything && senders === everything && content === null;
   return {
     matchesAll,
@@ -129,16 +135,20 @@ export function eventFilterOf(members: Members): EventFilter {
 }
 
 export function roomEventFilterOf(members: Members): RoomEventFilter {
+  const filter = eventFilterOf(members);
+  const relatedBySenders = members.strings('related_by_senders', { sigil: '@' });
+  const relatedByRelTypes = members.strings('related_by_rel_types');
   return {
-    ...eventFilterOf(members),
+    ...filter,
+    matchesAll: filter.matchesAll && relatedBySenders === null && relatedByRelTypes === null,
     lazyLoadMembers: members.boolean('lazy_load_members') ?? false,
     includeRedundantMembers: members.boolean('include_redundant_members') ?? false,
     unreadThreadNotifications:
       members.boolean('unread_thread_notifications') ??
       members.boolean('org.matrix.msc3773.unread_thread_notifications') ??
       false,
-    relatedBySenders: members.strings('related_by_senders'),
-    relatedByRelTypes: members.strings('related_by_rel_types'),
+    relatedBySenders,
+    relatedByRelTypes,
     admitsRoom: idMatcher(
       members.strings('rooms', { sigil: '!' }),
       members.strings('not_rooms', { sigil: '!' }),

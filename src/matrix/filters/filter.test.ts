@@ -41,6 +41,8 @@ test('types, senders and their exclusions', () => {
     senders: null,
     notSenders: [],
     containsUrl: null,
+    relTypes: null,
+    notRelTypes: null,
   });
 });
 

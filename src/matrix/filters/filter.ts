@@ -26,10 +26,6 @@ export interface Filter {
   readonly room: RoomFilter;
 }
 
-function coversEverything(filter: RoomEventFilter): boolean {
-  return filter.matchesAll && filter.relatedBySenders === null && filter.relatedByRelTypes === null;
-}
-
 /** Compiles a filter of `/sync`. Throws InvalidFilter when a member has the wrong shape. */
 export function parseFilter(json: unknown): Filter {
   const filter = membersOf(json, 'filter');
@@ -61,7 +57,7 @@ export function parseFilter(json: unknown): Filter {
       eventFormat === 'client' &&
       presence.matchesAll &&
       globalData.matchesAll &&
-      sections.every((part) => !part.hasRooms && coversEverything(part.filter)),
+      sections.every((part) => !part.hasRooms && part.filter.matchesAll),
     eventFields,
     eventFormat,
     presence,

@@ -53,7 +53,7 @@ const getRoomEvents = declare({
       from,
       bound: to?.pos ?? (direction === 'b' ? -1 : Number.MAX_SAFE_INTEGER),
       limit: Math.min(boundedLimit(query.limit), filter?.limit ?? limitMax),
-      match: filter && timelineMatchOf(filter.criteria),
+      match: filter && timelineMatchOf(filter),
     });
     const write = await createEventWriter(services, requester, access, visibility, shown);
     const chunk = shown.map(write).join(',');
@@ -93,7 +93,7 @@ const getEventContext = declare({
     const limit = boundedLimit(query.limit);
     const context = await readContext(services, access, visibility, eventId!, {
       limit: filter?.limit ? Math.min(limit, filter.limit) : limit,
-      match: filter && timelineMatchOf(filter.criteria),
+      match: filter && timelineMatchOf(filter),
     });
     const { event, before, after, startPlace, endPlace } = context;
     const events = [...before, event, ...after];

@@ -17,22 +17,48 @@ const selectEventAnywhere = statement<[string], StoredEvent & { roomId: string }
    where e.event_id = $1 and e.status = 0 and e.pos is not null`,
 );
 
-/** `like` patterns; null parameters say nothing. */
-const matching = `
-  and ($6::text[] is null or t.event_type like any($6))
-  and ($7::text[] is null or not t.event_type like any($7))
-  and ($8::text[] is null or u.user_id = any($8))
-  and ($9::text[] is null or not u.user_id = any($9))
-  and ($10::boolean is null
-    or $10 = (e.content like '%"url":%' and (e.content::json ->> 'url') is not null))`;
+const relationOfEvent = (relTypes: string) => `exists (select from event_relations r
+  where r.room_nid = e.room_nid and r.event_nid = e.event_nid and r.rel_type = any(${relTypes}))`;
+
+/**
+ * What a TimelineMatch says of `events e` with `nameJoins`, by nine parameters from `$first` on
+ * (`matchParameters`). Null parameters say nothing.
+ */
+export function matchCondition(first: number): string {
+  const [types, notTypes, senders, notSenders, url, rel, notRel, bySenders, byRel] = Array.from(
+    { length: 9 },
+    (_, i) => `$${first + i}`,
+  );
+  return `
+  and (${types}::text[] is null or t.event_type like any(${types}))
+  and (${notTypes}::text[] is null or not t.event_type like any(${notTypes}))
+  and (${senders}::text[] is null or u.user_id = any(${senders}))
+  and (${notSenders}::text[] is null or not u.user_id = any(${notSenders}))
+  and (${url}::boolean is null
+    or ${url} = (e.content like '%"url":%' and (e.content::json ->> 'url') is not null))
+  and (${rel}::text[] is null or ${relationOfEvent(rel!)})
+  and (${notRel}::text[] is null or not ${relationOfEvent(notRel!)})
+  and (${bySenders}::text[] is null and ${byRel}::text[] is null or exists (
+    select from event_relations r join users ru on ru.user_nid = r.sender_nid
+    where r.room_nid = e.room_nid and r.parent_id = e.event_id
+      and (${byRel}::text[] is null or r.rel_type = any(${byRel}))
+      and (${bySenders}::text[] is null or ru.user_id = any(${bySenders}))))`;
+}
+
+const matching = matchCondition(6);
 
 type PageParameters = [number, number, number, number, number];
-type MatchParameters = [
-  string[] | null,
-  string[] | null,
-  string[] | null,
-  string[] | null,
+type Texts = string[] | null;
+export type MatchParameters = [
+  Texts,
+  Texts,
+  Texts,
+  Texts,
   boolean | null,
+  Texts,
+  Texts,
+  Texts,
+  Texts,
 ];
 
 const backwards = `e.room_nid = $1 and (e.pos, e.sub) <= ($2::bigint, $3::int)
@@ -85,7 +111,25 @@ export interface TimelineMatch {
   senders: string[] | null;
   notSenders: string[] | null;
   containsUrl: boolean | null;
+  /** How events relate to others themselves. */
+  relTypes: string[] | null;
+  notRelTypes: string[] | null;
+  /** Only events that others of these senders, and in these ways, relate to. */
+  relatedBySenders: string[] | null;
+  relatedByRelTypes: string[] | null;
 }
+
+export const matchParameters = (match: TimelineMatch): MatchParameters => [
+  match.types,
+  match.notTypes,
+  match.senders,
+  match.notSenders,
+  match.containsUrl,
+  match.relTypes,
+  match.notRelTypes,
+  match.relatedBySenders,
+  match.relatedByRelTypes,
+];
 
 export interface TimelinePage {
   roomNid: number;
@@ -111,14 +155,9 @@ export function createTimelineStore(database: Queryable) {
     page({ roomNid, direction, from, bound, limit, match }: TimelinePage): Promise<StoredEvent[]> {
       const range: PageParameters = [roomNid, from.pos, from.sub, bound, limit];
       if (!match) return database.query(direction === 'b' ? pageBackwards : pageForwards, range);
-      const { types, notTypes, senders, notSenders, containsUrl } = match;
       return database.query(direction === 'b' ? matchBackwards : matchForwards, [
         ...range,
-        types,
-        notTypes,
-        senders,
-        notSenders,
-        containsUrl,
+        ...matchParameters(match),
       ]);
     },
     /** The event nearest to a time, not after it (`b`) or not before it (`f`). */

@@ -2,8 +2,11 @@ import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 import {
   eventColumns,
+  matchCondition,
+  matchParameters,
   nameJoins,
   type HistorySpan,
+  type MatchParameters,
   type StoredEvent,
   type TimelineMatch,
 } from '../../rooms/module.ts';
@@ -40,30 +43,14 @@ const selectTimelines = statement<[number[], number[], number[], number], Stored
 );
 
 const selectMatching = statement<
-  [
-    number[],
-    number[],
-    number[],
-    number,
-    string[] | null,
-    string[] | null,
-    string[] | null,
-    string[] | null,
-    boolean | null,
-  ],
+  [number[], number[], number[], number, ...MatchParameters],
   StoredEvent
 >(
   'sync_timelines_matching',
   `select m.* from ${wanted}
    cross join lateral (
      select ${eventColumns} from events e ${nameJoins}
-     where ${inRange}
-       and ($5::text[] is null or t.event_type like any($5))
-       and ($6::text[] is null or not t.event_type like any($6))
-       and ($7::text[] is null or u.user_id = any($7))
-       and ($8::text[] is null or not u.user_id = any($8))
-       and ($9::boolean is null
-         or $9 = (e.content like '%"url":%' and (e.content::json ->> 'url') is not null))
+     where ${inRange} ${matchCondition(5)}
      order by e.pos desc, e.sub desc limit $4) m
    order by m."roomNid", m.pos, m.sub`,
 );
@@ -101,18 +88,7 @@ export function createTimelineStore(database: Queryable) {
       const after = list(ranges, 'afterPos');
       const upto = list(ranges, 'uptoPos');
       if (!match) return database.query(selectTimelines, [rooms, after, upto, limit]);
-      const { types, notTypes, senders, notSenders, containsUrl } = match;
-      return database.query(selectMatching, [
-        rooms,
-        after,
-        upto,
-        limit,
-        types,
-        notTypes,
-        senders,
-        notSenders,
-        containsUrl,
-      ]);
+      return database.query(selectMatching, [rooms, after, upto, limit, ...matchParameters(match)]);
     },
     /** History visibility and the user's membership in each room, and when they held. */
     histories: (roomNids: number[], userId: string) =>
