@@ -41,9 +41,11 @@ export interface IdentityServersNeeds {
 /** Answers of servers that cannot unbind. */
 const withoutSupport = new Set([400, 404, 501]);
 
+const idServerPattern = /^(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?(?:\/[a-z0-9\-._~/]*)?$/i;
+
 /** Host with an optional port and path. Throws M_INVALID_PARAM. */
 export function checkIdServer(idServer: string): void {
-  if (/^[a-z0-9.\-[\]:]+(?:\/[A-Za-z0-9\-._~/]*)?$/i.test(idServer)) return;
+  if (idServerPattern.test(idServer)) return;
   throw new MatrixError(
     'M_INVALID_PARAM',
     'id_server must be a valid hostname with optional port and path components',
