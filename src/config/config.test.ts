@@ -173,6 +173,16 @@ describe('warnings', () => {
 });
 
 describe('options', () => {
+  it('a mail address is not required where no mail is sent', async () => {
+    const registering = 'enable_registration: true\nregistrations_require_3pid: [email, msisdn]\n';
+    await assert.rejects(load(registering), /set email too[^]*set account_threepid_delegates too/);
+    const { config } = await load(
+      `${registering}email: {notif_from: a@b}\naccount_threepid_delegates: {msisdn: 'https://x/'}\n`,
+    );
+    assert.equal(config.threepids.msisdnDelegate, 'https://x');
+    assert.equal(config.email.smtp?.port, 25);
+  });
+
   it('a database as Synapse has it', async () => {
     const { config } = await load(
       'database:\n  name: psycopg2\n  txn_limit: 10000\n  args:\n    user: synapse\n' +

@@ -48,6 +48,8 @@ export const threepidsSection = section(
   },
 );
 
+type Values = ValuesOf<typeof threepidsSection.options>;
+
 function regexOf(loader: OptionLoader, index: number, source: string): RegExp {
   try {
     return new RegExp(`^(?:${source})`);
@@ -59,11 +61,21 @@ function regexOf(loader: OptionLoader, index: number, source: string): RegExp {
   }
 }
 
+/** Nobody could register if what is required could not be proven. */
+function checkRequired(loader: OptionLoader, values: Values): void {
+  const at = loader.at('registrations_require_3pid');
+  const { registrations_require_3pid: required, account_threepid_delegates: delegates } = values;
+  if (required.includes('email') && !loader.isGiven('email')) {
+    at.problem('email is required, and no mail is sent: set email too');
+  }
+  if (required.includes('msisdn') && delegates.msisdn === null) {
+    at.problem('msisdn is required, and cannot be validated: set account_threepid_delegates too');
+  }
+}
+
 /** What mail addresses and phone numbers of accounts are configured by. */
-export function readThreepids(
-  loader: OptionLoader,
-  values: ValuesOf<typeof threepidsSection.options>,
-) {
+export function readThreepids(loader: OptionLoader, values: Values) {
+  checkRequired(loader, values);
   return {
     required: values.registrations_require_3pid,
     registersByPhone: !values.disable_msisdn_registration,

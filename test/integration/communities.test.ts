@@ -24,6 +24,15 @@ async function create(owner: TestClient, profile: Json = {}): Promise<string> {
   return `${r0}/groups/${encodeURIComponent(made['group_id'] as string)}`;
 }
 
+const deactivate = (client: TestClient) =>
+  client.ok('POST', '/_matrix/client/v3/account/deactivate', {
+    auth: {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: client.userId },
+      password: `password of ${client.userId.slice(1).split(':')[0]}`,
+    },
+  });
+
 const idOf = (path: string) => decodeURIComponent(path.split('/').at(-1)!);
 const idsOf = (answer: Json) => (answer['chunk'] as Json[]).map((one) => one['user_id'] as string);
 
@@ -77,7 +86,10 @@ test('users come by invite, or by themselves where that is the policy, and show 
   assert.deepEqual(await eve.ok('POST', federated, asked), ofBoth);
 
   await alice.ok('PUT', `${group}/admin/users/remove/${bob.userId}`, {});
+
   await eve.ok('PUT', `${group}/self/leave`, {});
+  await bob.ok('PUT', `${group}/self/join`, {});
+  await deactivate(bob);
   assert.deepEqual(idsOf(await alice.ok('GET', `${group}/users`)), [alice.userId]);
 });
 

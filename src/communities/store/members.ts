@@ -57,6 +57,15 @@ export const deleteMember = statement<
    select membership from gone`,
 );
 
+export const deleteMemberships = statement<[userNid: number], object>(
+  'communities.remove_from_all',
+  `with featured as (
+     delete from community_featured
+     where kind = 'user' and target = (select user_id from users where user_nid = $1)
+   )
+   delete from community_members where user_nid = $1`,
+);
+
 export const updatePublicity = statement<
   [userNid: number, communityNid: number, isPublicised: boolean],
   object
