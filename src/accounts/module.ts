@@ -40,6 +40,7 @@ export type { AccountsConfig } from './config.ts';
 export type { AccountServices } from './services.ts';
 export type { AccountThreepids, ProvenThreepid } from './account-threepids.ts';
 export { withoutThreepids, type ThreepidWork } from './threepid-work.ts';
+export { avatarsAmong } from './store/avatars.ts';
 export { canonicalAddress } from './directory.ts';
 export { canonicalMsisdn } from './phone-numbers.ts';
 export { StageFailed, type UiAuth, type UiAuthStage } from './ui-auth.ts';

@@ -17,7 +17,6 @@ import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
 import { knownRoomVersions } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
-import { createMediaRepository } from '../media/module.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { backgroundRole, everything } from './background.ts';
@@ -49,6 +48,7 @@ import { assembleEncryption } from './encryption.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
+import { assembleMedia } from './media.ts';
 import { assembleThreepids } from './threepids.ts';
 
 /** What every domain of a process is built on. */
@@ -308,7 +308,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
-  const media = createMediaRepository({ config: config.media, database, clock, bus });
+  const media = assembleMedia(foundation, interned);
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe({
@@ -374,11 +374,10 @@ export function assembleDomains(foundation: Foundation): Domains {
     authenticate: (token, query, origin, options) =>
       accounts.authenticator.authenticate(token, query, origin, options),
     async tidy() {
-      await accounts.flush();
+      await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await rendezvous.tidy();
-      await media.tidy();
       await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();

@@ -1,49 +1,81 @@
+import { defineRole, type Roles } from '../cluster/role.ts';
 import type { Database } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
 import type { Bus } from '../streams/bus.ts';
+import { createMediaAdmin, type MediaSurroundings } from './admin.ts';
 import type { MediaConfig } from './config.ts';
+import { createDeletion } from './deletion.ts';
+import { adminMediaEndpoints } from './endpoints/admin-media.ts';
+import { adminQuarantineEndpoints } from './endpoints/admin-quarantine.ts';
 import { downloadEndpoints } from './endpoints/download.ts';
 import { uploadEndpoints } from './endpoints/upload.ts';
 import { createFindMedia } from './find-media.ts';
 import { openStores, type StorageConfig } from './storage/open-stores.ts';
 import { createSmallContents } from './storage/small-contents.ts';
+import { createAdminMediaStore } from './store/admin-media.ts';
+import { createDeletionStore } from './store/delete-media.ts';
 import { createMediaStore } from './store/media.ts';
 import { createThumbnailStore } from './store/thumbnails.ts';
+import { createSweep } from './sweep.ts';
 import { createThumbnails } from './thumbnails/thumbnails.ts';
 import { createUploads } from './uploads.ts';
+
+export type { MediaSurroundings } from './admin.ts';
 
 export interface MediaNeeds {
   config: MediaConfig & StorageConfig;
   database: Database;
   clock: Clock;
   bus: Bus;
+  roles: Roles;
+  log: Log;
+  surroundings: MediaSurroundings;
 }
 
 export interface MediaRepository {
   endpoints: Endpoint[];
-  /** Writes what waits and forgets what is over; to be called every minute or so. */
+  /** Writes what waits and deletes what is over; to be called every minute or so. */
   tidy(): Promise<void>;
 }
 
+/** Who deletes what is over. */
+const mediaRole = defineRole('media', 1);
+
 /** The media repository: files that users send each other, and their thumbnails. */
 export function createMediaRepository(needs: MediaNeeds): MediaRepository {
-  const { config, database, clock, bus } = needs;
+  const { config, database, clock, bus, roles, log, surroundings } = needs;
+  const { serverName } = config;
   const storage = openStores(config);
-  const { contents } = storage;
+  const { contents, temporary } = storage;
   const rows = createMediaStore(database);
   const uploads = createUploads({ config, clock, bus, rows, ...storage });
   const media = createFindMedia({ config, clock, bus, rows });
   const thumbnailRows = createThumbnailStore(database);
   const thumbnails = createThumbnails({ config, rows: thumbnailRows, ...storage });
-  const small = createSmallContents(contents);
+  const deletion = createDeletion(createDeletionStore(database), contents);
+  const adminRows = createAdminMediaStore(database);
+  const admin = createMediaAdmin({ serverName, rows, adminRows, deletion, surroundings });
+  const sweep = createSweep({ config, clock, deletion, temporary, log });
+  roles.serve(mediaRole, { methods: {} });
   return {
     endpoints: [
       ...bindEndpoints(uploadEndpoints, { uploads, config }),
-      ...bindEndpoints(downloadEndpoints, { media, thumbnails, contents, small }),
+      ...bindEndpoints(downloadEndpoints, {
+        media,
+        thumbnails,
+        contents,
+        small: createSmallContents(contents),
+      }),
+      ...bindEndpoints([...adminMediaEndpoints, ...adminQuarantineEndpoints], {
+        admin,
+        serverName,
+      }),
     ],
     async tidy() {
       await media.writeAccess();
+      if (roles.holds(mediaRole, '')) await sweep();
     },
   };
 }

@@ -51,6 +51,7 @@ export {
   type MatchParameters,
   type TimelineMatch,
 } from './store/read-timeline.ts';
+export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline } from './read-access.ts';
