@@ -56,6 +56,7 @@ export function createRoomWriter(
   local: LocalRoomWriter & Pick<WriterMethods, 'create'>,
 ): RoomWriter {
   const { roles, bus } = needs;
+  let lastCreatedTs = 0;
   roles.serve(eventWriterRole, {
     methods: {
       append: (request, fence) => local.append(request, fence),
@@ -76,7 +77,9 @@ export function createRoomWriter(
     allows: (roomId, event) => roles.call(eventWriterRole, roomId, 'allows', { roomId, event }),
     async create(request) {
       const suits = (roomId: string) => roles.holds(eventWriterRole, roomId);
-      const plan = planRoom(request, needs.clock.now(), needs, suits);
+      // Where the id is a hash, two rooms of one user in one millisecond would be the same room.
+      lastCreatedTs = Math.max(needs.clock.now(), lastCreatedTs + 1);
+      const plan = planRoom(request, lastCreatedTs, needs, suits);
       const pos = await roles.call(eventWriterRole, plan.roomId, 'create', plan);
       if (pos !== null) await bus.reached(pos);
       return plan.roomId;

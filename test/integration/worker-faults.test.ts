@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningSet } from '../../src/up/start-up.ts';
+import { Load } from '../harness/load.ts';
+import { startWorkerSet } from '../harness/topology.ts';
+
+/** Longer than a process may be silent before others take its work. */
+const stoppedMs = 8_000;
+
+/** The process whose command line has all the words. */
+async function findProcess(...words: string[]): Promise<number> {
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    // oxlint-disable-next-line no-await-in-loop
+    const line = await readFile(join('/proc', name, 'cmdline'), 'utf8').catch(() => '');
+    if (words.every((word) => line.includes(word))) return Number(name);
+  }
+  throw new Error(`no process with ${words.join(' ')}`);
+}
+
+describe('a worker set under load', () => {
+  let set: RunningSet;
+  let dataDir: string;
+  let load: Load;
+
+  before(async () => {
+    const started = await startWorkerSet(
+      '',
+      'workers: {generic_worker: 2, federation_sender: 1, frontend_proxy: 1}\n',
+    );
+    ({ set, dataDir } = started);
+    load = await Load.prepare(set.urls[0]!);
+  });
+  after(async () => {
+    await set.close();
+    await rm(dataDir, { recursive: true });
+  });
+
+  /** Waits until a process of that name runs again, and takes part. */
+  async function isBack(name: string, pid: number): Promise<void> {
+    while ((set.pids().get(name) ?? pid) === pid) await sleep(50);
+    while (!new RegExp(`^${name} +live`, 'm').test(set.table())) await sleep(50);
+  }
+
+  it('any process may be killed: nothing is lost, doubled or out of order', async () => {
+    for (const name of ['generic_worker1', 'main', 'generic_worker2', 'frontend_proxy1']) {
+      const pid = set.pids().get(name)!;
+      // oxlint-disable-next-line no-await-in-loop
+      await load.during(async () => {
+        process.kill(pid, 'SIGKILL');
+        await isBack(name, pid);
+      });
+    }
+    await load.check();
+  });
+
+  it('a process that stood still can no longer write what others write by then', async () => {
+    const pid = set.pids().get('generic_worker1')!;
+    await load.during(async () => {
+      process.kill(pid, 'SIGSTOP');
+      await sleep(stoppedMs);
+      process.kill(pid, 'SIGCONT');
+      await sleep(1_000);
+    });
+    await load.check();
+  });
+
+  it('PostgreSQL may be killed: requests wait or are told, then all goes on', async () => {
+    const folder = join(dataDir, 'data', 'postgres', 'data');
+    const [pid] = readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n');
+    await load.during(async () => {
+      process.kill(Number(pid), 'SIGKILL');
+      await sleep(3_000);
+    });
+    await load.check();
+  });
+
+  it('Redis may be away: what is written is seen all the same, and later too', async () => {
+    const pid = await findProcess('redis-server', dataDir);
+    await load.during(async () => {
+      process.kill(pid, 'SIGSTOP');
+      await sleep(stoppedMs);
+      process.kill(pid, 'SIGCONT');
+      await sleep(1_000);
+      process.kill(pid, 'SIGKILL');
+      await sleep(2_000);
+    });
+    await load.check();
+    assert.notEqual(await findProcess('redis-server', dataDir), pid, 'it was started again');
+  });
+});
