@@ -206,7 +206,8 @@ test('push rules: enabled and actions, and what is refused', async () => {
   const refused = (path: string, body: Json) => alice.refused('PUT', `${rules}/${path}`, body);
   const rule = { pattern: 'x', actions: ['notify'] };
   assert.match(await refused('content/.m.own', rule), /^400 /);
-  assert.match(await refused('other/x', rule), /^40[04] /);
+  assert.equal(await refused('other/x', rule), '400 M_INVALID_PARAM');
+  assert.equal(await alice.refused('GET', `${rules}/other/x`), '404 M_NOT_FOUND');
   assert.match(await refused('content/x', { actions: ['notify'] }), /^400 /);
   assert.match(await refused('content/x', { pattern: 'x', actions: ['unknown'] }), /^400 /);
   assert.match(await refused('content/x?after=none', rule), /^40[04] /);

@@ -47,9 +47,12 @@ const getGlobalPushRules = declare({
     rulesetOf(await data.pushRules(requester.userNid), requester.userId),
 });
 
-function kindOf(text: string): RuleKind {
+function kindOf(
+  text: string,
+  code: 'M_INVALID_PARAM' | 'M_NOT_FOUND' = 'M_INVALID_PARAM',
+): RuleKind {
   if (!isRuleKind(text)) {
-    throw new MatrixError('M_INVALID_PARAM', `There are no push rules of the kind ${text}`);
+    throw new MatrixError(code, `There are no push rules of the kind ${text}`);
   }
   return text;
 }
@@ -63,7 +66,7 @@ const getPushRulesOfKind = declare({
   summary: "The user's push rules of one kind",
   deprecated: true,
   async handle({ params, requester }, { data }) {
-    const kind = kindOf(params['kind']!);
+    const kind = kindOf(params['kind']!, 'M_NOT_FOUND');
     return rulesetOf(await data.pushRules(requester.userNid), requester.userId)[kind];
   },
 });
@@ -74,7 +77,7 @@ async function ruleOf(
   kindText: string,
   ruleId: string,
 ): Promise<PushRule> {
-  const kind = kindOf(kindText);
+  const kind = kindOf(kindText, 'M_NOT_FOUND');
   const rules = rulesetOf(await data.pushRules(requester.userNid), requester.userId)[kind];
   const rule = rules.find((known) => known.rule_id === ruleId);
   if (!rule) throw new MatrixError('M_NOT_FOUND', `There is no ${kind} rule ${ruleId}`);
