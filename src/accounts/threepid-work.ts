@@ -1,3 +1,4 @@
+import type { ProvenThreepid } from './account-threepids.ts';
 import type { UserRef } from './subscribers.ts';
 
 /** Results of authentication stages, by stage. */
@@ -9,8 +10,8 @@ export interface ThreepidWork {
   registrationFlows(): string[][];
   /** Ways for somebody who has forgotten the password to prove who it is. */
   passwordResetFlows(): string[][];
-  /** The medium and address that stages have proven; null: none. */
-  provenBy(completed: Completed): { medium: string; address: string } | null;
+  /** What stages have proven; null: nothing. */
+  provenBy(completed: Completed): ProvenThreepid | null;
   /** Rejects when an account must not be made with what was proven. */
   checkRegistration(completed: Completed): Promise<void>;
   /** The account was made: it gets what was proven. */

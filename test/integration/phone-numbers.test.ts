@@ -33,7 +33,7 @@ function startDelegate(): Server {
       const session = sessions.get(url.searchParams.get('sid')!);
       const isProven = session?.isValid && session.secret === url.searchParams.get('client_secret');
       if (!isProven) return answer(200, { errcode: 'M_SESSION_NOT_VALIDATED', error: 'no' });
-      return answer(200, { medium: 'msisdn', address: session.address, validated_at: 1 });
+      return answer(200, { medium: 'msisdn', address: session.address, validated_at: Date.now() });
     });
   });
 }

@@ -144,6 +144,20 @@ test('who has forgotten the password sets a new one by mail, after a question', 
   assert.equal(replay.status, 401, 'a proof is good for one password');
 });
 
+test('a proof from before the account does not open it', async () => {
+  const address = someAddress();
+  const attacker = new TestClient(server.url);
+  const secret = 'attacker';
+  const { body } = await requestToken(attacker, '/register', { address, secret });
+  assert.equal((await follow()).status, 200, 'the owner takes the link for the own one');
+  await register(address);
+  const reset = { new_password: 'stolen', auth: creds(body['sid'], secret) };
+  assert.equal(
+    await attacker.refused('POST', `${v3}/account/password`, reset),
+    '400 M_THREEPID_AUTH_FAILED',
+  );
+});
+
 test('an address is added to an account and removed again', async () => {
   const { client, username } = await register(someAddress());
   const address = someAddress().toLowerCase();

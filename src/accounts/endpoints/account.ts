@@ -20,12 +20,18 @@ async function passwordFlows(services: AccountServices, requester: Requester | n
 
 /** The account of the address or number that was proven. */
 async function provenUser(
-  { threepidWork, directory }: AccountServices,
+  { threepidWork, directory, threepids }: AccountServices,
   completed: Record<string, unknown>,
 ): Promise<UserRef> {
   const proven = threepidWork.provenBy(completed);
   const account = proven && (await directory.byThreepid(proven.medium, proven.address));
   if (!account) throw new MatrixError('M_NOT_FOUND', 'No account has this address or number');
+  const all = await threepids.of(account.userNid);
+  const own = all.find((one) => one.medium === proven.medium && one.address === proven.address);
+  // Somebody may have made its owner follow a link before there was an account to protect.
+  if (!own || own.added_at > proven.validatedTs) {
+    throw new MatrixError('M_THREEPID_AUTH_FAILED', 'The proof is older than the account');
+  }
   return account;
 }
 
