@@ -230,3 +230,31 @@ test('wrong tokens, addresses and links are refused', async () => {
   });
   assert.equal(phone.body['errcode'], 'M_THREEPID_DENIED');
 });
+
+test('where addresses are not given away, strangers learn nothing and owners get a mail', async () => {
+  const quiet = await startTestServer(`
+public_baseurl: https://matrix.test.example
+request_token_inhibit_3pid_errors: true
+email: {smtp_host: 127.0.0.1, smtp_port: ${smtp.port}, notif_from: 'noreply@test.example'}
+`);
+  try {
+    const client = new TestClient(quiet.url);
+    const address = someAddress();
+    const before = smtp.mails.length;
+    const reset = await requestToken(client, '/account/password', { address });
+    assert.equal(reset.status, 200);
+    assert.equal(smtp.mails.length, before, 'nobody has the address');
+    const { body } = await requestToken(client, '/register', { address });
+    const link = new URL(/https:\S+/.exec(smtp.mails.at(-1)!.text)![0]);
+    await fetch(quiet.url + link.pathname + link.search);
+    const wish = { username: uniqueName('quiet'), password: 'password' };
+    await client.ok('POST', `${v3}/register`, { ...wish, auth: creds(body['sid']) });
+    const again = await requestToken(client, '/register', { address, secret: 'other' });
+    assert.equal(again.status, 200);
+    const { subject, text } = smtp.mails.at(-1)!;
+    assert.equal(subject, '[test.example] Email already in use');
+    assert.doesNotMatch(text, /https:/);
+  } finally {
+    await quiet.close();
+  }
+});

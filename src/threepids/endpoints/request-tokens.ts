@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Type, type Static } from 'typebox';
 import { canonicalMsisdn } from '../../accounts/module.ts';
 import { clientPaths, endpoint, type RequestInfo } from '../../http/endpoint.ts';
@@ -41,8 +43,16 @@ function take(services: ThreepidServices, request: RequestInfo, medium: string, 
 
 const inUse = () => new MatrixError('M_THREEPID_IN_USE', 'It belongs to an account already');
 const unknown = () => new MatrixError('M_THREEPID_NOT_FOUND', 'No account has it');
-/** Looks like the id of a session that does not exist. */
-const nothing = () => ({ sid: randomLetters(16) });
+
+/** How long mail servers usually take. */
+const mailMsMin = 100;
+const mailMsMax = 1_000;
+
+/** Looks like an answer after a mail, also by the time it takes. */
+async function pretended(): Promise<{ sid: string }> {
+  await pause(randomInt(mailMsMin, mailMsMax));
+  return { sid: randomLetters(16) };
+}
 
 /** Who has registered with an address is told by mail, when others must not learn of it. */
 async function tellOwner({ email, config }: ThreepidServices, address: string): Promise<void> {
@@ -69,8 +79,9 @@ async function requestEmail(
   const owner = await accounts.directory.byThreepid('email', address);
   if (purpose === 'password_reset' ? !owner : owner) {
     if (!config.hidesKnownAddresses) throw purpose === 'password_reset' ? unknown() : inUse();
-    if (purpose === 'registration') await tellOwner(services, address);
-    return nothing();
+    if (purpose !== 'registration') return pretended();
+    await tellOwner(services, address);
+    return { sid: randomLetters(16) };
   }
   const sid = await validation.requestEmail({
     purpose,
@@ -103,7 +114,7 @@ async function requestMsisdn(
   const owner = await accounts.directory.byThreepid('msisdn', number);
   if (purpose === 'password_reset' ? !owner : owner) {
     if (!config.hidesKnownAddresses) throw purpose === 'password_reset' ? unknown() : inUse();
-    return nothing();
+    return pretended();
   }
   const { country, phone_number, client_secret, send_attempt, next_link } = body;
   return msisdn.requestToken({ country, phone_number, client_secret, send_attempt, next_link });
