@@ -299,12 +299,10 @@ export function assembleDomains(foundation: Foundation): Domains {
     database,
     events,
     bus,
-    log,
     rooms: rooms.services,
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     isEnabled: config.search.isEnabled,
   });
-  search.start();
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
@@ -381,6 +379,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();
+      await search.index();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {

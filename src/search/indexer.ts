@@ -1,5 +1,4 @@
 import type { Database, Queryable } from '../database/database.ts';
-import type { Log } from '../kernel/log.ts';
 import type { Bus } from '../streams/bus.ts';
 import { fieldOf, textIn } from './fields.ts';
 import { vectorOf } from './search-text.ts';
@@ -15,9 +14,6 @@ import {
 const batchEvents = 500;
 /** Batches that a search waits for; what is older is found when the job has come to it. */
 const batchesWaitedMax = 4;
-/** How often the job looks by itself. Rarely: many events at once cost much less than each alone. */
-const lookMs = 30_000;
-
 function searchable(row: NewText): SearchableText[] {
   const text = textIn(row.type, row.content);
   const words = text === null ? null : vectorOf(text, row.roomNid);
@@ -43,24 +39,15 @@ async function takeBatch(tx: Queryable, uptoPos: number): Promise<boolean> {
 export interface Indexer {
   /** Takes in what this process knows of, up to a bound. */
   catchUp(): Promise<void>;
-  /** Follows from now on; for the process that holds the role of background work. */
-  start(): void;
+  /** The same without a bound, for whoever does the work of the background. */
+  index(): Promise<void>;
   /** Resolves when the work under way has ended. */
   stop(): Promise<void>;
 }
 
-export function createIndexer({
-  database,
-  bus,
-  log,
-}: {
-  database: Database;
-  bus: Bus;
-  log: Log;
-}): Indexer {
-  let timer: NodeJS.Timeout | null = null;
-  let running: Promise<void> | null = null;
+export function createIndexer({ database, bus }: { database: Database; bus: Bus }): Indexer {
   const stopping = new AbortController();
+  let running: Promise<void> = Promise.resolve();
 
   async function run(batchesMax: number): Promise<void> {
     const uptoPos = bus.position();
@@ -70,24 +57,15 @@ export function createIndexer({
     }
   }
 
-  function look(): void {
-    running ??= run(Infinity)
-      .catch((error: unknown) => log.warn({ err: error }, 'messages could not be made searchable'))
-      .finally(() => {
-        running = null;
-      });
-  }
-
   return {
     catchUp: () => run(batchesWaitedMax),
-    start() {
-      timer ??= setInterval(look, lookMs);
-      timer.unref();
+    index() {
+      running = run(Infinity);
+      return running;
     },
     async stop() {
       stopping.abort();
-      if (timer) clearInterval(timer);
-      await running;
+      await running.catch(() => undefined);
     },
   };
 }

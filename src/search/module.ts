@@ -1,6 +1,5 @@
 import type { Database, Queryable } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
-import type { Log } from '../kernel/log.ts';
 import type { Bus } from '../streams/bus.ts';
 import { searchEndpoint } from './endpoints/search.ts';
 import { createIndexer, type Indexer } from './indexer.ts';
@@ -12,15 +11,14 @@ export interface SearchModuleNeeds extends Omit<SearchNeeds, 'store'> {
   /** Gives events with their names: `withEventNames`. */
   events: Queryable;
   bus: Bus;
-  log: Log;
   /** [enable_search] */
   isEnabled: boolean;
 }
 
 export interface Search extends Pick<Indexer, 'stop'> {
   endpoints: Endpoint[];
-  /** Follows the timeline from now on; for the process that does background work. */
-  start(): void;
+  /** Takes in what is new; for the process that does the work of the background, now and then. */
+  index(): Promise<void>;
 }
 
 /** Search in messages. */
@@ -30,7 +28,7 @@ export function createSearch(needs: SearchModuleNeeds): Search {
   const store = createFoundStore(events);
   return {
     endpoints: bindEndpoints([searchEndpoint], { store, rooms, ignoredUsers, indexer, isEnabled }),
-    start: () => (isEnabled ? indexer.start() : undefined),
+    index: async () => (isEnabled ? indexer.index() : undefined),
     stop: () => indexer.stop(),
   };
 }

@@ -8,7 +8,7 @@ let alice: TestClient;
 let bob: TestClient;
 
 before(async () => {
-  server = await startTestServer('rc_message:\n  per_second: 1000\n  burst_count: 1000');
+  server = await startTestServer();
   [alice, bob] = await Promise.all([
     TestClient.register(server.url, 'alice'),
     TestClient.register(server.url, 'bob'),

@@ -6,7 +6,7 @@ import { startTestServer, type TestServer } from '../harness/server.ts';
 let server: TestServer;
 
 before(async () => {
-  server = await startTestServer('rc_message:\n  per_second: 1000\n  burst_count: 1000');
+  server = await startTestServer();
 });
 after(() => server.close());
 

@@ -9,7 +9,7 @@ let bob: TestClient;
 let sent = 0;
 
 before(async () => {
-  server = await startTestServer('rc_message:\n  per_second: 1000\n  burst_count: 1000');
+  server = await startTestServer();
   [alice, bob] = await Promise.all([
     TestClient.register(server.url, 'alice'),
     TestClient.register(server.url, 'bob'),
