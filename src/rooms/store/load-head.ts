@@ -12,11 +12,23 @@ export interface RoomRow {
   isBlocked: boolean;
 }
 
-export interface ExtremityRow {
+/** What a reference hash is taken of, beside the content. */
+export interface HashedParts {
+  /** Read for room versions 1 and 2 only, whose references to events carry hashes. */
+  envelope: string | null;
+  contentAt: number;
+}
+
+export interface ExtremityRow extends HashedParts {
   eventId: string;
   eventNid: number;
   depth: number;
+  content: string;
 }
+
+const hashedParts = `
+  case when r.room_version in ('1', '2') then e.envelope end as envelope,
+  e.content_at as "contentAt"`;
 
 const selectRoom = statement<[string], RoomRow>(
   'select_room',
@@ -25,9 +37,9 @@ const selectRoom = statement<[string], RoomRow>(
    from rooms where room_id = $1`,
 );
 
-const selectState = statement<[string], StoredEvent>(
+const selectState = statement<[string], StoredEvent & HashedParts>(
   'select_head_state',
-  `select ${eventColumns} from rooms r
+  `select ${eventColumns}, ${hashedParts} from rooms r
      join room_state s on s.room_nid = r.room_nid and s.to_pos = ${endless}
      join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
    where r.room_id = $1 and s.type_nid <> coalesce(
@@ -36,21 +48,23 @@ const selectState = statement<[string], StoredEvent>(
 
 const selectExtremities = statement<[string], ExtremityRow>(
   'select_extremities',
-  `with room as (select room_nid from rooms where room_id = $1),
+  `with room as (select room_nid, room_version from rooms where room_id = $1),
    marked as (
      select x.event_nid from room_extremities x join room on room.room_nid = x.room_nid),
    newest as (
      select e.event_nid from room join events e on e.room_nid = room.room_nid
        where e.pos is not null and not exists (select from marked)
        order by e.pos desc, e.sub desc limit 1)
-   select e.event_id as "eventId", e.event_nid as "eventNid", e.depth
-     from room join events e on e.room_nid = room.room_nid
+   select e.event_id as "eventId", e.event_nid as "eventNid", e.depth, e.content,
+     ${hashedParts}
+     from room r join events e on e.room_nid = r.room_nid
      where e.event_nid in (select event_nid from marked union all select event_nid from newest)`,
 );
 
-const selectMembers = statement<[number, string[]], StoredEvent>(
+const selectMembers = statement<[number, string[]], StoredEvent & HashedParts>(
   'select_head_members',
-  `select ${eventColumns} from room_state s
+  `select ${eventColumns}, ${hashedParts} from room_state s
+     join rooms r on r.room_nid = s.room_nid
      join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
    where s.room_nid = $1 and s.to_pos = ${endless} and s.state_key = any($2)
      and s.type_nid = (select type_nid from event_types where event_type = 'm.room.member')`,

@@ -6,7 +6,7 @@ import {
   type UnsignedPdu,
 } from '../../matrix/event-builder.ts';
 import { NotCanonical } from '../../matrix/canonical-json.ts';
-import { canonicalFor } from '../../matrix/event-format.ts';
+import { canonicalFor, referenceHash } from '../../matrix/event-format.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
@@ -16,7 +16,7 @@ import type { StoredEvent } from '../stored-event.ts';
 import type { MembershipChange } from '../streams.ts';
 import type { Interned } from '../store/interned.ts';
 import type { NewEvent } from './commit-events.ts';
-import type { HeadEntry, RoomHead } from './head.ts';
+import type { Extremity, HeadEntry, RoomHead } from './head.ts';
 import type { ProtoEvent, TransactionKey } from './proto-event.ts';
 
 /** What composing needs beside the head. */
@@ -32,14 +32,18 @@ const prevEventsMax = 20;
 
 function placeOf(head: RoomHead, proto: ProtoEvent, now: number): Pdu {
   const references = head.version.eventIdFormat === 'explicit';
-  const reference = (id: string) => (references ? ([id, { sha256: '' }] as [string, never]) : id);
+  const reference = ({ eventId, referenceHash: sha256 }: Extremity | HeadEntry) => {
+    if (!references) return eventId;
+    if (sha256 === undefined) throw new Error(`the reference hash of ${eventId} is not known`);
+    return [eventId, { sha256 }] as [string, { sha256: string }];
+  };
   const pdu: Pdu = {
     sender: proto.sender,
     type: proto.type,
     content: proto.content,
     origin_server_ts: proto.originServerTs ?? now,
     depth: Math.min(head.depth() + 1, Number.MAX_SAFE_INTEGER),
-    prev_events: head.extremities.slice(0, prevEventsMax).map(({ eventId }) => reference(eventId)),
+    prev_events: head.extremities.slice(0, prevEventsMax).map(reference),
     auth_events: [],
     hashes: { sha256: '' },
     signatures: {},
@@ -51,7 +55,7 @@ function placeOf(head: RoomHead, proto: ProtoEvent, now: number): Pdu {
   }
   for (const [type, stateKey] of authTypesFor(head.version, pdu)) {
     const entry = head.get(type, stateKey);
-    if (entry) pdu.auth_events.push(reference(entry.eventId));
+    if (entry) pdu.auth_events.push(reference(entry));
   }
   return pdu;
 }
@@ -168,11 +172,15 @@ export function compose(
   };
   const joinedDelta = step(change, 'join');
   const invitedDelta = step(change, 'invite');
-  head.extremities = [{ eventId: built.eventId, depth: place.depth }];
+  const hashed =
+    head.version.eventIdFormat === 'explicit'
+      ? { referenceHash: referenceHash(head.version, built.pdu) }
+      : {};
+  head.extremities = [{ eventId: built.eventId, depth: place.depth, ...hashed }];
   head.joinedCount += joinedDelta;
   head.invitedCount += invitedDelta;
   if (proto.stateKey !== undefined) {
-    head.set({ eventId: built.eventId, pdu: built.pdu, content: built.content });
+    head.set({ eventId: built.eventId, pdu: built.pdu, content: built.content, ...hashed });
   }
   return {
     columns: {

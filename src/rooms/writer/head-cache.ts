@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import type { Fence } from '../../database/fence.ts';
 import type { HeadStore } from '../store/load-head.ts';
-import { headEntryOf, RoomHead } from './head.ts';
+import { headEntryOf, referenceHashOf, RoomHead } from './head.ts';
 
 /** The heads of the rooms that this process writes, bounded in bytes. */
 export interface HeadCache {
@@ -38,8 +38,14 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     if (!found) return null;
     const version = roomVersion(found.room.roomVersion);
     const head = new RoomHead(found.room, version, true, fence);
-    for (const event of found.state) head.set(headEntryOf(event, roomId));
-    head.extremities = found.extremities.map(({ eventId, depth }) => ({ eventId, depth }));
+    for (const event of found.state) {
+      head.set({ ...headEntryOf(event, roomId), ...referenceHashOf(version, event) });
+    }
+    head.extremities = found.extremities.map((event) => ({
+      eventId: event.eventId,
+      depth: event.depth,
+      ...referenceHashOf(version, event),
+    }));
     resting.set(roomId, head);
     return head;
   }
@@ -78,7 +84,8 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     const events = await store.members(head.roomNid, missing);
     for (const event of events) {
       // A newer one may have been appended while this was read.
-      if (!head.get('m.room.member', event.stateKey!)) head.set(headEntryOf(event, head.roomId));
+      if (head.get('m.room.member', event.stateKey!)) continue;
+      head.set({ ...headEntryOf(event, head.roomId), ...referenceHashOf(head.version, event) });
     }
     for (const userId of missing) head.markAbsent(userId);
   }

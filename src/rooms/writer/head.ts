@@ -1,19 +1,25 @@
+import { joinPdu } from '../../matrix/event-builder.ts';
+import { referenceHash } from '../../matrix/event-format.ts';
 import type { AuthState, IdentifiedPdu, Pdu } from '../../matrix/pdu.ts';
 import { parsePowerLevels, type PowerLevels } from '../../matrix/power-levels.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { Fence } from '../../database/fence.ts';
 import { contentOf, type StoredEvent } from '../stored-event.ts';
-import type { RoomRow } from '../store/load-head.ts';
+import type { HashedParts, RoomRow } from '../store/load-head.ts';
 
 /** An entry of the current state, as authorisation and the next events need it. */
 export interface HeadEntry extends IdentifiedPdu {
   /** Canonical JSON text of the content. */
   content: string;
+  /** Room versions 1 and 2, where references to events carry it. */
+  referenceHash?: string;
 }
 
 export interface Extremity {
   eventId: string;
   depth: number;
+  /** As in HeadEntry. */
+  referenceHash?: string;
 }
 
 /** Rough bytes of an entry beside its content, for the bound on the cache. */
@@ -67,7 +73,9 @@ export class RoomHead implements AuthState {
     if (!entries) this.#state.set(type, (entries = new Map()));
     const before = entries.get(stateKey);
     this.bytes += entry.content.length - (before ? before.content.length : -entryBytes);
-    entries.set(stateKey, entry);
+    // A redaction changes what is held of an event, but not its reference hash.
+    const hash = before?.eventId === entry.eventId ? before.referenceHash : undefined;
+    entries.set(stateKey, hash && !entry.referenceHash ? { ...entry, referenceHash: hash } : entry);
     if (type === 'm.room.power_levels' || type === 'm.room.create') this.#powerLevels = null;
     if (type === 'm.room.member') this.#absentMembers.delete(stateKey);
   }
@@ -134,4 +142,16 @@ export function headEntryOf(event: StoredEvent, roomId: string): HeadEntry {
     signatures: {},
   };
   return { eventId: event.eventId, pdu, content: event.content };
+}
+
+/** The reference hash of a stored event, where the room version's references carry it. */
+export function referenceHashOf(
+  version: RoomVersion,
+  event: HashedParts & { content: string },
+): { referenceHash?: string } {
+  if (version.eventIdFormat !== 'explicit') return {};
+  const { envelope, contentAt, content } = event;
+  if (envelope === null) throw new Error('an event of this room was read without its envelope');
+  const pdu = JSON.parse(joinPdu(envelope, contentAt, content)) as Pdu;
+  return { referenceHash: referenceHash(version, pdu) };
 }
