@@ -384,6 +384,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     async close() {
       typing.stop();
+      media.close();
       presence.stop();
       await userDirectory.stop();
       await search.stop();

@@ -9,6 +9,8 @@ export function assembleMedia(foundation: Foundation, interned: Interned): Media
   const named = createNamedMedia(database);
   return createMediaRepository({
     config: config.media,
+    previews: config.previews,
+    userAgent: config.outbound.userAgent,
     database,
     clock,
     bus,

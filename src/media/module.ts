@@ -11,7 +11,9 @@ import { adminMediaEndpoints } from './endpoints/admin-media.ts';
 import { adminQuarantineEndpoints } from './endpoints/admin-quarantine.ts';
 import { downloadEndpoints } from './endpoints/download.ts';
 import { uploadEndpoints } from './endpoints/upload.ts';
+import { previewEndpoints } from './endpoints/preview.ts';
 import { createFindMedia } from './find-media.ts';
+import { openPreviews, type PreviewsConfig } from './open-previews.ts';
 import { openStores, type StorageConfig } from './storage/open-stores.ts';
 import { createSmallContents } from './storage/small-contents.ts';
 import { createAdminMediaStore } from './store/admin-media.ts';
@@ -26,6 +28,10 @@ export type { MediaSurroundings } from './admin.ts';
 
 export interface MediaNeeds {
   config: MediaConfig & StorageConfig;
+  /** Null: there are no previews of links. */
+  previews: PreviewsConfig | null;
+  /** Of requests for them. */
+  userAgent: string;
   database: Database;
   clock: Clock;
   bus: Bus;
@@ -38,6 +44,7 @@ export interface MediaRepository {
   endpoints: Endpoint[];
   /** Writes what waits and deletes what is over; to be called every minute or so. */
   tidy(): Promise<void>;
+  close(): void;
 }
 
 /** Who deletes what is over. */
@@ -57,7 +64,26 @@ export function createMediaRepository(needs: MediaNeeds): MediaRepository {
   const deletion = createDeletion(createDeletionStore(database), contents);
   const adminRows = createAdminMediaStore(database);
   const admin = createMediaAdmin({ serverName, rows, adminRows, deletion, surroundings });
-  const sweep = createSweep({ config, clock, deletion, temporary, log });
+  const { userAgent, previews: linkConfig } = needs;
+  const links =
+    linkConfig &&
+    openPreviews({
+      config: linkConfig,
+      userAgent,
+      serverName,
+      database,
+      clock,
+      uploads,
+      temporary,
+    });
+  const sweep = createSweep({
+    config,
+    clock,
+    deletion,
+    temporary,
+    log,
+    previews: links?.previews ?? null,
+  });
   roles.serve(mediaRole, { methods: {} });
   return {
     endpoints: [
@@ -72,10 +98,12 @@ export function createMediaRepository(needs: MediaNeeds): MediaRepository {
         admin,
         serverName,
       }),
+      ...(links ? bindEndpoints(previewEndpoints, links) : []),
     ],
     async tidy() {
       await media.writeAccess();
       if (roles.holds(mediaRole, '')) await sweep();
     },
+    close: () => links?.close(),
   };
 }

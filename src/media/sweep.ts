@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { MediaConfig } from './config.ts';
 import type { Deletion } from './deletion.ts';
+import type { Previews } from './previews/previews.ts';
 import type { TemporaryFiles } from './storage/temporary-files.ts';
 
 /** Between two looks for what is over. */
@@ -16,8 +17,9 @@ export function createSweep(needs: {
   deletion: Deletion;
   temporary: TemporaryFiles;
   log: Log;
+  previews: Previews | null;
 }): () => Promise<void> {
-  const { config, clock, deletion, temporary, log } = needs;
+  const { config, clock, deletion, temporary, log, previews } = needs;
   let sweptTs = 0;
   let isSweeping = false;
 
@@ -30,6 +32,7 @@ export function createSweep(needs: {
       // oxlint-disable-next-line no-await-in-loop -- two of them
       await deletion.deleteOld(which);
     }
+    await previews?.sweep(now);
     await temporary.sweep(now);
   }
 
