@@ -4,29 +4,8 @@ import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { randomLetters } from '../kernel/random.ts';
-import {
-  completeUiAuthStage,
-  deleteOldUiAuthSessions,
-  selectUiAuthSession,
-  upsertUiAuthSession,
-  type UiAuthSessionRow,
-} from './store/ui-auth.ts';
 import { selectLastValidated, updateLastValidated } from './store/tokens.ts';
-
-/** A session of interactive authentication while a request is handled. */
-export interface UiAuthSession {
-  readonly id: string;
-  readonly createdTs: number;
-  readonly operation: string;
-  readonly description: string;
-  /** The request body without `auth` and passwords. */
-  request: Record<string, unknown>;
-  /** Stage → what the stage found out, for example the user id of a password. */
-  completed: Record<string, unknown>;
-  passwordHash: string | null;
-  registeredUserId: string | null;
-  registrationToken: string | null;
-}
+import { createUiAuthSessions, type UiAuthSession } from './ui-auth-sessions.ts';
 
 export interface StageContext {
   session: UiAuthSession;
@@ -115,32 +94,12 @@ export interface UiAuth {
   removeOld(): Promise<void>;
 }
 
-/** A session that is older is forgotten. */
-const sessionKeptMs = 48 * 60 * 60 * 1000;
 /** Body members that are never stored. */
 const secretMembers = new Set(['auth', 'password', 'new_password']);
 
 export function createUiAuth(database: Database, clock: Clock, reuseMs: number): UiAuth {
   const stages = new Map<string, UiAuthStage>();
-
-  async function load(id: string): Promise<UiAuthSession | null> {
-    const [row] = await database.query(selectUiAuthSession, [id]);
-    return row && row.createdTs > clock.now() - sessionKeptMs ? parseSession(row) : null;
-  }
-
-  async function save(session: UiAuthSession): Promise<void> {
-    await database.query(upsertUiAuthSession, [
-      session.id,
-      session.createdTs,
-      session.operation,
-      session.description,
-      JSON.stringify(session.request),
-      JSON.stringify(session.completed),
-      session.passwordHash,
-      session.registeredUserId,
-      session.registrationToken,
-    ]);
-  }
+  const sessions = createUiAuthSessions(database, clock);
 
   async function openSession(asked: UiAuthRequest, sessionId: unknown): Promise<UiAuthSession> {
     const operation = operationOf(asked);
@@ -158,7 +117,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
         registrationToken: null,
       };
     }
-    const session = await load(sessionId);
+    const session = await sessions.load(sessionId);
     if (!session) throw unknownSession(sessionId);
     const isSame =
       Object.keys(body).length === 0 ||
@@ -238,7 +197,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     const failure = isRecord(given) ? await attempt(asked, session, auth) : null;
     if (session.registrationToken !== null && !isStored) {
       // Whatever becomes of this request, the hold on the token ends with the session.
-      await save(session);
+      await sessions.save(session);
       isStored = true;
     }
     const isComplete =
@@ -246,7 +205,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       asked.flows.some((flow) => flow.every((stage) => stage in session.completed));
     if (failure || !isComplete) {
       await asked.onIncomplete?.(session);
-      await save(session);
+      await sessions.save(session);
       return challenge(asked, session, failure);
     }
     if (reuseMs > 0 && asked.requester?.tokenNid) {
@@ -257,7 +216,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       completed: session.completed,
       body: { ...session.request, ...body },
       session,
-      keep: () => (isStored ? save(session) : Promise.resolve()),
+      keep: () => (isStored ? sessions.save(session) : Promise.resolve()),
     });
   }
 
@@ -266,20 +225,20 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     async sessionOf(body) {
       const auth = body['auth'];
       const id = isRecord(auth) ? auth['session'] : undefined;
-      return typeof id === 'string' && id !== '' ? load(id) : null;
+      return typeof id === 'string' && id !== '' ? sessions.load(id) : null;
     },
     async attemptStage(sessionId, name, auth, request) {
       const stage = stages.get(name);
       if (!stage) throw new MatrixError('M_NOT_FOUND', `There is no stage ${name}`);
-      const session = await load(sessionId);
+      const session = await sessions.load(sessionId);
       if (!session) throw unknownSession(sessionId);
       if (name in session.completed) return;
       const result = await stage.check(auth, { session, request, requester: null });
       session.completed[name] = result;
-      await save(session);
+      await sessions.save(session);
     },
     async isWaitingFor(sessionId, stage) {
-      const session = await load(sessionId);
+      const session = await sessions.load(sessionId);
       return session !== null && !(stage in session.completed);
     },
     async registered(user, completed) {
@@ -292,13 +251,9 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     },
     stage: (name) => stages.get(name),
     async completeStage(sessionId, stage, result) {
-      const text = JSON.stringify(result);
-      const rows = await database.query(completeUiAuthStage, [sessionId, stage, text]);
-      if (rows.length === 0) throw unknownSession(sessionId);
+      if (!(await sessions.complete(sessionId, stage, result))) throw unknownSession(sessionId);
     },
-    async removeOld() {
-      await database.query(deleteOldUiAuthSessions, [clock.now() - sessionKeptMs]);
-    },
+    removeOld: () => sessions.removeOld(),
   };
 }
 
@@ -321,20 +276,6 @@ function isNext(
 
 function withoutSecrets(body: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).filter(([key]) => !secretMembers.has(key)));
-}
-
-function parseSession(row: UiAuthSessionRow): UiAuthSession {
-  return {
-    id: row.sessionId,
-    createdTs: row.createdTs,
-    operation: row.operation,
-    description: row.description,
-    request: JSON.parse(row.request) as Record<string, unknown>,
-    completed: JSON.parse(row.completed) as Record<string, unknown>,
-    passwordHash: row.passwordHash,
-    registeredUserId: row.registeredUserId,
-    registrationToken: row.registrationToken,
-  };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -6,7 +6,8 @@ import { checkNewPassword } from '../password-policy.ts';
 import type { Registered } from '../registration.ts';
 import type { AccountServices } from '../services.ts';
 import type { DeviceWish } from '../sessions.ts';
-import type { UiAuthDone, UiAuthSession } from '../ui-auth.ts';
+import type { UiAuthSession } from '../ui-auth-sessions.ts';
+import type { UiAuthDone } from '../ui-auth.ts';
 
 const declare = endpoint<AccountServices>();
 const runsOn = { group: 'registration_login', balance: 'none' } as const;
