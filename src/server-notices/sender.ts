@@ -56,14 +56,14 @@ export function createNoticeSender(needs: NoticeSenderNeeds): NoticeSender {
 
   /** The user notices are from, made when there is none, with the configured profile. */
   async function makeSystemUser(): Promise<Actor> {
-    const known = await accounts.directory.byUserId(systemId);
+    const wish = { userId: systemId, passwordHash: null, displayName: null, device: null };
     const user =
-      known ??
-      (await accounts.registration.register({
-        userId: systemId,
-        passwordHash: null,
-        displayName: null,
-        device: null,
+      (await accounts.directory.byUserId(systemId)) ??
+      (await accounts.registration.register(wish).catch(async (error: unknown) => {
+        // Another process may have been faster.
+        const made = await accounts.directory.byUserId(systemId);
+        if (!made) throw error;
+        return made;
       }));
     const profile = { displayname: config.displayName, avatar_url: config.avatarUrl };
     await Promise.all(
