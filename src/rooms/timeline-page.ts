@@ -103,10 +103,11 @@ export async function readPage(
   const read = events.slice(0, limit);
   const last = read.at(-1);
   const hasMore = events.length > limit;
-  // Forwards there may always be more later.
+  // Forwards there may always be more later; and the last event that a filter lets through is rarely
+  // the first of the room, so that clients expect a place there.
   let next: TimelinePlace | null = null;
   if (last && direction === 'f') next = placeAt(last);
-  else if (last && hasMore) next = placeBefore(last);
+  else if (last && (hasMore || page.match)) next = placeBefore(last);
   return { shown: read.filter((event) => visibility.allows(event)), next };
 }
 

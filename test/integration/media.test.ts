@@ -139,6 +139,8 @@ describe('uploads and downloads', () => {
       const path = `/_matrix/media/${version}/download/${pathOf(uri)}`;
       // oxlint-disable-next-line no-await-in-loop
       assert.equal(await codeOf(await rawRequest(nobody, 'GET', path)), '404 M_NOT_FOUND');
+      // oxlint-disable-next-line no-await-in-loop
+      assert.equal((await rawRequest(bob, 'GET', path)).status, 200);
     }
     const refused = await rawRequest(nobody, 'POST', '/_matrix/media/v3/upload');
     assert.equal(await codeOf(refused), '401 M_MISSING_TOKEN');

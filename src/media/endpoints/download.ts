@@ -83,6 +83,8 @@ const shared = {
   runsOn: { group: 'media', balance: 'none' },
   errors: ['M_NOT_FOUND', 'M_NOT_YET_UPLOADED'],
 } as const;
+/** The older paths need no token; with one they serve everything, as the newer ones do. */
+const older = { auth: 'optional', deprecated: true } as const;
 const ofThumbnails = {
   ...shared,
   errors: ['M_NOT_FOUND', 'M_NOT_YET_UPLOADED', 'M_UNKNOWN', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
@@ -126,8 +128,7 @@ export const downloadEndpoints: readonly DeclaredEndpoint<DownloadNeeds>[] = [
     ...shared,
     operation: 'getContent',
     paths: mediaPaths('/download/:serverName/:mediaId'),
-    auth: 'none',
-    deprecated: true,
+    ...older,
     summary: 'Downloads a file that was uploaded for everybody',
     source: 'CS 1.19, getContent',
     params,
@@ -138,8 +139,7 @@ export const downloadEndpoints: readonly DeclaredEndpoint<DownloadNeeds>[] = [
     ...shared,
     operation: 'getContentOverrideName',
     paths: mediaPaths('/download/:serverName/:mediaId/:fileName'),
-    auth: 'none',
-    deprecated: true,
+    ...older,
     summary: 'Downloads a file that was uploaded for everybody, under a name of one’s own',
     source: 'CS 1.19, getContentOverrideName',
     params: namedParams,
@@ -150,8 +150,7 @@ export const downloadEndpoints: readonly DeclaredEndpoint<DownloadNeeds>[] = [
     ...ofThumbnails,
     operation: 'getContentThumbnail',
     paths: mediaPaths('/thumbnail/:serverName/:mediaId'),
-    auth: 'none',
-    deprecated: true,
+    ...older,
     source: 'CS 1.19, getContentThumbnail',
     params,
     query: thumbnailQuery,
