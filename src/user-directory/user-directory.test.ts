@@ -226,3 +226,18 @@ test('two processes that work at once do everything once, and nothing is left', 
   assert.deepEqual(rows, [{ entries: 1501, queued: 0 }]);
   assert.deepEqual(await one.search(alice, 'alice'), ['@alice:here']);
 });
+
+test('who was in a room that is deleted is found by strangers no longer', async () => {
+  const [alice, bob] = [await user('alice'), await user('bob')];
+  const open = await room('public');
+  await member(alice, open, 'join');
+  const { catchUp, search } = directory();
+  await catchUp();
+  assert.deepEqual(await search(bob, 'alice'), ['@alice:here']);
+  await sql.query('delete from memberships where room_nid = $1', [open]);
+  await sql.query('delete from rooms where room_nid = $1', [open]);
+  await catchUp();
+  assert.deepEqual(await search(bob, 'alice'), []);
+  const { rows } = await sql.query('select from user_directory_public_rooms');
+  assert.equal(rows.length, 0);
+});

@@ -6,7 +6,7 @@ export const selectNoticeRoom = statement<[userNid: number], { roomNid: number; 
    from server_notice_rooms n join rooms r on r.room_nid = n.room_nid where n.user_nid = $1`,
 );
 
-/** No row: somebody was faster. */
+/** In place of a room that was deleted. No row: somebody was faster. */
 export const insertNoticeRoom = statement<
   [userNid: number, roomId: string],
   { roomNid: number; roomId: string }
@@ -14,7 +14,9 @@ export const insertNoticeRoom = statement<
   'server_notices.add_room',
   `insert into server_notice_rooms (user_nid, room_nid)
      select $1, room_nid from rooms where room_id = $2
-   on conflict (user_nid) do nothing returning room_nid as "roomNid", $2::text as "roomId"`,
+   on conflict (user_nid) do update set room_nid = excluded.room_nid
+     where not exists (select from rooms r where r.room_nid = server_notice_rooms.room_nid)
+   returning room_nid as "roomNid", $2::text as "roomId"`,
 );
 
 export const selectIsNoticeRoom = statement<[roomId: string], { userNid: number }>(
