@@ -4,7 +4,7 @@ import type { EventRow } from '../rooms/module.ts';
 import { eventStream } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import { renewEntries } from './entries.ts';
-import { takeFromQueue } from './store/entries.ts';
+import { hasQueue, takeFromQueue } from './store/entries.ts';
 import { followState, holdsDirectory } from './store/follow-state.ts';
 import { directoryWorkStream } from './streams.ts';
 
@@ -61,6 +61,8 @@ export function createFollower({ database, bus, log }: FollowerNeeds): Follower 
       const uptoPos = bus.position();
       // oxlint-disable-next-line no-await-in-loop
       if (isStateDue) await work((tx) => followState(tx, uptoPos));
+      // oxlint-disable-next-line no-await-in-loop
+      if (!(await hasQueue(database))) continue;
       // oxlint-disable-next-line no-await-in-loop
       await work(async (tx) => {
         const userNids = await takeFromQueue(tx, renewedMax);

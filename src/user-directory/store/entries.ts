@@ -26,6 +26,11 @@ export interface Entry {
   words: string[];
 }
 
+const selectIsQueued = statement<[], { isQueued: boolean }>(
+  'user_directory.is_queued',
+  `select exists (select from user_directory_queue) as "isQueued"`,
+);
+
 const takeQueued = statement<[max: number], { userNid: number }>(
   'user_directory.take_queued',
   `with taken as (
@@ -84,6 +89,11 @@ const insertWords = statement<[number[], string[], boolean[], boolean[]], object
   `insert into user_directory_words (user_nid, word, is_local, is_public)
    select * from unnest($1::bigint[], $2::text[], $3::boolean[], $4::boolean[])`,
 );
+
+/** Whether there are notes: asked every second, so it is no transaction. */
+export async function hasQueue(database: Queryable): Promise<boolean> {
+  return (await database.query(selectIsQueued, []))[0]!.isQueued;
+}
 
 /** Takes up to so many notes off the queue; the users they are of. */
 export async function takeFromQueue(tx: Queryable, max: number): Promise<number[]> {
