@@ -194,3 +194,11 @@ describe('state', () => {
     assert.equal(await alice.refused('GET', late), '404 M_NOT_FOUND');
   });
 });
+
+it('rooms made at the same time by the same user are rooms of their own', async () => {
+  const many = await TestClient.register(server.url, 'many');
+  const made = await Promise.all(
+    Array.from({ length: 40 }, () => many.createRoom({ room_version: '12' })),
+  );
+  assert.equal(new Set(made).size, made.length);
+});

@@ -16,13 +16,19 @@ import { internNames, type RoomWriterNeeds } from './room-writer.ts';
 const reservedNids = 50;
 /** Letters of a room id's opaque part, as Synapse has. */
 const opaqueIdLetters = 18;
+const planIdLetters = 20;
 
 /** A room that is to be: plain data, from which every process makes the same one. */
 export interface RoomPlan {
   request: CreateRequest;
   roomId: string;
   createdTs: number;
+  /** Tells this plan from another that leads to the same room id. */
+  planId: string;
 }
+
+/** The position of a new room's last event; null: made before. `taken`: the id is another's. */
+export type CreatedPos = number | null | 'taken';
 
 /** The room's first event. */
 function createEventOf(request: CreateRequest, createdTs: number): ProtoEvent {
@@ -48,12 +54,13 @@ export function planRoom(
   suits: (roomId: string) => boolean,
 ): RoomPlan {
   const version = roomVersion(request.roomVersion);
+  const planId = randomLetters(planIdLetters);
   if (!version.roomIdIsCreateHash) {
     let roomId: string;
     let tries = 0;
     do roomId = `!${randomLetters(opaqueIdLetters)}:${by.serverName}`;
     while (!suits(roomId) && ++tries < idTriesMax);
-    return { request, roomId, createdTs };
+    return { request, roomId, createdTs, planId };
   }
   // MSC4291: the room id is the create event's reference hash.
   const create = createEventOf(request, createdTs);
@@ -71,7 +78,7 @@ export function planRoom(
     },
     by,
   );
-  return { request, roomId: `!${eventId.slice(1)}`, createdTs };
+  return { request, roomId: `!${eventId.slice(1)}`, createdTs, planId };
 }
 
 /** Tries to find an id that suits, before one is taken that does not. */
@@ -90,11 +97,11 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
   }
 
   async function attempt(
-    { roomId, request, createdTs }: RoomPlan,
+    { roomId, request, createdTs, planId }: RoomPlan,
     protos: readonly ProtoEvent[],
     fence: Fence | null,
     alone: boolean,
-  ): Promise<number | null> {
+  ): Promise<CreatedPos> {
     const version = roomVersion(request.roomVersion);
     const row = {
       roomNid: await nextNid(),
@@ -107,9 +114,11 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     const head = new RoomHead(row, version, false, fence);
     const { serverName, signingKey, interned } = needs;
     const at = { serverName, signingKey, interned, now: createdTs };
-    const events = protos.map((proto) => compose(head, proto, at, null));
+    const transaction = { deviceNid: null, txnId: planId, scope: 'create' };
+    const events = protos.map((proto, i) => compose(head, proto, at, i === 0 ? transaction : null));
     const { isPublic, alias, creator } = request;
-    const creation = { createdTs, isPublic, alias, creatorNid: interned.cachedUser(creator)! };
+    const creatorNid = interned.cachedUser(creator)!;
+    const creation = { createdTs, isPublic, alias, creatorNid };
     needs.heads.add(head);
     try {
       const unit = { head, events, creation };
@@ -117,8 +126,13 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       return stored.at(-1)!.stored.pos;
     } catch (error) {
       needs.heads.drop(head);
-      // Made by a call whose answer was lost.
-      if (isDuplicate(error, 'rooms_room_id_key')) return null;
+      if (isDuplicate(error, 'rooms_room_id_key')) {
+        const { txnId, scope } = transaction;
+        const key = { deviceNid: 0, txnId, scope };
+        const made = await needs.transactions.appended(creatorNid, key, 1);
+        // Made by a call whose answer was lost; or somebody else's room.
+        return made.length > 0 ? null : 'taken';
+      }
       throw isDuplicate(error, 'room_aliases_pkey')
         ? new MatrixError('M_ROOM_IN_USE', `The alias ${alias} is taken`)
         : error;
@@ -127,8 +141,8 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     }
   }
 
-  /** Resolves with the last event's position when everything is on disk. Throws `MatrixError`. */
-  return async function create(plan: RoomPlan, fence: Fence | null): Promise<number | null> {
+  /** Resolves when everything is on disk. Throws `MatrixError`. */
+  return async function create(plan: RoomPlan, fence: Fence | null): Promise<CreatedPos> {
     const protos = [createEventOf(plan.request, plan.createdTs), ...plan.request.events];
     await internNames(needs.interned, protos);
     try {

@@ -4,15 +4,14 @@ import type { Clock } from '../../kernel/clock.ts';
 import { randomLetters } from '../../kernel/random.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { Bus } from '../../streams/bus.ts';
-import { planRoom, type RoomPlan } from './create.ts';
+import { planRoom, type CreatedPos, type RoomPlan } from './create.ts';
 import type { AppendedEvent, AppendRequest, CreateRequest, ProtoEvent } from './proto-event.ts';
 import type { LocalRoomWriter } from './room-writer.ts';
 
 type WriterMethods = {
   append(request: AppendRequest, fence: Fence | null): Promise<AppendedEvent[]>;
   allows(question: { roomId: string; event: ProtoEvent }, fence: Fence | null): Promise<boolean>;
-  /** Gives the position of the last event. */
-  create(plan: RoomPlan, fence: Fence | null): Promise<number | null>;
+  create(plan: RoomPlan, fence: Fence | null): Promise<CreatedPos>;
 };
 
 /** Event writers, by room. The shards are many, so that many writers get fair shares. */
@@ -77,12 +76,18 @@ export function createRoomWriter(
     allows: (roomId, event) => roles.call(eventWriterRole, roomId, 'allows', { roomId, event }),
     async create(request) {
       const suits = (roomId: string) => roles.holds(eventWriterRole, roomId);
-      // Where the id is a hash, two rooms of one user in one millisecond would be the same room.
-      lastCreatedTs = Math.max(needs.clock.now(), lastCreatedTs + 1);
-      const plan = planRoom(request, lastCreatedTs, needs, suits);
-      const pos = await roles.call(eventWriterRole, plan.roomId, 'create', plan);
-      if (pos !== null) await bus.reached(pos);
-      return plan.roomId;
+      for (;;) {
+        // Where the id is a hash, two rooms of one user in one millisecond would be the same room;
+        // and another process may have made one just then.
+        lastCreatedTs = Math.max(needs.clock.now(), lastCreatedTs + 1);
+        const plan = planRoom(request, lastCreatedTs, needs, suits);
+        // oxlint-disable-next-line no-await-in-loop
+        const pos = await roles.call(eventWriterRole, plan.roomId, 'create', plan);
+        if (pos === 'taken') continue;
+        // oxlint-disable-next-line no-await-in-loop
+        if (pos !== null) await bus.reached(pos);
+        return plan.roomId;
+      }
     },
   };
 }
