@@ -22,17 +22,21 @@ function searchable(row: NewText): SearchableText[] {
   return [{ roomNid, eventNid, senderNid, pos, sub, field: fieldOf(row.type)!, words }];
 }
 
-/** One batch; true when there is nothing more up to the position. */
-async function takeBatch(tx: Queryable, uptoPos: number): Promise<boolean> {
+/**
+ * One batch; true when there is nothing more. What was committed after `knownPos` is taken in too,
+ * so that everybody finds what they have just sent; but the cursor stays behind it, for something
+ * in between may not have been committed yet.
+ */
+async function takeBatch(tx: Queryable, knownPos: number): Promise<boolean> {
   const afterPos = await holdCursor(tx);
-  if (afterPos >= uptoPos) return true;
-  const rows = await newTexts(tx, afterPos, uptoPos, batchEvents);
+  const rows = await newTexts(tx, afterPos, batchEvents);
   const isLast = rows.length < batchEvents;
-  const lastPos = rows.at(-1)?.pos ?? uptoPos;
+  const lastPos = rows.at(-1)?.pos ?? knownPos;
   // Of the last position there may be more: it comes again, unless there is nothing else.
-  const reached = isLast ? uptoPos : Math.max(lastPos - 1, afterPos + 1);
-  await putTexts(tx, rows.flatMap(searchable), { afterPos, uptoPos: reached });
-  return isLast;
+  const readPos = isLast ? knownPos : Math.max(lastPos - 1, afterPos + 1);
+  const reached = Math.max(afterPos, Math.min(readPos, knownPos));
+  await putTexts(tx, rows.flatMap(searchable), { afterPos, cursorPos: reached });
+  return isLast || reached === afterPos;
 }
 
 /** Keeps the index up to date. */
@@ -50,10 +54,10 @@ export function createIndexer({ database, bus }: { database: Database; bus: Bus 
   let running: Promise<void> = Promise.resolve();
 
   async function run(batchesMax: number): Promise<void> {
-    const uptoPos = bus.position();
+    const knownPos = bus.position();
     for (let i = 0; i < batchesMax && !stopping.signal.aborted; i++) {
       // oxlint-disable-next-line no-await-in-loop -- one batch after the other bounds memory
-      if (await database.transaction((tx) => takeBatch(tx, uptoPos))) return;
+      if (await database.transaction((tx) => takeBatch(tx, knownPos))) return;
     }
   }
 

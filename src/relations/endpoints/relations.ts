@@ -22,6 +22,9 @@ const declare = endpoint<RelationNeeds>();
 const limitDefault = 5;
 const limitMax = 100;
 
+const newest = { pos: Number.MAX_SAFE_INTEGER, sub: 0 };
+const oldest = { pos: 0, sub: 0 };
+
 const query = Type.Object({
   dir: Type.Optional(Type.Union([Type.Literal('b'), Type.Literal('f')])),
   from: Type.Optional(Type.String()),
@@ -54,9 +57,8 @@ async function relatingEvents(
   page: Page,
 ): Promise<JsonText> {
   const direction = page.dir ?? 'b';
-  const newest = { pos: rooms.bus.position(), sub: 0 };
   const given = placeParameter(page.from, 'from');
-  const from = given ?? (direction === 'b' ? newest : { pos: 0, sub: 0 });
+  const from = given ?? (direction === 'b' ? newest : oldest);
   const to = placeParameter(page.to, 'to');
   const limit = Math.min(page.limit ?? limitDefault, limitMax);
   const recurse = page.recurse ?? page['org.matrix.msc3981.recurse'] ?? false;

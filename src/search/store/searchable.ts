@@ -22,15 +22,15 @@ export interface NewText {
   content: string;
 }
 
-const selectTexts = statement<[afterPos: number, uptoPos: number, limit: number], NewText>(
+const selectTexts = statement<[afterPos: number, limit: number], NewText>(
   'search.new_texts',
   `select e.room_nid as "roomNid", e.event_nid as "eventNid", t.event_type as type,
      e.sender_nid as "senderNid", e.pos, e.sub, e.content
    from events e join event_types t on t.type_nid = e.type_nid
-   where e.pos > $1 and e.pos <= $2 and e.status = 0 and e.redacted_by is null
+   where e.pos > $1 and e.status = 0 and e.redacted_by is null
      and e.type_nid in (select type_nid from event_types
        where event_type in ('m.room.message', 'm.room.name', 'm.room.topic'))
-   order by e.pos, e.sub limit $3`,
+   order by e.pos, e.sub limit $2`,
 );
 
 const insertTexts = statement<
@@ -45,10 +45,10 @@ const insertTexts = statement<
    on conflict do nothing`,
 );
 
-const deleteRedacted = statement<[afterPos: number, uptoPos: number], never>(
+const deleteRedacted = statement<[afterPos: number], never>(
   'search.delete_redacted',
   `delete from searchable_events s using events r, events t
-   where r.pos > $1 and r.pos <= $2 and r.redacts is not null
+   where r.pos > $1 and r.redacts is not null
      and t.event_id = r.redacts and t.room_nid = r.room_nid and t.redacted_by is not null
      and s.room_nid = t.room_nid and s.event_nid = t.event_nid`,
 );
@@ -71,14 +71,14 @@ export async function holdCursor(tx: Queryable): Promise<number> {
 }
 
 /** Events after a position that may be found, in the order of the timeline. */
-export const newTexts = (tx: Queryable, afterPos: number, uptoPos: number, limit: number) =>
-  tx.query(selectTexts, [afterPos, uptoPos, limit]);
+export const newTexts = (tx: Queryable, afterPos: number, limit: number) =>
+  tx.query(selectTexts, [afterPos, limit]);
 
 /** Takes texts in, what has been redacted out, and moves the cursor. */
 export async function putTexts(
   tx: Queryable,
   texts: readonly SearchableText[],
-  { afterPos, uptoPos }: { afterPos: number; uptoPos: number },
+  { afterPos, cursorPos }: { afterPos: number; cursorPos: number },
 ): Promise<void> {
   const list = <K extends keyof SearchableText>(key: K) => texts.map((text) => text[key]);
   if (texts.length > 0) {
@@ -92,6 +92,6 @@ export async function putTexts(
       list('words'),
     ]);
   }
-  await tx.query(deleteRedacted, [afterPos, uptoPos]);
-  await tx.query(moveCursor, [uptoPos]);
+  await tx.query(deleteRedacted, [afterPos]);
+  if (cursorPos > afterPos) await tx.query(moveCursor, [cursorPos]);
 }
