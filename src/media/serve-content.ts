@@ -21,7 +21,7 @@ interface RawExchange {
 }
 
 /** Read and sent at once: memory of a download, whatever its size. */
-const pieceBytes = 256 * 1024;
+const pieceBytes = 512 * 1024;
 /** Buffers that wait for the next download. */
 const buffersKept = 32;
 const buffers: Buffer[] = [];
