@@ -70,6 +70,8 @@ const isListed = ({ membership }: RoomOfUser) =>
 export function createSlidingSync(needs: SlidingSyncNeeds) {
   const { bus, parts, sources, store } = needs;
 
+  const ignoredBy = async ({ userNid }: SyncReader) => sources.accountData.ignoredUsers(userNid);
+
   /** Rooms that may be listed, newest first. */
   async function listedRooms(user: UserView): Promise<ListedRoom[]> {
     const rooms = [...user.rooms.values()].filter(isListed);
@@ -91,7 +93,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
 
   /** Timelines and stripped state; rooms with one limit are read together. */
   async function loadTimelines(plans: readonly SlidingPlan[], reader: SyncReader): Promise<void> {
-    const ignoredUsers = await sources.accountData.ignoredUsers(reader.userNid);
+    const ignoredUsers = await ignoredBy(reader);
     const byLimit = Map.groupBy(plans, ({ wish }) => wish.timelineLimit);
     await Promise.all(
       [...byLimit].map(([timelineLimit, some]) =>
@@ -131,11 +133,12 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const nidsOf = (some: readonly SlidingPlan[]) => some.map(({ plan }) => plan.room.roomNid);
     const informed = nidsOf(plans.filter(showsInfo));
     const isAnyNew = plans.some(({ sent }) => sent === null);
-    const [states, infos, unread, labels] = await Promise.all([
+    const [states, infos, unread, labels, ignored] = await Promise.all([
       loadRoomStates(joined, store, needs.names),
       informed.length > 0 ? store.infos(informed, reader.userNid) : [],
       joined.length > 0 ? sources.unread.counts(reader, nidsOf(joined)) : null,
       isAnyNew ? needs.labels(reader.userNid) : null,
+      ignoredBy(reader),
     ]);
     const infoOf = new Map(infos.map((info) => [info.roomNid, info]));
     const stampOf = new Map(listed.map((one) => [one.room.roomNid, bumpStampOf(one)]));
@@ -150,7 +153,9 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
         unread: unread?.get(roomNid),
       };
     });
-    return { answers: answers.filter(isNews), states };
+    const isWanted = (answer: RoomAnswer) =>
+      isNews(answer) && !isInviteOf(ignored, answer, reader.userId);
+    return { answers: answers.filter(isWanted), states };
   }
 
   async function roomsJson(answers: readonly RoomAnswer[], { call }: Syncing): Promise<string> {
@@ -264,6 +269,15 @@ const keyOf = ({ reader, request }: SlidingSyncCall) => ({
   deviceNid: reader.deviceNid ?? 0,
   connId: request.connId,
 });
+
+/** Whether the answer is an invite by a user whom the reader ignores. */
+const isInviteOf = (ignored: ReadonlySet<string>, { one }: RoomAnswer, userId: string) =>
+  ignored.size > 0 &&
+  one.plan.section === 'invite' &&
+  one.plan.state.some(
+    ({ type, stateKey, sender }) =>
+      type === 'm.room.member' && stateKey === userId && ignored.has(sender),
+  );
 
 /** Whether a room has anything to be sent. */
 const isNews = ({ one, state }: RoomAnswer) =>

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
-import { startTestServer, type TestServer } from '../harness/server.ts';
+import { makeDataDir, ServerProcess, startTestServer, type TestServer } from '../harness/server.ts';
 
 let server: TestServer;
 
@@ -310,6 +311,21 @@ test('invites, joins and leaves', async () => {
   assert.equal((await next(joinedCount(1)))['rooms'][roomId]['initial'], true);
 });
 
+test('invites of ignored users are not shown', async () => {
+  const [alice, bob] = await Promise.all([register('alice'), register('bob')]);
+  await alice.ok(
+    'PUT',
+    `/_matrix/client/v3/user/${alice.userId}/account_data/m.ignored_user_list`,
+    { ignored_users: { [bob.userId]: {} } },
+  );
+  await bob.createRoom({ preset: 'private_chat', invite: [alice.userId] });
+  const own = await alice.createRoom();
+  const answer = await slide(alice, list({ ranges: [[0, 9]] }), {
+    until: (one) => one['lists']['all']['count'] === 2 && own in one['rooms'],
+  });
+  assert.deepEqual(roomIds(answer), [own]);
+});
+
 describe('connections', () => {
   test('give the same again to who asks again, and are told apart by conn_id', async () => {
     const alice = await register('alice');
@@ -338,6 +354,39 @@ describe('connections', () => {
     }
     const odd = list({ ranges: [[5, 1]] });
     assert.equal(await alice.refused('POST', path, odd), '400 M_INVALID_PARAM');
+  });
+
+  test('go on in another process', async () => {
+    const { dataDir, configPaths } = await makeDataDir();
+    const process = new ServerProcess(configPaths);
+    await process.start();
+    try {
+      let alice = await TestClient.register(process.url, 'alice');
+      const [one, two] = await rooms(alice, 2);
+      const wish = list({ ranges: [[0, 0]], required_state: [['m.room.member', '$LAZY']] });
+      const first = await slide(alice, wish);
+      await alice.send(one!, 'first in view');
+      const second = await slide(alice, wish, { pos: first['pos'] as string });
+      await process.end('SIGTERM');
+      await process.start();
+      alice = Object.assign(new TestClient(process.url), {
+        userId: alice.userId,
+        token: alice.token,
+        deviceId: alice.deviceId,
+      });
+      await alice.setState(two!, 'm.room.name', { name: 'back' });
+      await alice.ok('PUT', `${alice.room(two!)}/send/m.room.message/again`, { body: 'back' });
+      const third = await slide(alice, wish, { pos: second['pos'] as string });
+      assert.deepEqual(roomIds(third), [two]);
+      const back = third['rooms'][two!] as Json;
+      assert.equal(back['initial'], undefined);
+      assert.equal(back['name'], 'back');
+      assert.deepEqual(bodies(back), ['back']);
+      assert.deepEqual(stateOf(back), []);
+    } finally {
+      await process.end('SIGTERM');
+      await rm(dataDir, { recursive: true, force: true });
+    }
   });
 
   test('wait for news', async () => {
