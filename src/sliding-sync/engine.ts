@@ -8,6 +8,7 @@ import {
   waitForNews,
   type DeviceView,
   type RoomOfUser,
+  type RoomPlan,
   type SyncParts,
   type SyncReader,
   type SyncSources,
@@ -175,8 +176,12 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     return answers.map((answer) => roomJson(answer, format)).join(',');
   }
 
-  /** The answer, or null when there is nothing new. */
-  async function build(syncing: Syncing, upto: StreamPosition): Promise<string | null> {
+  /** The answer; null when there is nothing new and the client can wait. */
+  async function build(
+    syncing: Syncing,
+    upto: StreamPosition,
+    canWait: boolean,
+  ): Promise<string | null> {
     const { user, device, call, state } = syncing;
     const { request, place, reader } = call;
     const since = place?.since ?? null;
@@ -186,16 +191,16 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const plans = planAnswer(user.rooms, view, context);
     if (plans.length > 0) await loadTimelines(plans, reader);
     const { answers, states } = await answersFor(plans, listed, syncing);
-    const newRooms = new Set(
+    const newRooms = new Map(
       plans
         .filter(({ sent, plan }) => sent === null && plan.section === 'join')
-        .map(({ plan }) => plan.room.roomNid),
+        .map(({ plan }) => [plan.room.roomNid, eventIdsOf(plan)] as const),
     );
     const extensions = await extensionsOf(
       { user, device, request, state, since, upto, view, newRooms },
       { sources, parts },
     );
-    if (since !== null && answers.length === 0 && !extensions.isNews) return null;
+    if (canWait && answers.length === 0 && !extensions.isNews) return null;
 
     const draft = draftOf(user.rooms, view, context);
     noteSent(draft, view, plans, states);
@@ -204,22 +209,6 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     return (
       `{"pos":"${formatPos({ stateId, since: upto })}","lists":${listsJson(view.lists)},` +
       `"rooms":{${await roomsJson(answers, syncing)}},"extensions":${extensions.json}}`
-    );
-  }
-
-  /** With nothing new the client stays where it is. */
-  async function emptyAnswer(syncing: Syncing): Promise<string> {
-    const { user, device, call, state } = syncing;
-    const { request, place } = call;
-    const since = place!.since;
-    const view = await viewOf(await listedRooms(user), user, request);
-    const extensions = await extensionsOf(
-      { user, device, request, state, since, upto: since, view, newRooms: new Set() },
-      { sources, parts },
-    );
-    return (
-      `{"pos":"${formatPos(place!)}","lists":${listsJson(view.lists)},"rooms":{},` +
-      `"extensions":${extensions.json}}`
     );
   }
 
@@ -243,17 +232,14 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
       try {
         const syncing = await begin(call, user);
         const untilMs = Date.now() + call.timeoutMs;
-        for (;;) {
+        for (let canWait = place !== null; ;) {
           const upto = positionOf(bus);
           // oxlint-disable-next-line no-await-in-loop
-          const answer = await build(syncing, upto);
+          const answer = await build(syncing, upto, canWait);
           if (answer !== null) return answer;
           const isBehind = bus.position() > upto.durable;
           // oxlint-disable-next-line no-await-in-loop
-          if (!isBehind && !(await waitForNews(syncing, untilMs, signal))) {
-            // oxlint-disable-next-line no-await-in-loop
-            return await emptyAnswer(syncing);
-          }
+          canWait = isBehind || (await waitForNews(syncing, untilMs, signal));
         }
       } finally {
         parts.views.release(user);
@@ -269,6 +255,8 @@ const keyOf = ({ reader, request }: SlidingSyncCall) => ({
   deviceNid: reader.deviceNid ?? 0,
   connId: request.connId,
 });
+
+const eventIdsOf = ({ events }: RoomPlan) => new Set(events!.map((event) => event.eventId));
 
 /** Whether the answer is an invite by a user whom the reader ignores. */
 const isInviteOf = (ignored: ReadonlySet<string>, { one }: RoomAnswer, userId: string) =>

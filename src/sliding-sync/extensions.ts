@@ -23,8 +23,8 @@ export interface ExtensionContext {
   since: StreamPosition | null;
   upto: StreamPosition;
   view: RoomsInView;
-  /** Rooms that are sent for the first time. */
-  newRooms: ReadonlySet<number>;
+  /** Rooms that are sent for the first time, with the ids of the events that are shown of them. */
+  newRooms: ReadonlyMap<number, ReadonlySet<string>>;
 }
 
 /** One extension's part of an answer; null: it was not asked for. */
@@ -116,7 +116,7 @@ async function accountData(
       rooms.push(`${JSON.stringify(room.roomId)}:[${entriesJson(entries)}]`);
     }
   };
-  for (const nid of newRooms) add(nid, all.rooms.get(nid) ?? []);
+  for (const nid of newRooms.keys()) add(nid, all.rooms.get(nid) ?? []);
   for (const [nid, entries] of changed.rooms) {
     if (!newRooms.has(nid) && state.rooms.has(nid)) add(nid, entries);
   }
@@ -138,11 +138,15 @@ async function receipts(context: ExtensionContext, needs: ExtensionNeeds): Promi
     wanted.length === 0
       ? new Map<number, never>()
       : await needs.sources.receipts.changed(wanted, upto.durable, user.userNid);
-  const rooms = [...found].flatMap(([roomNid, list]) =>
-    list.length === 0
-      ? []
-      : [`${JSON.stringify(user.rooms.get(roomNid)!.roomId)}:${receiptEventJson(list)}`],
-  );
+  const rooms = [...found].flatMap(([roomNid, list]) => {
+    // Of a room that is new to the client: where the user is, and who has read what is shown.
+    const shown = context.newRooms.get(roomNid);
+    const wantedOnes = shown
+      ? list.filter(({ eventId, userId }) => userId === user.userId || shown.has(eventId))
+      : list;
+    if (wantedOnes.length === 0) return [];
+    return [`${JSON.stringify(user.rooms.get(roomNid)!.roomId)}:${receiptEventJson(wantedOnes)}`];
+  });
   return { json: `"receipts":{"rooms":{${rooms.join(',')}}}`, isNews: rooms.length > 0 };
 }
 
