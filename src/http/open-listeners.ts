@@ -26,7 +26,8 @@ export interface Listeners {
 
 /** A request's headers must be there by then; slow clients hold no resources for longer. */
 const headersTimeoutMs = 30_000;
-const requestTimeoutMs = 5 * 60_000;
+/** Large uploads over slow connections take long; who receives one gives up silent clients. */
+const requestTimeoutMs = 30 * 60_000;
 const keepAliveMs = 75_000;
 /** While the server stops, connections that have become idle are closed this often. */
 const closeIdleMs = 50;

@@ -38,6 +38,7 @@ export const unstableFeatures: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3440.stable': true,
   'org.matrix.msc3856': true,
   'org.matrix.msc3874': true,
+  'org.matrix.msc3916.stable': true,
   'org.matrix.msc3981': true,
   'org.matrix.msc2432': true,
   'org.matrix.msc3773': true,

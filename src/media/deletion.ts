@@ -5,6 +5,8 @@ import type { Media } from './store/media.ts';
 export interface Deletion {
   /** Deletes media with their thumbnails and contents, as far as nothing else has the content. */
   delete(names: readonly MediaName[]): Promise<void>;
+  /** Deletes a content that was put for a row that there is not, unless another names it. */
+  forget(sha256: string): Promise<void>;
   /** Deletes old media; gives the ids. `isKept` is asked about each page of them. */
   deleteOld(
     which: OldMedia,
@@ -27,6 +29,7 @@ export function createDeletion(rows: DeletionRows, contents: MediaStore): Deleti
 
   return {
     delete: deleteAll,
+    forget: (sha256) => rows.forget(sha256, (hash) => contents.delete(hash)),
     async deleteOld(which, isKept) {
       const deleted: string[] = [];
       let after: MediaName = { origin: '', mediaId: '' };

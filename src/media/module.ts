@@ -57,11 +57,11 @@ export function createMediaRepository(needs: MediaNeeds): MediaRepository {
   const storage = openStores(config);
   const { contents, temporary } = storage;
   const rows = createMediaStore(database);
-  const uploads = createUploads({ config, clock, bus, rows, ...storage });
+  const deletion = createDeletion(createDeletionStore(database), contents);
+  const uploads = createUploads({ config, clock, bus, rows, deletion, ...storage });
   const media = createFindMedia({ config, clock, bus, rows });
   const thumbnailRows = createThumbnailStore(database);
-  const thumbnails = createThumbnails({ config, rows: thumbnailRows, ...storage });
-  const deletion = createDeletion(createDeletionStore(database), contents);
+  const thumbnails = createThumbnails({ config, rows: thumbnailRows, deletion, ...storage });
   const adminRows = createAdminMediaStore(database);
   const admin = createMediaAdmin({ serverName, rows, adminRows, deletion, surroundings });
   const { userAgent, previews: linkConfig } = needs;

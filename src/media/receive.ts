@@ -12,10 +12,14 @@ export function announcedBytes(req: IncomingMessage): number | null {
   return Number.isSafeInteger(announced) && announced >= 0 ? announced : null;
 }
 
+/** A client that sends nothing for so long is given up. */
+const silenceMsMax = 60_000;
+
 /** The body of a request as it comes. Throws M_TOO_LARGE, or ClientGone. */
 export async function* receive(req: IncomingMessage, bytesMax: number): AsyncGenerator<Buffer> {
   if ((announcedBytes(req) ?? 0) > bytesMax) throw tooLarge(bytesMax);
   let bytes = 0;
+  req.setTimeout(silenceMsMax, () => req.destroy());
   // Destroyed, it could not be answered.
   const pieces = req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   try {
@@ -26,6 +30,8 @@ export async function* receive(req: IncomingMessage, bytesMax: number): AsyncGen
     }
   } catch (error) {
     throw req.destroyed && !(error instanceof MatrixError) ? new ClientGone() : error;
+  } finally {
+    req.setTimeout(0);
   }
   if (!req.complete) throw new ClientGone();
 }

@@ -4,6 +4,7 @@ import { MatrixError } from '../kernel/errors.ts';
 import { randomLetters } from '../kernel/random.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { MediaConfig } from './config.ts';
+import type { Deletion } from './deletion.ts';
 import { announcedBytes, receive } from './receive.ts';
 import type { MediaStore, WrittenFile } from './storage/media-store.ts';
 import type { TemporaryFiles } from './storage/temporary-files.ts';
@@ -17,6 +18,7 @@ export interface UploadsNeeds {
   rows: MediaRows;
   contents: MediaStore;
   temporary: TemporaryFiles;
+  deletion: Pick<Deletion, 'forget'>;
 }
 
 /** An upload as its request describes it. */
@@ -44,7 +46,7 @@ const mediaIdLetters = 24;
 const attemptsMax = 3;
 
 export function createUploads(needs: UploadsNeeds): Uploads {
-  const { config, clock, bus, rows, contents, temporary } = needs;
+  const { config, clock, bus, rows, contents, temporary, deletion } = needs;
   const longestFirst = config.uploadLimits.toSorted((a, b) => b.periodMs - a.periodMs);
 
   async function checkLimits(userNid: number, bytes: number): Promise<void> {
@@ -64,7 +66,12 @@ export function createUploads(needs: UploadsNeeds): Uploads {
    */
   async function keepAs(file: WrittenFile, writeRow: () => Promise<void>): Promise<void> {
     await contents.put(file);
-    await writeRow();
+    try {
+      await writeRow();
+    } catch (error) {
+      await deletion.forget(file.sha256);
+      throw error;
+    }
     for (let left = attemptsMax; !(await contents.has(file.sha256)); left--) {
       if (left === 0) throw new Error('a content is deleted as often as it is put');
       // oxlint-disable-next-line no-await-in-loop

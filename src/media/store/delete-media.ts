@@ -74,6 +74,17 @@ const selectUnused = statement<[string[]], { sha256: string }>(
 export type MediaName = Pick<Media, 'origin' | 'mediaId'>;
 
 export function createDeletionStore(database: Database) {
+  /** Deletes those of the contents that no row names. */
+  async function forgetIn(
+    tx: Queryable,
+    hashes: string[],
+    deleteContent: (sha256: string) => Promise<void>,
+  ): Promise<void> {
+    await tx.query(lockContents, [hashes]);
+    const unused = await tx.query(selectUnused, [hashes]);
+    await Promise.all(unused.map(({ sha256 }) => deleteContent(sha256)));
+  }
+
   /**
    * Deletes rows, and with `deleteContent` the contents that no other row names. The contents are
    * locked until the transaction is over: who uploads one anew waits, and puts it again.
@@ -88,9 +99,7 @@ export function createDeletionStore(database: Database) {
       names.map(({ mediaId }) => mediaId),
     ]);
     const hashes = gone.flatMap(({ sha256 }) => sha256 ?? []);
-    await tx.query(lockContents, [hashes]);
-    const unused = await tx.query(selectUnused, [hashes]);
-    await Promise.all(unused.map(({ sha256 }) => deleteContent(sha256)));
+    await forgetIn(tx, hashes, deleteContent);
   }
 
   return {
@@ -110,6 +119,10 @@ export function createDeletionStore(database: Database) {
     /** Deletes media with their thumbnails and contents. Few at a time. */
     async delete(names: readonly MediaName[], deleteContent: (sha256: string) => Promise<void>) {
       await database.transaction((tx) => deleteIn(tx, names, deleteContent));
+    },
+    /** Deletes a content, unless a row names it. */
+    async forget(sha256: string, deleteContent: (sha256: string) => Promise<void>) {
+      await database.transaction((tx) => forgetIn(tx, [sha256], deleteContent));
     },
   };
 }

@@ -40,7 +40,7 @@ const insertThumbnail = statement<
     method: string,
     isAnimated: boolean,
   ],
-  never
+  { isKept: boolean }
 >(
   'insert_media_thumbnail',
   `with locked as materialized (
@@ -49,7 +49,9 @@ const insertThumbnail = statement<
        (origin, media_id, width, height, method, is_animated, content_type, bytes, sha256)
      select origin, media_id, $6, $7, $8, $9, $3, $2, locked.sha256
      from media, locked where origin = $4 and media_id = $5 for key share of media
-   on conflict do nothing`,
+   on conflict (origin, media_id, width, height, method, is_animated)
+     do update set sha256 = media_thumbnails.sha256
+   returning sha256 = decode($1, 'hex') as "isKept"`,
 );
 
 const paramsOf = (key: ThumbnailKey): KeyParams => [
@@ -66,8 +68,11 @@ export function createThumbnailStore(database: Database) {
     async find(key: ThumbnailKey): Promise<Thumbnail | null> {
       return (await database.query(selectThumbnail, paramsOf(key)))[0] ?? null;
     },
-    async insert(key: ThumbnailKey, { sha256, bytes, contentType }: Thumbnail): Promise<void> {
-      await database.query(insertThumbnail, [sha256, bytes, contentType, ...paramsOf(key)]);
+    /** False: the media are gone, or there is another thumbnail already; the content is not named. */
+    async insert(key: ThumbnailKey, { sha256, bytes, contentType }: Thumbnail): Promise<boolean> {
+      const params = [sha256, bytes, contentType, ...paramsOf(key)] as const;
+      const [row] = await database.query(insertThumbnail, [...params]);
+      return row?.isKept ?? false;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { MatrixError } from '../../kernel/errors.ts';
 import type { MediaConfig, ThumbnailSize } from '../config.ts';
+import type { Deletion } from '../deletion.ts';
 import type { MediaWithContent } from '../find-media.ts';
 import type { MediaStore } from '../storage/media-store.ts';
 import type { TemporaryFiles } from '../storage/temporary-files.ts';
@@ -22,24 +23,29 @@ export interface ThumbnailsNeeds {
   rows: ThumbnailRows;
   contents: MediaStore;
   temporary: TemporaryFiles;
+  deletion: Pick<Deletion, 'forget'>;
 }
 
 /** Types that can have frames; others have but one thumbnail. */
 const animatedTypes = new Set(['image/gif', 'image/webp', 'image/png', 'image/apng', 'image/avif']);
+
+function missing(): never {
+  throw new MatrixError('M_NOT_FOUND', 'The content of this media is lost');
+}
 
 async function* once(data: Buffer) {
   yield data;
 }
 
 export function createThumbnails(needs: ThumbnailsNeeds): Thumbnails {
-  const { config, rows, contents, temporary } = needs;
+  const { config, rows, contents, temporary, deletion } = needs;
   const { isDynamic, sizes } = config.thumbnails;
   /** What is being made in this process. */
   const underWay = new Map<string, Promise<Thumbnail>>();
 
   async function make(key: ThumbnailKey, { content }: MediaWithContent): Promise<Thumbnail> {
     const original = await contents.asFile(content.sha256);
-    if (original === null) throw new MatrixError('M_NOT_FOUND', 'The content is lost');
+    if (original === null) return missing();
     try {
       const { isAnimated } = key;
       const { pixelsMax } = config;
@@ -49,7 +55,10 @@ export function createThumbnails(needs: ThumbnailsNeeds): Thumbnails {
         const { sha256, bytes } = file;
         const thumbnail = { sha256, bytes, contentType: made.contentType };
         await contents.put(file);
-        await rows.insert(key, thumbnail);
+        if (!(await rows.insert(key, thumbnail))) {
+          await deletion.forget(sha256);
+          return (await rows.find(key)) ?? missing();
+        }
         if (!(await contents.has(sha256))) await contents.put(file);
         return thumbnail;
       } finally {
