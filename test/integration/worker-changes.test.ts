@@ -94,6 +94,15 @@ describe('workers that come and go', () => {
     await checkAllThere(sent);
   });
 
+  it('every process is replaced by a new one; no request fails', async () => {
+    const before = set.pids();
+    const sent = await sendDuring('roll', () => set.roll());
+    const now = set.pids();
+    assert.deepEqual([...now.keys()].toSorted(), [...before.keys()].toSorted());
+    for (const [name, pid] of before) assert.notEqual(now.get(name), pid, name);
+    await checkAllThere(sent);
+  });
+
   it('a worker that is killed is replaced; no request fails and nothing is lost', async () => {
     const before = set.pids().get('generic_worker1')!;
     const sent = await sendDuring('kill', async () => {
