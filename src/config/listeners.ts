@@ -32,7 +32,7 @@ const meanings = {
   media: ['media'],
   metrics: ['metrics', 'health'],
   health: ['health'],
-  admin: ['admin', 'health'],
+  admin: ['admin', 'media', 'health'],
   keys: ['federation'],
   openid: ['federation'],
   consent: [],

@@ -13,7 +13,8 @@ export interface AdminMediaNeeds {
 const declare = endpoint<AdminMediaNeeds>();
 const shared = {
   auth: 'admin',
-  resource: 'admin',
+  // Media workers listen for media only.
+  resource: 'media',
   runsOn: { group: 'media_admin', balance: 'none' },
   source: 'Synapse, "Media Admin API"',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
@@ -104,7 +105,11 @@ function pageOf({
   };
 }
 
-const onMain = { ...shared, runsOn: { group: 'admin', balance: 'none' } } as const;
+const onMain = {
+  ...shared,
+  resource: 'admin',
+  runsOn: { group: 'admin', balance: 'none' },
+} as const;
 
 const listOfUser = declare({
   ...onMain,

@@ -5,7 +5,8 @@ import type { AdminMediaNeeds } from './admin-media.ts';
 const declare = endpoint<AdminMediaNeeds>();
 const shared = {
   auth: 'admin',
-  resource: 'admin',
+  // Media workers listen for media only.
+  resource: 'media',
   runsOn: { group: 'media_admin', balance: 'none' },
   source: 'Synapse, "Media Admin API"',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
