@@ -2,8 +2,7 @@ import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { createUrlFilter, type UrlPatterns } from './previews/denied-urls.ts';
-import { createFetchPreview } from './previews/fetch-preview.ts';
-import { loadOembed } from './previews/oembed.ts';
+import type { Preview } from './previews/fetch-preview.ts';
 import { createPreviews, type Previews } from './previews/previews.ts';
 import type { TemporaryFiles } from './storage/temporary-files.ts';
 import { createPreviewStore } from './store/previews.ts';
@@ -41,13 +40,26 @@ export function openPreviews(needs: OpenPreviewsNeeds): { previews: Previews; cl
     allow,
     userAgent: `${needs.userAgent} (bot; previews of links)`,
   });
-  const oembed = loadOembed(config.oembed);
-  // An unreadable list is told to whoever asks for a preview, and ends no process.
-  oembed.catch(() => undefined);
   const isUrlAllowed = createUrlFilter(config.deniedUrls);
   const shared = { http, isUrlAllowed, languages, bytesMax, serverName, uploads, temporary };
-  const fetchPreview = async (url: string) =>
-    createFetchPreview({ ...shared, findOembed: await oembed })(url);
+  let loading: Promise<(url: string) => Promise<Preview>> | null = null;
+
+  /** Loaded with the first link: a process that fetches none is without the parser of pages. */
+  async function load() {
+    const [{ createFetchPreview }, { loadOembed }] = await Promise.all([
+      import('./previews/fetch-preview.ts'),
+      import('./previews/oembed.ts'),
+    ]);
+    return createFetchPreview({ ...shared, findOembed: await loadOembed(config.oembed) });
+  }
+
+  async function fetchPreview(url: string): Promise<Preview> {
+    loading ??= load();
+    // What could not be loaded is tried again with the next link.
+    loading.catch(() => (loading = null));
+    return (await loading)(url);
+  }
+
   const rows = createPreviewStore(database);
   return {
     previews: createPreviews({ clock, rows, languages, fetchPreview }),
