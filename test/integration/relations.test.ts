@@ -54,6 +54,15 @@ async function bundled(client: TestClient, eventId: string): Promise<Json> {
   return (event['unsigned'] as Json)['m.relations'] as Json;
 }
 
+/** Asks again until there are so many references: what one ignores other processes hear of later. */
+async function referencedBy(client: TestClient, eventId: string, count: number): Promise<Json> {
+  for (let attempts = 0; ; attempts++) {
+    // oxlint-disable-next-line no-await-in-loop
+    const seen = await bundled(client, eventId);
+    if (seen['m.reference']['chunk'].length === count || attempts === 500) return seen;
+  }
+}
+
 describe('the list of relations', () => {
   test('holds what refers to an event, by kind and type', async () => {
     const parent = await alice.send(roomId, 'parent');
@@ -180,7 +189,7 @@ describe('bundled aggregations', () => {
       `/_matrix/client/v3/user/${alice.userId}/account_data/m.ignored_user_list`,
       { ignored_users: { [carol.userId]: {} } },
     );
-    assert.deepEqual(await bundled(alice, parent), chunk([one]));
+    assert.deepEqual(await referencedBy(alice, parent, 1), chunk([one]));
     assert.deepEqual(await bundled(bob, parent), chunk([one, two]));
   });
 

@@ -225,7 +225,7 @@ describe('required state', () => {
       ],
     });
     let answer = await slide(alice, wish, {
-      until: (first) => first['rooms'][roomId!]?.['joined_count'] === 2,
+      until: (first) => first['rooms'][roomId!]?.['timeline'].at(-1)['sender'] === bob.userId,
     });
     const next = async (until = (_answer: Json) => true, body = wish) => {
       answer = await slide(alice, body, { pos: answer['pos'] as string, until });
