@@ -2,8 +2,8 @@
 // Without files: everything, then the integration tests once more on a worker set.
 // This file itself works with Node.js 20.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -31,6 +31,7 @@ function run(files, environment) {
       '--test-timeout=240000',
       // Clients leave timers behind.
       '--test-force-exit',
+      ...(environment.LATTICE_REQUESTS ? ['--import', recorder] : []),
       ...files,
     ],
     { cwd: root, stdio: 'inherit', env: { ...process.env, ...environment } },
@@ -59,6 +60,7 @@ async function startSharedSet() {
   throw new Error('the worker set did not start');
 }
 
+const recorder = join(root, 'test', 'harness', 'record-requests.ts');
 const children = new Set();
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
@@ -75,12 +77,26 @@ async function runOnWorkers(files) {
   return code;
 }
 
+/** Every endpoint has been called by a test. `LATTICE_WRITE_DOCS=1` writes the table of them. */
+function checkEndpoints(requests) {
+  const script = join(root, 'test', 'spec', 'endpoint-coverage.ts');
+  const mode = process.env.LATTICE_WRITE_DOCS ? ['--write'] : [];
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', script, requests, ...mode], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  return new Promise((resolve) => child.on('exit', (exit) => resolve(exit ?? 1)));
+}
+
 const integration = ['test/integration/*.test.ts'];
 let code;
 if (onWorkers) code = await runOnWorkers(wanted.length > 0 ? wanted : integration);
 else if (wanted.length > 0) code = await run(wanted, {});
 else {
-  code = await run(['src/**/*.test.ts', 'test/**/*.test.ts'], {});
+  const requests = mkdtempSync(join(tmpdir(), 'lattice-requests-'));
+  code = await run(['src/**/*.test.ts', 'test/**/*.test.ts'], { LATTICE_REQUESTS: requests });
+  if (code === 0) code = await checkEndpoints(requests);
+  rmSync(requests, { recursive: true, force: true });
   if (code === 0) code = await runOnWorkers(integration);
 }
 process.exit(code);
