@@ -31,6 +31,10 @@ export interface Pdu {
   unsigned?: JsonObject;
 }
 
+/** The ids of events that another names, in either format of references. */
+export const referencedIds = (references: Pdu['prev_events']): string[] =>
+  references.map((reference) => (typeof reference === 'string' ? reference : reference[0]));
+
 /** A PDU together with its id: what authorisation and state resolution work on. */
 export interface IdentifiedPdu {
   eventId: string;

@@ -21,6 +21,7 @@ import { withStateCache } from './state-cache.ts';
 import { createAccessStore } from './store/access.ts';
 import { createAliasStore } from './store/aliases.ts';
 import { createDirectoryStore } from './store/directory.ts';
+import { createForkStore } from './store/fork-events.ts';
 import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
 import { createNewRelationStore } from './store/new-relation.ts';
@@ -32,6 +33,7 @@ import { createTransactionStore } from './store/transactions.ts';
 import { createTransactions } from './transactions.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
+import { createReceiver } from './writer/receive.ts';
 import { createLocalRoomWriter } from './writer/room-writer.ts';
 import { createRoomWriter } from './writer/shared-writer.ts';
 
@@ -129,6 +131,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     {
       ...createLocalRoomWriter(writerNeeds),
       create: createRoomCreator(writerNeeds, database),
+      receive: createReceiver({ ...writerNeeds, forks: createForkStore(named) }),
     },
   );
   const services: RoomServices = {

@@ -40,12 +40,13 @@ export function createRoomAccess(store: AccessStore, bus: Bus): RoomAccessCache 
 
   bus.subscribe(eventStream, (rows) => {
     for (const { pos, row } of rows) {
-      if (!row.membership?.isLocal) continue;
-      changes++;
-      const key = keyOf(row.roomId, row.membership.userNid);
-      const known = cache.peek(key);
-      if (!known) continue;
-      cache.set(key, { ...known, membership: row.membership.to, pos, isForgotten: false });
+      for (const { isLocal, userNid, to } of row.memberships) {
+        if (!isLocal) continue;
+        changes++;
+        const key = keyOf(row.roomId, userNid);
+        const known = cache.peek(key);
+        if (known) cache.set(key, { ...known, membership: to, pos, isForgotten: false });
+      }
     }
   });
 

@@ -3,7 +3,7 @@ import type { JsonObject } from '../matrix/pdu.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { StateStore } from './store/read-state.ts';
 import { contentOf, type StoredEvent } from './stored-event.ts';
-import { eventStream } from './streams.ts';
+import { changesState, eventStream } from './streams.ts';
 
 /** State entries kept in memory, of all rooms together; about 1 kB each. */
 const cachedEntriesMax = 40_000;
@@ -39,7 +39,7 @@ export function withStateCache(store: StateStore, bus: Bus): RoomStates {
 
   bus.subscribe(eventStream, (rows) => {
     for (const { row } of rows) {
-      if (row.event.stateKey === null && !row.redacted) continue;
+      if (!changesState(row) && !row.redacted) continue;
       const { roomNid } = row.event;
       rooms.delete(roomNid);
       const load = loading.get(roomNid);

@@ -22,6 +22,11 @@ export interface StoredEvent {
   txnId: string | null;
   redactedBy: string | null;
   redacts: string | null;
+  /**
+   * It came where others had gone on already: the room's state after it is not simply the state before
+   * it with the event, if it is state, in its place.
+   */
+  isForked: boolean;
   /** Parsed content, once someone has asked for it. */
   parsed?: JsonObject;
   /** The client format up to `unsigned`, once made. */

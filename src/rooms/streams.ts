@@ -1,7 +1,8 @@
 import { defineStream } from '../streams/define-stream.ts';
+import type { StateKey } from '../matrix/auth-rules.ts';
 import type { StoredEvent } from './stored-event.ts';
 
-/** A membership that an event sets. */
+/** A membership that becomes another. */
 export interface MembershipChange {
   userId: string;
   userNid: number;
@@ -16,10 +17,20 @@ export interface EventRow {
   roomId: string;
   roomVersion: string;
   event: StoredEvent;
-  membership: MembershipChange | null;
+  /** Memberships that are others now: that of a member event; where forks meet, none or several. */
+  memberships: readonly MembershipChange[];
+  /**
+   * Entries of the current state that have changed, where forks meet; null for all other events, of
+   * which a state event simply takes its place.
+   */
+  changed: readonly StateKey[] | null;
   /** For a redaction that took effect: the event as it is now. */
   redacted: StoredEvent | null;
 }
+
+/** Whether the room's current state is another after the event. */
+export const changesState = ({ event, changed }: EventRow): boolean =>
+  changed === null ? event.stateKey !== null : changed.length > 0;
 
 /** The event without what every process makes of it for itself. */
 function withoutDerived(event: StoredEvent): StoredEvent {

@@ -122,6 +122,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     plan.section === 'join' &&
     (sent === null ||
       plan.isLimited ||
+      plan.hasForks ||
       plan.events!.some(({ type, stateKey }) => stateKey !== null && infoTypes.has(type)));
 
   async function answersFor(

@@ -25,6 +25,7 @@ export interface RoomFactsCache {
 }
 
 const bumping = new Set(bumpTypes);
+const encryption = 'm.room.encryption';
 
 export function createRoomFacts(store: RoomStore, bus: Bus): RoomFactsCache {
   const cache = boundedCache<number, Entry>(cachedRoomsMax);
@@ -34,8 +35,12 @@ export function createRoomFacts(store: RoomStore, bus: Bus): RoomFactsCache {
       const { roomNid, type, stateKey } = row.event;
       const entry = cache.peek(roomNid);
       if (!entry) continue;
+      if (row.changed?.some(([changed]) => changed === encryption)) {
+        cache.delete(roomNid);
+        continue;
+      }
       if (bumping.has(type)) entry.bumpPos = Math.max(entry.bumpPos, pos);
-      if (type === 'm.room.encryption' && stateKey === '') entry.isEncrypted = true;
+      if (type === encryption && stateKey === '' && !row.changed) entry.isEncrypted = true;
     }
   });
 

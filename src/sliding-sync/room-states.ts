@@ -50,7 +50,7 @@ function want(one: SlidingPlan, { all, fresh }: Lazy, wanted: StatesWanted): voi
   const atPos = plan.uptoPos;
   const { requiredState } = wish;
   const isWhole = sent === null || one.isRestated;
-  const isCovered = !isWhole && !plan.isLimited && !one.isExpanded;
+  const isCovered = !isWhole && !plan.isLimited && !plan.hasForks && !one.isExpanded;
   const span = { roomNid, atPos, afterPos: isWhole ? -1 : one.fromPos };
   const member = (userId: string, afterPos: number) =>
     wanted.entries.push({ roomNid, atPos, afterPos, type: memberType, stateKey: userId });
@@ -73,11 +73,12 @@ function want(one: SlidingPlan, { all, fresh }: Lazy, wanted: StatesWanted): voi
   for (const userId of all) if (!freshIds.has(userId)) member(userId, span.afterPos);
 }
 
-/** State events of a timeline, the newest of each entry. */
+/** State events of a timeline, the newest of each entry. What forks led to is for the database to say. */
 function changesIn(events: readonly StoredEvent[]): Map<string, StoredEvent> {
   const changes = new Map<string, StoredEvent>();
   for (const event of events) {
-    if (event.stateKey !== null) changes.set(`${event.type}\n${event.stateKey}`, event);
+    if (event.stateKey !== null && !event.isForked)
+      changes.set(`${event.type}\n${event.stateKey}`, event);
   }
   return changes;
 }

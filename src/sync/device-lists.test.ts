@@ -49,7 +49,6 @@ function addRoom(roomNid: number, wish: Partial<RoomOfUser> = {}): RoomOfUser {
     pos: 1,
     joinedPos: 1,
     isJoinedPosExact: true,
-    eventNid: 1,
     wasJoined: false,
     isForgotten: false,
     view: wish.membership ? null : newView(roomNid, start),
@@ -78,6 +77,7 @@ function memberEvent(pos: number, userId: string, from: string, to: string): Sto
     txnId: null,
     redactedBy: null,
     redacts: null,
+    isForked: false,
   };
 }
 

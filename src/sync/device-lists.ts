@@ -31,7 +31,7 @@ function sharingWanted(user: UserView, afterPos: number, uptoPos: number): Shari
     if (isQuiet(room, afterPos)) continue;
     const events = room.view!.eventsAfter(afterPos);
     if (room.joinedPos > afterPos) entered.push(room.roomNid);
-    else if (events === null) unseen.push(room.roomNid);
+    else if (events === null || events.some((event) => event.isForked)) unseen.push(room.roomNid);
     else {
       for (const event of events) {
         const userId = cameOrWent(event);

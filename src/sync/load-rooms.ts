@@ -90,6 +90,7 @@ export function createRoomLoader(
   function cut(plan: RoomPlan, options: LoadOptions, history: HistorySpan[] | undefined): void {
     const { timelineLimit, timelineFilter, ignoredUsers, user } = options;
     let events = plan.events!;
+    plan.hasForks = events.some((event) => event.isForked);
     if (!timelineFilter.matchesAll) {
       events = events.filter((event) =>
         timelineFilter.admits(event.type, event.sender, () => contentOf(event)),
@@ -136,11 +137,11 @@ export function createRoomLoader(
 
   function wantState(plan: RoomPlan, options: LoadOptions): StateWanted | null {
     const whole = plan.isNew || options.fullState;
-    const atPos = options.stateAfter ? plan.uptoPos : startOf(plan);
+    const atPos = options.stateAfter || plan.hasForks ? plan.uptoPos : startOf(plan);
     const { roomNid } = plan.room;
     if (whole) return { roomNid, atPos, afterPos: -1 };
-    // Without a gap every change of the state is an event of the timeline, unless left out.
-    const isCovered = !plan.isLimited && options.timelineFilter.matchesAll;
+    // Without a gap or forks every change of the state is an event of the timeline, unless left out.
+    const isCovered = !plan.isLimited && !plan.hasForks && options.timelineFilter.matchesAll;
     if (isCovered && !options.stateAfter) return null;
     if (isCovered && plan.events!.every((event) => event.stateKey === null)) return null;
     const isFiltered = !options.timelineFilter.matchesAll && !plan.isLimited;

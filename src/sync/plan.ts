@@ -16,6 +16,8 @@ export interface RoomPlan {
   events: StoredEvent[] | null;
   /** Events between `afterPos` and the first of `events` are missing. */
   isLimited: boolean;
+  /** Forks met in this stretch: the state may have changed otherwise than the events say. */
+  hasForks: boolean;
   /** The state wanted from the database, if any. */
   stateWanted: StateWanted | null;
   state: StoredEvent[];
@@ -50,6 +52,7 @@ export function newPlan(
     room,
     ...parts,
     isLimited: false,
+    hasForks: false,
     stateWanted: null,
     state: [],
     membershipAt: null,

@@ -67,9 +67,8 @@ export function createTyping(needs: TypingNeeds): Typing {
 
   bus.subscribe(eventStream, (rows) => {
     for (const { row } of rows) {
-      const { membership, event } = row;
-      if (membership?.from === 'join' && membership.to !== 'join') {
-        typists.end(event.roomNid, membership.userId);
+      for (const { userId, from, to } of row.memberships) {
+        if (from === 'join' && to !== 'join') typists.end(row.event.roomNid, userId);
       }
     }
   });

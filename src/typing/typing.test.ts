@@ -131,7 +131,7 @@ test('who leaves a room no longer types there', async () => {
   await put('!r:x', '@a:x', { typing: true });
   await typing.receive({ roomNid: 1, roomId: '!r:x', userId: '@z:y' }, 5000);
   const leave = { userId: '@a:x', userNid: 1, isLocal: true, from: 'join', to: 'leave' };
-  const row = { event: { roomNid: 1 }, membership: leave, redacted: null } as EventRow;
+  const row = { event: { roomNid: 1 }, memberships: [leave] } as unknown as EventRow;
   bus.publish([{ stream: eventStream, pos: 1, row }]);
   assert.deepEqual(typing.usersIn(1), ['@z:y']);
   await typing.receive({ roomNid: 1, roomId: '!r:x', userId: '@z:y' }, null);

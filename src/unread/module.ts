@@ -73,10 +73,15 @@ export function createUnread(needs: UnreadNeeds): Unread {
     for (const { row } of rows) {
       const { roomNid } = row.event;
       touch(roomNid);
-      watches.get(roomNid)?.onEvent(row);
-      const { membership } = row;
-      if (membership?.isLocal && membership.to !== 'join') {
-        readings.delete(keyOf(membership.userNid, roomNid));
+      const watch = watches.get(roomNid);
+      if (watch && row.changed?.length) {
+        // Which rules count it is for the state to say as it is now.
+        for (const { userNid } of watch.readings.values()) {
+          readings.delete(keyOf(userNid, roomNid));
+        }
+      } else watch?.onEvent(row);
+      for (const { isLocal, userNid, to } of row.memberships) {
+        if (isLocal && to !== 'join') readings.delete(keyOf(userNid, roomNid));
       }
     }
   });

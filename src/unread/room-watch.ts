@@ -89,9 +89,9 @@ export class RoomWatch {
   }
 
   /** A new event: counts it for all who are here. */
-  onEvent({ event, membership }: EventRow): void {
+  onEvent({ event, memberships, changed }: EventRow): void {
     this.lastPos = Math.max(this.lastPos, event.pos!);
-    if (membership) {
+    for (const membership of memberships) {
       const step = (name: string) =>
         Number(membership.to === name) - Number(membership.from === name);
       this.#memberCount += step('join');
@@ -109,7 +109,7 @@ export class RoomWatch {
         if (member) reading.count(event.pos!, thread, verdictFor(judged, member));
       }
     }
-    if (event.type === 'm.room.power_levels' && event.stateKey === '') {
+    if (event.type === 'm.room.power_levels' && event.stateKey === '' && !changed) {
       this.#powerLevels = contentOf(event);
       this.#parsed = null;
     }

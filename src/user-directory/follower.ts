@@ -36,8 +36,10 @@ export interface Follower {
 const isPublicity = (type: string) =>
   type === 'm.room.join_rules' || type === 'm.room.history_visibility';
 
-const concerns = ({ membership, event }: EventRow) =>
-  membership !== null || (event.stateKey === '' && isPublicity(event.type));
+const concerns = ({ memberships, changed, event }: EventRow) =>
+  memberships.length > 0 ||
+  (changed?.some(([type]) => isPublicity(type)) ??
+    (event.stateKey === '' && isPublicity(event.type)));
 
 export function createFollower({ database, bus, log }: FollowerNeeds): Follower {
   let isStateBehind = true;

@@ -1,4 +1,4 @@
-import type { Pdu } from '../pdu.ts';
+import { referencedIds, type Pdu } from '../pdu.ts';
 
 /** Room state: for each key the id of an event. Keys are made by `keyOf`. */
 export type StateMap = ReadonlyMap<string, string>;
@@ -12,11 +12,7 @@ export interface EventSource {
 export const keyOf = (type: string, stateKey: string) => `${type}\0${stateKey}`;
 
 /** Ids of an event's auth events, in either format of references. */
-export function authIdsOf(pdu: Pdu): string[] {
-  return pdu.auth_events.map((reference) =>
-    typeof reference === 'string' ? reference : reference[0],
-  );
-}
+export const authIdsOf = (pdu: Pdu): string[] => referencedIds(pdu.auth_events);
 
 /** Entries that all states have, and the events that they differ in. */
 export interface Conflicts {

@@ -2,8 +2,8 @@ import { statement } from '../../database/statement.ts';
 import { endless } from './columns.ts';
 import { withoutRelations } from './relations.ts';
 
-/** One event on its way into the database. */
-export interface NewEventColumns {
+/** An event as it is received. */
+export interface EventColumns {
   roomNid: number;
   eventId: string;
   typeNid: number;
@@ -16,6 +16,10 @@ export interface NewEventColumns {
   contentAt: number;
   unsigned: string | null;
   redacts: string | null;
+}
+
+/** An event that continues a room, on its way into the database. */
+export interface NewEventColumns extends EventColumns {
   deviceNid: number | null;
   txnId: string | null;
   /** Where the transaction id counts; null for events without one. */

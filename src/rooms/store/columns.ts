@@ -6,7 +6,8 @@ export const eventColumns = `
   e.room_nid as "roomNid", e.event_nid as "eventNid", e.pos, e.sub, e.event_id as "eventId",
   e.type_nid as "typeNid", null::text as type, e.state_key as "stateKey", null::text as sender,
   e.sender_nid as "senderNid", e.origin_server_ts as "originServerTs", e.content, e.unsigned,
-  e.device_nid as "deviceNid", e.txn_id as "txnId", e.redacted_by as "redactedBy", e.redacts`;
+  e.device_nid as "deviceNid", e.txn_id as "txnId", e.redacted_by as "redactedBy", e.redacts,
+  e.base_pos is not null as "isForked"`;
 
 /** Type and sender as text, for statements that choose by them: `t.event_type`, `u.user_id`. */
 export const nameJoins = `

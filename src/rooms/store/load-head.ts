@@ -58,7 +58,8 @@ const selectExtremities = statement<[string], ExtremityRow>(
    select e.event_id as "eventId", e.event_nid as "eventNid", e.depth, e.content,
      ${hashedParts}
      from room r join events e on e.room_nid = r.room_nid
-     where e.event_nid in (select event_nid from marked union all select event_nid from newest)`,
+     where e.event_nid in (select event_nid from marked union all select event_nid from newest)
+     order by e.event_nid`,
 );
 
 const selectMembers = statement<[number, string[]], StoredEvent & HashedParts>(

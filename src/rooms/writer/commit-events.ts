@@ -11,6 +11,7 @@ import {
   type AppendedRow,
   type NewEventColumns,
 } from '../store/append-events.ts';
+import { extremitiesItem } from '../store/append-received.ts';
 import { relationsItem } from '../store/relations.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import { eventStream, type EventRow, type MembershipChange } from '../streams.ts';
@@ -21,8 +22,10 @@ export interface NewEvent {
   columns: NewEventColumns;
   /** As readers will see it, but for its position. */
   stored: StoredEvent;
-  membership: MembershipChange | null;
+  memberships: readonly MembershipChange[];
   redaction: Redaction | null;
+  /** Ids of the forward extremities, where they are to be marked anew. */
+  marks: readonly string[] | null;
 }
 
 /** What a redaction does to its target. */
@@ -58,6 +61,13 @@ export class HeadLost extends Error {
 const anonymous = (item: { statement: Statement<never, never>; params: readonly unknown[] }) =>
   item as unknown as BatchItem;
 
+/** Empties the target of a redaction. */
+export function redactionItem({ target, envelope, contentAt }: Redaction): BatchItem {
+  const { roomNid, eventId, content, redactedBy, unsigned } = target;
+  const params = [roomNid, eventId, content, envelope, contentAt, redactedBy, unsigned];
+  return anonymous({ statement: redactEvent as never, params });
+}
+
 function statementsOf(units: readonly EventUnit[]): BatchItem[] {
   const items: BatchItem[] = [];
   const events: NewEventColumns[] = [];
@@ -80,21 +90,10 @@ function statementsOf(units: readonly EventUnit[]): BatchItem[] {
     units.flatMap((unit) => unit.events.map((event) => event.stored)),
   );
   if (relations) items.push(relations);
-  for (const { events: own } of units) {
-    for (const { redaction } of own) {
-      if (!redaction) continue;
-      const { target, envelope, contentAt } = redaction;
-      const params = [
-        target.roomNid,
-        target.eventId,
-        target.content,
-        envelope,
-        contentAt,
-        target.redactedBy,
-        target.unsigned,
-      ];
-      items.push(anonymous({ statement: redactEvent as never, params }));
-    }
+  for (const { head, events: own } of units) {
+    for (const { redaction } of own) if (redaction) items.push(redactionItem(redaction));
+    const marks = own.findLast((event) => event.marks !== null)?.marks;
+    if (marks) items.push(extremitiesItem(head.roomNid, marks));
   }
   return items;
 }
@@ -117,7 +116,8 @@ function complete(units: readonly EventUnit[], rows: readonly unknown[][]) {
           roomId: head.roomId,
           roomVersion: head.version.id,
           event: event.stored,
-          membership: event.membership,
+          memberships: event.memberships,
+          changed: null,
           redacted: event.redaction?.target ?? null,
         },
       });

@@ -6,29 +6,21 @@ import {
   type UnsignedPdu,
 } from '../../matrix/event-builder.ts';
 import { NotCanonical } from '../../matrix/canonical-json.ts';
-import { canonicalFor, referenceHash } from '../../matrix/event-format.ts';
-import { serverNameOf } from '../../matrix/ids.ts';
+import { canonicalFor } from '../../matrix/event-format.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import type { StoredEvent } from '../stored-event.ts';
-import type { MembershipChange } from '../streams.ts';
-import type { Interned } from '../store/interned.ts';
 import type { NewEvent } from './commit-events.ts';
-import type { Extremity, HeadEntry, RoomHead } from './head.ts';
+import { prevEventsMax, type Extremity, type HeadEntry, type RoomHead } from './head.ts';
 import type { ProtoEvent, TransactionKey } from './proto-event.ts';
+import { takeIn, type TakeInContext } from './take-in.ts';
 
 /** What composing needs beside the head. */
-export interface ComposeContext {
-  serverName: string;
+export interface ComposeContext extends TakeInContext {
   signingKey: SigningKey;
-  interned: Interned;
   now: number;
 }
-
-/** Most prev_events of an event (server-server spec, "PDU fields"). */
-const prevEventsMax = 20;
 
 function placeOf(head: RoomHead, proto: ProtoEvent, now: number): Pdu {
   const references = head.version.eventIdFormat === 'explicit';
@@ -103,32 +95,6 @@ export function signEvent(
   }
 }
 
-function unsignedOf(before: HeadEntry | undefined): string | null {
-  if (!before) return null;
-  return `"prev_content":${before.content},"prev_sender":${JSON.stringify(before.pdu.sender)},"replaces_state":${JSON.stringify(before.eventId)}`;
-}
-
-function membershipChange(
-  head: RoomHead,
-  proto: ProtoEvent,
-  context: ComposeContext,
-): MembershipChange | null {
-  if (proto.type !== 'm.room.member' || proto.stateKey === undefined) return null;
-  const userNid = context.interned.cachedUser(proto.stateKey);
-  const { membership } = proto.content;
-  if (userNid === undefined) throw new Error(`${proto.stateKey} was not interned`);
-  return {
-    userId: proto.stateKey,
-    userNid,
-    isLocal: serverNameOf(proto.stateKey) === context.serverName,
-    from: head.membershipOf(proto.stateKey),
-    to: typeof membership === 'string' ? membership : '',
-  };
-}
-
-const step = (change: MembershipChange | null, membership: string) =>
-  change ? Number(change.to === membership) - Number(change.from === membership) : 0;
-
 /**
  * Authorises an event against the head, gives it its place, hashes and signs it, and moves the
  * head on. Synchronous, so that nothing comes between. Throws `MatrixError` when it is not
@@ -143,79 +109,7 @@ export function compose(
   const place = placeOf(head, proto, context.now);
   authorise(head, place);
   const { hashes: _hashes, signatures: _signatures, ...parts } = place;
-  const built = signEvent(head.version, parts, context);
-  const before = proto.stateKey === undefined ? undefined : head.get(proto.type, proto.stateKey);
-  const change = membershipChange(head, proto, context);
-  const senderNid = context.interned.cachedUser(proto.sender);
-  const typeNid = context.interned.cachedType(proto.type);
-  if (senderNid === undefined || typeNid === undefined) throw new Error('names were not interned');
-  const redacts = redactsOf(proto);
-  const stored: StoredEvent = {
-    roomNid: head.roomNid,
-    eventNid: 0,
-    pos: null,
-    sub: 0,
-    eventId: built.eventId,
-    typeNid,
-    type: proto.type,
-    stateKey: proto.stateKey ?? null,
-    sender: proto.sender,
-    senderNid,
-    originServerTs: place.origin_server_ts,
-    content: built.content,
-    unsigned: unsignedOf(before),
-    deviceNid: transaction?.deviceNid ?? null,
-    txnId: transaction?.txnId ?? null,
-    redactedBy: null,
-    redacts,
-    parsed: proto.content,
-  };
-  const joinedDelta = step(change, 'join');
-  const invitedDelta = step(change, 'invite');
-  const hashed =
-    head.version.eventIdFormat === 'explicit'
-      ? { referenceHash: referenceHash(head.version, built.pdu) }
-      : {};
-  head.extremities = [{ eventId: built.eventId, depth: place.depth, ...hashed }];
-  head.joinedCount += joinedDelta;
-  head.invitedCount += invitedDelta;
-  if (proto.stateKey !== undefined) {
-    head.set({ eventId: built.eventId, pdu: built.pdu, content: built.content, ...hashed });
-  }
-  return {
-    columns: {
-      roomNid: head.roomNid,
-      eventId: built.eventId,
-      typeNid,
-      stateKey: stored.stateKey,
-      senderNid,
-      originServerTs: stored.originServerTs,
-      depth: place.depth,
-      content: built.content,
-      envelope: built.envelope,
-      contentAt: built.contentAt,
-      unsigned: stored.unsigned,
-      redacts,
-      deviceNid: stored.deviceNid,
-      txnId: stored.txnId,
-      txnScope: transaction?.scope ?? null,
-      membership: change?.to ?? null,
-      memberNid: change?.userNid ?? null,
-      memberIsLocal: change?.isLocal ?? null,
-      joinedDelta,
-      invitedDelta,
-    },
-    stored,
-    membership: change,
-    redaction: null,
-  };
-}
-
-function redactsOf(proto: ProtoEvent): string | null {
-  if (proto.type !== 'm.room.redaction') return null;
-  if (proto.redacts !== undefined) return proto.redacts;
-  const inContent = proto.content['redacts'];
-  return typeof inContent === 'string' ? inContent : null;
+  return takeIn(head, signEvent(head.version, parts, context), context, transaction);
 }
 
 /** Whether a state event would say just what the state says already. Throws M_BAD_JSON. */

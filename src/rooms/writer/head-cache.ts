@@ -19,6 +19,8 @@ export interface HeadCache {
   /** Takes in a new room's head, pinned. */
   add(head: RoomHead): void;
   pin(head: RoomHead): void;
+  /** Loads these users' members into a pinned head. */
+  loadMembers(head: RoomHead, userIds: readonly string[]): Promise<void>;
   unpin(head: RoomHead): void;
   /** Throws a head away: what it says may not be what is stored. */
   drop(head: RoomHead): void;
@@ -80,7 +82,9 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     resting.set(head.roomId, head);
   }
 
-  async function loadMembers(head: RoomHead, missing: string[]): Promise<void> {
+  async function loadMembers(head: RoomHead, userIds: readonly string[]): Promise<void> {
+    const missing = head.missingMembers(userIds);
+    if (missing.length === 0) return;
     const events = await store.members(head.roomNid, missing);
     for (const event of events) {
       // A newer one may have been appended while this was read.
@@ -99,14 +103,11 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
         // Evicted or dropped before this turn came: take the one that is current now.
         if ((inUse.get(roomId) ?? resting.peek(roomId)) !== head) continue;
         pin(head);
-        const missing = head.missingMembers(memberIds);
-        if (missing.length > 0) {
-          try {
-            await loadMembers(head, missing);
-          } catch (error) {
-            unpin(head);
-            throw error;
-          }
+        try {
+          await loadMembers(head, memberIds);
+        } catch (error) {
+          unpin(head);
+          throw error;
         }
         if (!head.broken) return head;
         unpin(head);
@@ -114,6 +115,7 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
     },
     add: pin,
     pin,
+    loadMembers,
     unpin,
     drop,
   };

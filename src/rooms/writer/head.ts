@@ -6,6 +6,7 @@ import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { Fence } from '../../database/fence.ts';
 import { contentOf, type StoredEvent } from '../stored-event.ts';
 import type { HashedParts, RoomRow } from '../store/load-head.ts';
+import { RoomGate } from './room-gate.ts';
 
 /** An entry of the current state, as authorisation and the next events need it. */
 export interface HeadEntry extends IdentifiedPdu {
@@ -21,6 +22,9 @@ export interface Extremity {
   /** As in HeadEntry. */
   referenceHash?: string;
 }
+
+/** Most prev_events of an event (server-server spec, "PDU fields"). */
+export const prevEventsMax = 20;
 
 /** Rough bytes of an entry beside its content, for the bound on the cache. */
 const entryBytes = 600;
@@ -43,6 +47,9 @@ export class RoomHead implements AuthState {
   invitedCount: number;
   extremities: Extremity[] = [];
   broken = false;
+  readonly gate = new RoomGate();
+  /** Events of other servers are taken in by one request at a time. */
+  readonly receipt = new RoomGate();
   /** Users of this head at the moment; see HeadCache. */
   pins = 0;
   bytes = 2000;
@@ -78,6 +85,32 @@ export class RoomHead implements AuthState {
     entries.set(stateKey, hash && !entry.referenceHash ? { ...entry, referenceHash: hash } : entry);
     if (type === 'm.room.power_levels' || type === 'm.room.create') this.#powerLevels = null;
     if (type === 'm.room.member') this.#absentMembers.delete(stateKey);
+  }
+
+  delete(type: string, stateKey: string): void {
+    const entries = this.#state.get(type);
+    const before = entries?.get(stateKey);
+    if (!before) return;
+    entries!.delete(stateKey);
+    this.bytes -= before.content.length + entryBytes;
+    if (type === 'm.room.power_levels') this.#powerLevels = null;
+    if (type === 'm.room.member') this.#absentMembers.add(stateKey);
+  }
+
+  /**
+   * Sets the extremities. Gives the ids to be marked as such in the database from now on; null when
+   * nothing changes there. One alone is the newest event of the timeline, and is not marked.
+   */
+  setExtremities(extremities: Extremity[]): string[] | null {
+    const wereMarked = this.extremities.length > 1;
+    this.extremities = extremities;
+    if (extremities.length > 1) return extremities.map(({ eventId }) => eventId);
+    return wereMarked ? [] : null;
+  }
+
+  /** An event takes the place of all the extremities that it can name. As `setExtremities`. */
+  follow(newest: Extremity): string[] | null {
+    return this.setExtremities([...this.extremities.slice(prevEventsMax), newest]);
   }
 
   /** All entries but members, which may not all be here. */

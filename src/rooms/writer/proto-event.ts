@@ -1,3 +1,4 @@
+import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 
 /** An event that somebody wants in a room: all but what its place there decides. */
@@ -32,6 +33,24 @@ export interface AppendRequest {
   ignoreBlock?: boolean;
   /** What the membership of a user must be just before the events, or why they are refused. */
   expect?: { userId: string; memberships: string[]; otherwise: string };
+}
+
+/** Events of other servers for one room, well-formed and signed, in the order they are to be tried. */
+export interface ReceiveRequest {
+  roomId: string;
+  events: BuiltEvent[];
+}
+
+/** What became of a received event. Source: server-server spec, "Checks performed on receipt of a PDU". */
+export interface ReceivedEvent {
+  eventId: string;
+  /** `missing`: it is not stored, for want of the events it names. */
+  outcome: 'accepted' | 'soft_failed' | 'rejected' | 'known' | 'missing';
+  /** Why it was soft-failed or rejected. */
+  reason: string | null;
+  missing: string[];
+  /** Stream position of an accepted event. */
+  pos: number | null;
 }
 
 export interface CreateRequest {

@@ -4,7 +4,7 @@ import { redactPdu } from '../../matrix/event-format.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import type { StoredEvent } from '../stored-event.ts';
-import type { NewEvent } from './commit-events.ts';
+import type { NewEvent, Redaction } from './commit-events.ts';
 import { headEntryOf, type RoomHead } from './head.ts';
 
 /** A stored event together with the rest of its PDU. */
@@ -35,18 +35,26 @@ export function checkRedaction(head: RoomHead, redactor: string, target: StoredE
   }
 }
 
-/** Empties the target: sets what is to be stored and shown, also in the head. */
-export function applyRedaction(head: RoomHead, redaction: NewEvent, target: WholeEvent): void {
-  if (target.redactedBy !== null) return;
+/** The target as it is after its redaction. */
+export function redacted(head: RoomHead, because: StoredEvent, target: WholeEvent): Redaction {
   const pdu = JSON.parse(joinPdu(target.envelope, target.contentAt, target.content)) as Pdu;
   const { content, envelope, contentAt } = splitPdu(head.version, redactPdu(head.version, pdu));
-  const because = redaction.stored;
   const unsigned = `"redacted_because":{"content":${because.content},"event_id":${JSON.stringify(because.eventId)},"origin_server_ts":${because.originServerTs},"redacts":${JSON.stringify(target.eventId)},"room_id":${JSON.stringify(head.roomId)},"sender":${JSON.stringify(because.sender)},"type":"m.room.redaction","unsigned":{}},"redacted_by":${JSON.stringify(because.eventId)}`;
   const { parsed: _parsed, clientPrefix: _prefix, ...columns } = target;
   const emptied: StoredEvent = { ...columns, content, unsigned, redactedBy: because.eventId };
-  redaction.redaction = { target: emptied, envelope, contentAt };
-  if (target.stateKey === null) return;
-  if (head.get(target.type, target.stateKey)?.eventId === target.eventId) {
-    head.set(headEntryOf(emptied, head.roomId));
-  }
+  return { target: emptied, envelope, contentAt };
+}
+
+/** Empties the target of an event: sets what is to be stored and shown, also in the head. */
+export function applyRedaction(head: RoomHead, event: NewEvent, target: WholeEvent): void {
+  if (target.redactedBy !== null) return;
+  event.redaction = redacted(head, event.stored, target);
+  emptyInHead(head, event.redaction.target);
+}
+
+/** Where a redacted event is an entry of the current state, it is one that has been emptied. */
+export function emptyInHead(head: RoomHead, emptied: StoredEvent): void {
+  const { type, stateKey, eventId } = emptied;
+  if (stateKey === null || head.get(type, stateKey)?.eventId !== eventId) return;
+  head.set(headEntryOf(emptied, head.roomId));
 }

@@ -18,6 +18,7 @@ import {
   type ProtoEvent,
 } from './proto-event.ts';
 import { applyRedaction, checkRedaction, type WholeEvent } from './redact.ts';
+import { redactsOf } from './take-in.ts';
 
 export interface RoomWriterNeeds {
   committer: Committer;
@@ -31,7 +32,7 @@ export interface RoomWriterNeeds {
 }
 
 /** Tries of one append: a batch may fail through another's fault, and then the room changes. */
-const attemptsMax = 4;
+export const attemptsMax = 4;
 
 /** Refuses what the database has no place for. Throws M_BAD_JSON. */
 function checkNames(events: readonly ProtoEvent[]): void {
@@ -51,12 +52,6 @@ export async function internNames(interned: Interned, events: readonly ProtoEven
     users.every((id) => interned.cachedUser(id) !== undefined) &&
     types.every((type) => interned.cachedType(type) !== undefined);
   if (!known) await Promise.all([interned.users(users), interned.types(types)]);
-}
-
-function redactionTarget(event: ProtoEvent): string | null {
-  if (event.type !== 'm.room.redaction') return null;
-  const id = event.redacts ?? event.content['redacts'];
-  return typeof id === 'string' ? id : null;
 }
 
 /** Appends events to rooms that this process writes; `fence` is the lease that says so. */
@@ -79,7 +74,7 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
   }
 
   async function targetsOf(head: RoomHead, events: readonly ProtoEvent[]) {
-    const ids = events.map(redactionTarget);
+    const ids = events.map(redactsOf);
     if (ids.every((id) => id === null)) return null;
     return Promise.all(
       ids.map((id) => (id ? headStore.event(head.roomNid, id) : Promise.resolve(null))),
@@ -96,7 +91,7 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     const answers = request.events.map((proto, i) => {
       const unchanged = request.skipUnchangedState ? isUnchanged(head, proto) : null;
       if (unchanged) return unchanged.eventId;
-      const isRedaction = redactionTarget(proto) !== null;
+      const isRedaction = redactsOf(proto) !== null;
       const target = targets?.[i] ?? null;
       if (isRedaction) checkRedaction(head, proto.sender, target);
       const event = compose(head, proto, at, i === 0 ? (request.transaction ?? null) : null);
@@ -109,6 +104,8 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
 
   async function attempt(head: RoomHead, request: AppendRequest, alone: boolean) {
     const targets = await targetsOf(head, request.events);
+    // oxlint-disable-next-line no-await-in-loop
+    while (head.gate.closed()) await head.gate.closed();
     if (head.broken) throw new HeadLost();
     if (head.isBlocked && !request.ignoreBlock) {
       throw new MatrixError('M_FORBIDDEN', 'This room has been blocked on this server');
@@ -127,6 +124,7 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
       throw error;
     }
     if (composed.events.length > 0) {
+      head.gate.enter();
       try {
         await committer.commit(
           eventCommit,
@@ -136,6 +134,8 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
       } catch (error) {
         heads.drop(head);
         throw error;
+      } finally {
+        head.gate.leave();
       }
     }
     return composed.answers.map((answer) =>

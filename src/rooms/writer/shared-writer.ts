@@ -5,13 +5,22 @@ import { randomLetters } from '../../kernel/random.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { Bus } from '../../streams/bus.ts';
 import { planRoom, type CreatedPos, type RoomPlan } from './create.ts';
-import type { AppendedEvent, AppendRequest, CreateRequest, ProtoEvent } from './proto-event.ts';
+import type {
+  AppendedEvent,
+  AppendRequest,
+  CreateRequest,
+  ProtoEvent,
+  ReceivedEvent,
+  ReceiveRequest,
+} from './proto-event.ts';
+import type { Receive } from './receive.ts';
 import type { LocalRoomWriter } from './room-writer.ts';
 
 type WriterMethods = {
   append(request: AppendRequest, fence: Fence | null): Promise<AppendedEvent[]>;
   allows(question: { roomId: string; event: ProtoEvent }, fence: Fence | null): Promise<boolean>;
   create(plan: RoomPlan, fence: Fence | null): Promise<CreatedPos>;
+  receive: Receive;
 };
 
 /** Event writers, by room. The shards are many, so that many writers get fair shares. */
@@ -26,6 +35,11 @@ export interface RoomWriter {
   append(request: AppendRequest): Promise<AppendedEvent[]>;
   /** Whether the room's rules would let the event in now. */
   allows(roomId: string, event: ProtoEvent): Promise<boolean>;
+  /**
+   * Takes in events of other servers, wherever in the room's graph they stand. Resolves when they are
+   * on disk and readers here have them. Throws M_NOT_FOUND for an unknown room.
+   */
+  receive(request: ReceiveRequest): Promise<ReceivedEvent[]>;
   /** Makes a room in one transaction; gives its id. */
   create(request: CreateRequest): Promise<string>;
 }
@@ -52,7 +66,7 @@ const repeatable = (request: AppendRequest): AppendRequest =>
 /** Serves this process's share of the rooms, and reaches the others'. */
 export function createRoomWriter(
   needs: SharedWriterNeeds,
-  local: LocalRoomWriter & Pick<WriterMethods, 'create'>,
+  local: LocalRoomWriter & Pick<WriterMethods, 'create' | 'receive'>,
 ): RoomWriter {
   const { roles, bus } = needs;
   let lastCreatedTs = 0;
@@ -61,6 +75,7 @@ export function createRoomWriter(
       append: (request, fence) => local.append(request, fence),
       allows: ({ roomId, event }, fence) => local.allows(roomId, event, fence),
       create: (plan, fence) => local.create(plan, fence),
+      receive: (request, fence) => local.receive(request, fence),
     },
   });
 
@@ -72,6 +87,12 @@ export function createRoomWriter(
       const last = appended.at(-1)?.pos;
       if (last) await bus.reached(last);
       return appended;
+    },
+    async receive(request) {
+      const received = await roles.call(eventWriterRole, request.roomId, 'receive', request);
+      const last = received.findLast(({ pos }) => pos !== null)?.pos;
+      if (last) await bus.reached(last);
+      return received;
     },
     allows: (roomId, event) => roles.call(eventWriterRole, roomId, 'allows', { roomId, event }),
     async create(request) {

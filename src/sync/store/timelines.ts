@@ -18,14 +18,13 @@ export interface MembershipRow {
   membership: string;
   /** Stream position of the membership event. */
   pos: number;
-  eventNid: number;
   isForgotten: boolean;
 }
 
 const selectMemberships = statement<[number], MembershipRow>(
   'sync_memberships',
   `select m.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
-     m.membership, m.pos, m.event_nid as "eventNid", m.is_forgotten as "isForgotten"
+     m.membership, m.pos, m.is_forgotten as "isForgotten"
    from memberships m join rooms r on r.room_nid = m.room_nid
    where m.user_nid = $1`,
 );

@@ -13,7 +13,6 @@ export interface RoomOfUser {
   joinedPos: number;
   /** False while `joinedPos` may be that of a later profile change. */
   isJoinedPosExact: boolean;
-  eventNid: number;
   /** For rooms that the user is not in: it may be that the user left them last. */
   wasJoined: boolean;
   /** Shown no more, but for the news that it was left. */

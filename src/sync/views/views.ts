@@ -118,18 +118,14 @@ export function createSyncViews(
 
   function onEvents(rows: readonly StreamRow<EventRow>[]): void {
     for (const { pos, row } of rows) {
-      const { event, membership } = row;
-      if (membership?.isLocal) {
-        const user = users.get(membership.userNid);
-        if (user) {
-          const { roomId, roomVersion } = row;
-          const { roomNid, eventNid } = event;
-          const to = membership.to;
-          const room = { roomNid, roomId, roomVersion, membership: to, pos, eventNid };
-          const own = { ...room, isForgotten: false };
-          setMembership(user, own, pos - 1, false);
-          toWake.add(user);
-        }
+      const { event, roomId, roomVersion } = row;
+      for (const { isLocal, userNid, to } of row.memberships) {
+        const user = isLocal ? users.get(userNid) : undefined;
+        if (!user) continue;
+        const { roomNid } = event;
+        const room = { roomNid, roomId, roomVersion, membership: to, pos };
+        setMembership(user, { ...room, isForgotten: false }, pos - 1, false);
+        toWake.add(user);
       }
       const room = rooms.get(event.roomNid);
       if (!room) continue;

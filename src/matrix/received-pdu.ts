@@ -1,0 +1,138 @@
+import { checkAuthorised, authTypesFor, NotAuthorised } from './auth-rules.ts';
+import { splitPdu, type BuiltEvent } from './event-builder.ts';
+import {
+  checkPduFormat,
+  contentHash,
+  eventIdOf,
+  redactPdu,
+  roomIdOf,
+  signableText,
+} from './event-format.ts';
+import { isUserId, serverNameOf } from './ids.ts';
+import type { AuthState, Pdu } from './pdu.ts';
+import type { RoomVersion } from './room-versions.ts';
+import { verifyBytes } from './signing.ts';
+import { keyOf } from './state-resolution/types.ts';
+
+/** A key that servers sign events with. */
+export interface ServerKey {
+  /** Unpadded base64. */
+  publicKey: string;
+  /** Milliseconds since 1970: not good for later events, from room version 5 on. */
+  validUntilTs: number;
+}
+
+/** Finds a server's key; null: not to be had. */
+export type FindServerKey = (serverName: string, keyId: string) => Promise<ServerKey | null>;
+
+/** Servers whose signatures an event needs (server-server spec, "Validating hashes and signatures"). */
+function signersOf(version: RoomVersion, pdu: Pdu): Set<string> {
+  const signers = new Set([serverNameOf(pdu.sender)]);
+  if (version.eventIdFormat === 'explicit') signers.add(serverNameOf(pdu.event_id!));
+  const { membership, join_authorised_via_users_server: authoriser } = pdu.content;
+  const isRestricted = version.restrictedJoins && pdu.type === 'm.room.member';
+  if (isRestricted && membership === 'join' && typeof authoriser === 'string') {
+    signers.add(serverNameOf(authoriser));
+  }
+  return signers;
+}
+
+async function isSignedBy(
+  version: RoomVersion,
+  pdu: Pdu,
+  serverName: string,
+  message: Buffer,
+  findKey: FindServerKey,
+): Promise<boolean> {
+  const own = Object.entries(pdu.signatures[serverName] ?? {});
+  const valid = await Promise.all(
+    own.map(async ([keyId, signature]) => {
+      if (!keyId.startsWith('ed25519:') || typeof signature !== 'string') return false;
+      const key = await findKey(serverName, keyId);
+      if (!key) return false;
+      if (version.strictKeyValidity && key.validUntilTs < pdu.origin_server_ts) return false;
+      return verifyBytes(message, signature, key.publicKey);
+    }),
+  );
+  return valid.includes(true);
+}
+
+/** What is wrong with where an event claims to belong; null: nothing. */
+function placeFault(pdu: Pdu): string | null {
+  if (pdu.type === 'm.room.create') return 'a create event comes with its room only';
+  if (pdu.prev_events.length === 0) return 'it follows no event';
+  const isMember = pdu.type === 'm.room.member' && pdu.state_key !== undefined;
+  return isMember && !isUserId(pdu.state_key!) ? 'the member is no user' : null;
+}
+
+/**
+ * Checks an event's format, signatures and hash; one whose hash is wrong is redacted. Gives what is
+ * wrong, as text, with an event that has to be dropped. Source: server-server spec, "Checks performed
+ * on receipt of a PDU", 1 to 3.
+ */
+export async function checkReceived(
+  version: RoomVersion,
+  roomId: string,
+  given: unknown,
+  findKey: FindServerKey,
+): Promise<BuiltEvent | string> {
+  const fault = checkPduFormat(version, given) ?? placeFault(given as Pdu);
+  if (fault !== null) return fault;
+  const { unsigned: _unsigned, ...rest } = given as Pdu;
+  const pdu: Pdu = rest;
+  const eventId = eventIdOf(version, pdu);
+  if (roomIdOf(version, pdu) !== roomId) return 'it is of another room';
+  const message = Buffer.from(signableText(version, pdu));
+  const signers = [...signersOf(version, pdu)];
+  const signed = await Promise.all(
+    signers.map((name) => isSignedBy(version, pdu, name, message, findKey)),
+  );
+  const unsigned = signers.filter((_, i) => !signed[i]);
+  if (unsigned.length > 0) return `no valid signature of ${unsigned.join(', ')}`;
+  const isWhole = contentHash(version, pdu) === pdu.hashes.sha256;
+  const kept = isWhole ? pdu : redactPdu(version, pdu);
+  return { eventId, pdu: kept, ...splitPdu(version, kept) };
+}
+
+/** Why the rules refuse an event in a state; null: they let it in. */
+export function refusal(version: RoomVersion, pdu: Pdu, state: AuthState): string | null {
+  try {
+    checkAuthorised(version, pdu, state);
+    return null;
+  } catch (error) {
+    if (error instanceof NotAuthorised) return error.message;
+    throw error;
+  }
+}
+
+/** An auth event of an event. */
+export interface AuthEvent {
+  eventId: string;
+  pdu: Pdu;
+  isRejected: boolean;
+}
+
+/**
+ * Why an event is rejected for its auth events: they are not those that it should name, or do not
+ * let it in. `create` is the room's create event, which no event of room version 12 names.
+ */
+export function refusalByAuthEvents(
+  version: RoomVersion,
+  pdu: Pdu,
+  authEvents: readonly AuthEvent[],
+  create: AuthEvent | undefined,
+): string | null {
+  const expected = new Set(authTypesFor(version, pdu).map(([type, key]) => keyOf(type, key)));
+  const state = new Map<string, AuthEvent>();
+  for (const event of authEvents) {
+    const key = keyOf(event.pdu.type, event.pdu.state_key ?? '');
+    if (event.isRejected) return `its auth event ${event.eventId} was rejected`;
+    if (state.has(key)) return `two auth events of type ${event.pdu.type}`;
+    if (event.pdu.state_key === undefined || !expected.has(key)) {
+      return `its auth event ${event.eventId} is none that it needs`;
+    }
+    state.set(key, event);
+  }
+  if (version.roomIdIsCreateHash && create) state.set(keyOf('m.room.create', ''), create);
+  return refusal(version, pdu, { get: (type, key) => state.get(keyOf(type, key)) });
+}
