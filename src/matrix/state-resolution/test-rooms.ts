@@ -26,7 +26,11 @@ export interface TestRoom {
 export const users = ['@a:x', '@b:x', '@c:y', '@d:y'];
 const levels = [0, 25, 50, 75, 100];
 
-export function eventOf(step: Pick<Step, 'actor' | 'action' | 'target' | 'level'>): { type: string; stateKey: string; content: JsonObject } {
+export function eventOf(step: Pick<Step, 'actor' | 'action' | 'target' | 'level'>): {
+  type: string;
+  stateKey: string;
+  content: JsonObject;
+} {
   const target = users[step.target % users.length]!;
   const actor = users[step.actor % users.length]!;
   const level = levels[step.level % levels.length]!;
