@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import { MatrixError } from '../kernel/errors.ts';
-import { canonicalJson } from '../matrix/canonical-json.ts';
+import { canonicalJsonLenient } from '../matrix/canonical-json.ts';
 import { parseFilter, type Filter } from '../matrix/filters/filter.ts';
 import { InvalidFilter } from '../matrix/filters/json-shape.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
@@ -37,7 +37,7 @@ export function createStoredFilters(store: FilterStore): StoredFilters {
         if (error instanceof InvalidFilter) throw new MatrixError('M_BAD_JSON', error.message);
         throw error;
       }
-      const json = canonicalJson(filter);
+      const json = canonicalJsonLenient(filter);
       const hash = createHash('sha256').update(json).digest();
       return String(await store.add(userNid, hash, json));
     },

@@ -34,6 +34,10 @@ function shown(
   if (error instanceof Error && untranslatable.has(String((error as { code?: unknown }).code))) {
     return new MatrixError('M_INVALID_PARAM', 'Text may not have NUL characters here');
   }
+  // Values without canonical JSON come from clients only.
+  if (error instanceof Error && error.name === 'NotCanonical') {
+    return new MatrixError('M_BAD_JSON', error.message);
+  }
   if (error instanceof Error && error.name === 'RoleUnavailable') {
     log.warn({ request: request.id, reason: error.message }, 'no process for this work');
     return new MatrixError('M_UNKNOWN', 'The part of the server that does this is away now', {

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import type { Receipt, ReceiptRow } from '../streams.ts';
 
@@ -91,9 +92,8 @@ export interface RelationRow {
 /** Hops from an event towards the root of its thread; the number the spec recommends. */
 const relationHopsMax = 3;
 
-// NUL in a content cannot become text in PostgreSQL; such an event relates to nothing.
-const relation = `case when e.content like '%"m.relates_to"%' and e.content not like '%\\\\u0000%'
-  then e.content::json -> 'm.relates_to' end`;
+const relation = `case when e.content like '%"m.relates_to"%'
+  then ${readableJson('e.content')} -> 'm.relates_to' end`;
 
 const selectRelations = statement<[number, string], RelationRow>(
   'select_relations_upwards',
@@ -123,7 +123,7 @@ const selectMarkerMove = statement<
    left join events e on e.event_id = $3 and e.room_nid = $1 and e.pos is not null
    left join account_data a
      on a.user_nid = $2 and a.room_nid = $1 and a.type = 'm.fully_read'
-   left join events c on c.event_id = a.content::json ->> 'event_id' and c.room_nid = $1
+   left join events c on c.event_id = ${readableJson('a.content')} ->> 'event_id' and c.room_nid = $1
      and c.pos is not null`,
 );
 

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 
 export type ReportKind = 'event' | 'room' | 'user';
@@ -49,7 +50,7 @@ export interface ReportRow {
 }
 
 const inState = (type: string, member: string) => `
-  (select e.content::json ->> '${member}' from room_state s
+  (select ${readableJson('e.content')} ->> '${member}' from room_state s
      join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
    where s.room_nid = p.room_nid and s.state_key = '' and s.to_pos = 9223372036854775807
      and s.type_nid = (select type_nid from event_types where event_type = '${type}'))`;

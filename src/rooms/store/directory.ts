@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import { endless } from './columns.ts';
 
@@ -38,7 +39,7 @@ const selectPublic = statement<
          or (state ->> 'm.room.name') ilike $4 or (state ->> 'm.room.topic') ilike $4
          or (state ->> 'm.room.canonical_alias') ilike $4 or room_id ilike $4)
        and ($5::text[] is null
-         or coalesce((state ->> 'm.room.create')::json ->> 'type', '') = any($5)))
+         or coalesce(${readableJson(`state ->> 'm.room.create'`)} ->> 'type', '') = any($5)))
    select room_nid as "roomNid", room_id as "roomId", joined_count as "joinedCount", state, total
    from fitting
    where $1::bigint is null or (joined_count, room_nid) < ($1::bigint, $2::bigint)

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import type { TimelinePlace } from '../../streams/position.ts';
 import { eventColumns, nameJoins } from './columns.ts';
@@ -35,7 +36,7 @@ export function matchCondition(first: number): string {
   and (${senders}::text[] is null or u.user_id = any(${senders}))
   and (${notSenders}::text[] is null or not u.user_id = any(${notSenders}))
   and (${url}::boolean is null
-    or ${url} = (e.content like '%"url":%' and (e.content::json ->> 'url') is not null))
+    or ${url} = (e.content like '%"url":%' and (${readableJson('e.content')} ->> 'url') is not null))
   and (${rel}::text[] is null or ${relationOfEvent(rel!)})
   and (${notRel}::text[] is null or not ${relationOfEvent(notRel!)})
   and (${bySenders}::text[] is null and ${byRel}::text[] is null or exists (

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import { eventColumns, type HistorySpan, type StoredEvent } from '../../rooms/module.ts';
 import type { TimelinePlace } from '../../streams/position.ts';
@@ -23,7 +24,7 @@ const selectPredecessors = statement<[roomIds: string[]], { roomId: string }>(
   `with recursive before as (
      select room_id, 0 as step from unnest($1::text[]) as w(room_id)
      union
-     select e.content::json -> 'predecessor' ->> 'room_id', b.step + 1
+     select ${readableJson('e.content')} -> 'predecessor' ->> 'room_id', b.step + 1
      from before b join rooms r on r.room_id = b.room_id
        join room_state s on s.room_nid = r.room_nid and s.state_key = '' and s.to_pos = ${now}
          and s.type_nid = (select type_nid from event_types where event_type = 'm.room.create')

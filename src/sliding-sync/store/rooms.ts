@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import { eventColumns, type StoredEvent } from '../../rooms/module.ts';
 
@@ -37,7 +38,7 @@ const selectFacts = statement<[roomNids: number[], bumpTypes: string[]], FactsRo
      (select e.pos from events e where e.room_nid = r.room_nid and e.pos is not null
         and e.status = 0 and e.type_nid = any((select nids from bump)::int[])
       order by e.pos desc, e.sub desc limit 1) as "bumpPos",
-     ${currentOf('m.room.create', `case when e.content like '%"type":%' then e.content::json ->> 'type' end`)} as "roomType",
+     ${currentOf('m.room.create', `case when e.content like '%"type":%' then ${readableJson('e.content')} ->> 'type' end`)} as "roomType",
      exists (select from room_state s where s.room_nid = r.room_nid
        and s.type_nid = ${typeNid('m.room.encryption')} and s.state_key = ''
        and s.to_pos = ${now}) as "isEncrypted"
@@ -78,8 +79,8 @@ const selectInfos = statement<[roomNids: number[], readerNid: number], InfoRow>(
        where h.is_there or i.joined_count + i.invited_count <= 1) end as heroes
    from (
      select r.room_nid, r.joined_count, r.invited_count,
-       nullif(${currentOf('m.room.name', `e.content::json ->> 'name'`)}, '') as name,
-       nullif(${currentOf('m.room.avatar', `e.content::json ->> 'url'`)}, '') as avatar
+       nullif(${currentOf('m.room.name', `${readableJson('e.content')} ->> 'name'`)}, '') as name,
+       nullif(${currentOf('m.room.avatar', `${readableJson('e.content')} ->> 'url'`)}, '') as avatar
      from rooms r where r.room_nid = any($1)) i`,
 );
 

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import { eventColumns, type StoredEvent } from '../../rooms/module.ts';
 
@@ -73,7 +74,7 @@ const selectSummaries = statement<[number[], number], SummaryRow>(
            and s.state_key = '' and s.to_pos = 9223372036854775807
          join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
          where t.event_type in ('m.room.name', 'm.room.canonical_alias')
-           and coalesce(e.content::json ->> 'name', e.content::json ->> 'alias', '') <> '')
+           and coalesce(${readableJson('e.content')} ->> 'name', ${readableJson('e.content')} ->> 'alias', '') <> '')
      then null else array(
        select u.user_id from (
          select m.user_nid, m.membership in ('join', 'invite') as is_there, m.pos

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import { eventColumns, type StoredEvent } from '../../rooms/module.ts';
 
@@ -39,7 +40,7 @@ const selectFacts = statement<[number[], string], RoomFactsRow>(
        where s.room_nid = r.room_nid
          and s.type_nid = (select type_nid from event_types where event_type = 'm.room.member')
          and s.state_key = $2 and s.to_pos < 9223372036854775807
-         and e.content::json ->> 'membership' <> 'join'),
+         and ${readableJson('e.content')} ->> 'membership' <> 'join'),
        ${current('m.room.member', '$2', 's.from_pos')}, 0) as "joinedPos"
    from rooms r where r.room_nid = any($1)`,
 );

@@ -1,4 +1,5 @@
 import type { Queryable } from '../../database/database.ts';
+import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 
 /** Rows of state looked at in one transaction. Those of one position are never parted. */
@@ -30,9 +31,9 @@ const followPublicRooms = statement<[fromPos: number, uptoPos: number], object>(
          join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
        where s.room_nid = c.room_nid and s.to_pos = 9223372036854775807 and s.state_key = ''
          and case t.event_type
-           when 'm.room.join_rules' then e.content::json ->> 'join_rule' = 'public'
+           when 'm.room.join_rules' then ${readableJson('e.content')} ->> 'join_rule' = 'public'
            when 'm.room.history_visibility'
-             then e.content::json ->> 'history_visibility' = 'world_readable'
+             then ${readableJson('e.content')} ->> 'history_visibility' = 'world_readable'
          end)
    ), opened as (
      insert into user_directory_public_rooms (room_nid) select room_nid from public
