@@ -21,6 +21,7 @@ import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { backgroundRole, everything } from './background.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
+import { createPush } from '../push/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
 import { createRelations } from '../relations/module.ts';
 import {
@@ -303,6 +304,16 @@ export function assembleDomains(foundation: Foundation): Domains {
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     isEnabled: config.search.isEnabled,
   });
+  const push = createPush({
+    database,
+    events,
+    bus,
+    clock,
+    accounts: accounts.services,
+    pushRules: (userNid) => accountData.data.pushRules(userNid),
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
+  });
+  accounts.events.subscribe(push.accountEvents);
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
@@ -351,6 +362,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...relations.endpoints,
     ...reports.endpoints,
     ...search.endpoints,
+    ...push.endpoints,
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
     ...media.endpoints,

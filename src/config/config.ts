@@ -20,6 +20,7 @@ import { appservicesSection } from './other-sections.ts';
 import { mediaSection, readMedia } from './media.ts';
 import { outboundSection, readOutbound } from './outbound.ts';
 import { previewsSection, readPreviews } from './previews.ts';
+import { pushSection, readPush } from './push.ts';
 import { presenceSection, readPresence } from './presence.ts';
 import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
 import { readConfigFiles } from './read-files.ts';
@@ -61,6 +62,7 @@ export interface Config {
   calls: ReturnType<typeof readCalls>;
   userDirectory: ReturnType<typeof readUserDirectory>;
   search: ReturnType<typeof readSearch>;
+  push: ReturnType<typeof readPush>;
   rendezvous: ReturnType<typeof readRendezvous>;
   accountValidity: ReturnType<typeof readAccountValidity>;
   media: ReturnType<typeof readMedia>;
@@ -147,6 +149,7 @@ function read(loader: OptionLoader, folder: string): Config {
     calls: readCalls(loader, loader.take(callsSection)),
     userDirectory: readUserDirectory(loader.take(userDirectorySection)),
     search: readSearch(loader.take(searchSection)),
+    push: readPush(loader.take(pushSection)),
     accountValidity,
     rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
     media: readMedia(loader, loader.take(mediaSection), server),

@@ -36,12 +36,6 @@ export const federationSection = section('Federation', 'Other servers.', {
   }),
 });
 
-export const pushSection = section('Push', 'Notifications.', {
-  ...inert({
-    push: 'notifications by push gateways',
-  }),
-});
-
 export const blockingSection = section('Blocking', 'Who may use the server at all.', {
   ...inert({
     hs_disabled: 'refuse every request',

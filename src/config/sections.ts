@@ -9,15 +9,11 @@ import { loggingSection } from './logging.ts';
 import { noticesSection } from './notices.ts';
 import { mediaSection } from './media.ts';
 import type { Section } from './option.ts';
-import {
-  appservicesSection,
-  blockingSection,
-  pushSection,
-  federationSection,
-} from './other-sections.ts';
+import { appservicesSection, blockingSection, federationSection } from './other-sections.ts';
 import { outboundSection } from './outbound.ts';
 import { previewsSection } from './previews.ts';
 import { presenceSection } from './presence.ts';
+import { pushSection } from './push.ts';
 import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
@@ -30,7 +26,7 @@ import { userDirectorySection } from './user-directory.ts';
 import { workersSection } from './workers.ts';
 
 /** Sections of which nothing has an effect yet. */
-export const inertSections: readonly Section[] = [federationSection, pushSection, blockingSection];
+export const inertSections: readonly Section[] = [federationSection, blockingSection];
 
 /** Every section, as the reference orders them. */
 export const sections: readonly Section[] = [
@@ -50,6 +46,7 @@ export const sections: readonly Section[] = [
   noticesSection,
   communitiesSection,
   mediaSection,
+  pushSection,
   previewsSection,
   outboundSection,
   appservicesSection,

@@ -25,9 +25,6 @@ const notYet: Readonly<Record<string, string>> = {
   '/_matrix/client/r0/login/cas/redirect': 'single sign-on',
   '/_matrix/client/r0/login/cas/ticket': 'single sign-on',
   '/.well-known/matrix/policy_server': 'federation',
-  '/_matrix/client/v3/pushers': 'push',
-  '/_matrix/client/v3/pushers/set': 'push',
-  '/_matrix/client/v3/notifications': 'push',
 };
 
 const [folder, mode] = process.argv.slice(2);

@@ -1,0 +1,72 @@
+import { Type } from 'typebox';
+import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
+import { checkedSettings } from '../pusher-settings.ts';
+import type { Pushers } from '../pushers.ts';
+
+export interface PusherEndpointNeeds {
+  pushers: Pushers;
+}
+
+const declare = endpoint<PusherEndpointNeeds>();
+const runsOn = { group: 'main', balance: 'user' } as const;
+
+const getPushers = declare({
+  operation: 'getPushers',
+  method: 'GET',
+  paths: clientPaths('/pushers'),
+  auth: 'user',
+  runsOn,
+  summary: 'How the user is told of events',
+  source: 'CS 1.19, getPushers',
+  answers: { 200: Type.Object({ pushers: Type.Array(Type.Any()) }) },
+  async handle({ requester }, { pushers }) {
+    const rows = await pushers.of(requester.userNid);
+    return {
+      pushers: rows.map((row) => ({
+        app_display_name: row.appDisplayName,
+        app_id: row.appId,
+        data: JSON.parse(row.data) as unknown,
+        device_display_name: row.deviceDisplayName,
+        kind: row.kind,
+        lang: row.lang,
+        profile_tag: row.profileTag ?? '',
+        pushkey: row.pushkey,
+      })),
+    };
+  },
+});
+
+const setPusher = declare({
+  operation: 'postPusher',
+  method: 'POST',
+  paths: clientPaths('/pushers/set'),
+  auth: 'user',
+  runsOn,
+  summary: 'Sets or removes a way in which the user is told of events',
+  source: 'CS 1.19, postPusher',
+  body: Type.Record(Type.String(), Type.Any()),
+  answers: { 200: Type.Object({}) },
+  errors: ['M_MISSING_PARAM', 'M_INVALID_PARAM', 'M_THREEPID_NOT_FOUND'],
+  async handle({ body, requester }, { pushers }) {
+    const { app_id: appId, pushkey, kind } = body;
+    if (kind === null && typeof appId === 'string' && typeof pushkey === 'string') {
+      await pushers.remove(requester.userNid, appId, pushkey);
+      return {};
+    }
+    const settings = checkedSettings(body);
+    if (settings.kind === 'email') {
+      const pushkeyOf = await pushers.mailAddress(requester.userNid, settings.pushkey);
+      if (pushkeyOf === null) {
+        throw new MatrixError('M_THREEPID_NOT_FOUND', 'the pushkey is no address of this account', {
+          status: 400,
+        });
+      }
+      settings.pushkey = pushkeyOf;
+    }
+    await pushers.set(requester, settings, body['append'] === true);
+    return {};
+  },
+});
+
+export const pusherEndpoints = [getPushers, setPusher];
