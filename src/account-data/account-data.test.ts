@@ -48,6 +48,16 @@ test('an edit that changes nothing writes nothing; one that throws leaves all as
   assert.equal(await data.get(2, 0, 'a'), '{}');
 });
 
+test('the settings of a device go with it (MSC3890)', async () => {
+  const { data } = module;
+  const typeOf = (id: string) => `org.matrix.msc3890.local_notification_settings.${id}`;
+  await data.set(5, 0, typeOf('A'), '{"is_silenced":true}');
+  await data.set(5, 0, typeOf('B'), '{"is_silenced":true}');
+  await module.accountEvents.devicesDeleted({ userNid: 5 }, [{ deviceId: 'A' }, { deviceId: 'C' }]);
+  assert.equal(await data.get(5, 0, typeOf('A')), null);
+  assert.equal(await data.get(5, 0, typeOf('B')), '{"is_silenced":true}');
+});
+
 test('a deactivated account keeps nothing, also in memory', async () => {
   const { data, filters } = module;
   await data.set(3, 0, 'm.ignored_user_list', '{"ignored_users":{"@a:b":{}}}');

@@ -29,11 +29,20 @@ export interface AccountDataModule {
   endpoints: Endpoint[];
   data: AccountData;
   filters: StoredFilters;
-  /** Deactivated accounts keep nothing. */
-  accountEvents: { deactivated(user: { userNid: number }): Promise<void> };
+  /** Deactivated accounts keep nothing, and nobody the settings of devices that are gone. */
+  accountEvents: {
+    deactivated(user: { userNid: number }): Promise<void>;
+    devicesDeleted(
+      user: { userNid: number },
+      devices: readonly { deviceId: string }[],
+    ): Promise<void>;
+  };
   /** Takes a user's tags and push rules of one room over to another. */
   carry(userNid: number, fromRoomId: string, toRoomId: string): Promise<void>;
 }
+
+/** Whether a device is to be silent, by its id (MSC3890). */
+const deviceSettingsPrefix = 'org.matrix.msc3890.local_notification_settings.';
 
 /** The rules with that for one room, if there is one, repeated for another. */
 function withCarried(
@@ -66,6 +75,11 @@ export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
         // What processes remember of the user is forgotten by these rows.
         await Promise.all(rememberedTypes.map((type) => data.set(userNid, 0, type, null)));
         await store.deleteAll(userNid);
+      },
+      async devicesDeleted({ userNid }, devices) {
+        const types = devices.map(({ deviceId }) => `${deviceSettingsPrefix}${deviceId}`);
+        const set = await store.setAmong(userNid, types);
+        await Promise.all(set.map((type) => data.set(userNid, 0, type, null)));
       },
     },
     async carry(userNid, fromRoomId, toRoomId) {

@@ -15,7 +15,7 @@ import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
-import { knownRoomVersions } from '../matrix/room-versions.ts';
+import { knownRoomVersions, proposedRoomVersions } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
@@ -140,7 +140,10 @@ export function assembleDomains(foundation: Foundation): Domains {
     limiter: loginLimiter(limiter),
     roomVersions: {
       default: config.rooms.defaultRoomVersion,
-      available: Object.fromEntries(knownRoomVersions.map((id) => [id, 'stable' as const])),
+      available: Object.fromEntries([
+        ...knownRoomVersions.map((id) => [id, 'stable'] as const),
+        ...proposedRoomVersions.map((id) => [id, 'unstable'] as const),
+      ]),
     },
     async sharesRoom(userNid, otherUserId) {
       const other = await interned.find(otherUserId);

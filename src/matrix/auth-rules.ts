@@ -2,11 +2,13 @@ import { contextOf, membershipIn, type RuleContext } from './auth-rules/context.
 import { checkCreate } from './auth-rules/create.ts';
 import { checkMember } from './auth-rules/member.ts';
 import { require } from './auth-rules/not-authorised.ts';
+import { ownerOf } from './auth-rules/owned-state.ts';
 import { checkPowerLevelsChange } from './auth-rules/power-levels-change.ts';
 import { serverNameOf } from './ids.ts';
 import type { AuthState, JsonObject, Pdu } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
 
+export { ownerOf };
 export { NotAuthorised } from './auth-rules/not-authorised.ts';
 
 /** A key of room state. */
@@ -100,8 +102,11 @@ export function checkAuthorised(version: RoomVersion, pdu: Pdu, state: AuthState
   const needed = powerLevels.requiredToSend(pdu.type, pdu.state_key !== undefined);
   require(level >=
     needed, `You don't have permission to post that to the room. ${level} < ${needed} for ${pdu.type}`);
-  if (pdu.state_key?.startsWith('@')) {
-    require(pdu.state_key === pdu.sender, "You are not allowed to set others' state");
+  if (pdu.state_key?.startsWith('@') && pdu.state_key !== pdu.sender) {
+    const owner = version.ownedState ? ownerOf(pdu.state_key) : null;
+    const isAllowed =
+      owner !== null && (owner === pdu.sender || level > powerLevels.userLevel(owner));
+    require(isAllowed, "You are not allowed to set others' state");
   }
   if (pdu.type === 'm.room.power_levels') checkPowerLevelsChange(context);
   else if (version.redactionAuth && pdu.type === 'm.room.redaction') checkRedaction(context);

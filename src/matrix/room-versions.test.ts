@@ -4,6 +4,7 @@ import {
   defaultRoomVersion,
   isKnownRoomVersion,
   knownRoomVersions,
+  proposedRoomVersions,
   roomVersion,
   UnknownRoomVersion,
   type RoomVersion,
@@ -65,8 +66,17 @@ test('event ids and state resolution', () => {
   assert.deepEqual(of('stateResolution'), ['v1', ...v2, 'v2.1']);
 });
 
+test('proposed versions differ from those they are made of by their proposal only', () => {
+  assert.deepEqual(proposedRoomVersions, ['org.matrix.msc3757.10', 'org.matrix.msc3757.11']);
+  for (const id of proposedRoomVersions) {
+    const base = roomVersion(id.split('.').at(-1)!);
+    assert.deepEqual(roomVersion(id), { ...base, id, ownedState: true });
+    assert.equal(base.ownedState, false);
+  }
+});
+
 test('every flag is tested here', () => {
-  const tested = [...since, ...until].map(([flag]) => flag);
+  const tested = [...since, ...until].map(([flag]) => flag).concat('ownedState');
   const flags = Object.entries(roomVersion('1'))
     .filter(([, value]) => typeof value === 'boolean')
     .map(([flag]) => flag);

@@ -31,6 +31,11 @@ export interface RoomVersion {
   readonly roomIdIsCreateHash: boolean;
   /** Creators are above every power level (MSC4289). */
   readonly privilegedCreators: boolean;
+  /**
+   * State keys that begin with a user id, then `_` and whatever, are that user's, and of those with
+   * more power (MSC3757).
+   */
+  readonly ownedState: boolean;
 }
 
 const v1: RoomVersion = {
@@ -52,6 +57,7 @@ const v1: RoomVersion = {
   redactsInContent: false,
   roomIdIsCreateHash: false,
   privilegedCreators: false,
+  ownedState: false,
 };
 const v2: RoomVersion = { ...v1, id: '2', stateResolution: 'v2' };
 const v3: RoomVersion = { ...v2, id: '3', eventIdFormat: 'base64', redactionAuth: false };
@@ -83,12 +89,20 @@ const v12: RoomVersion = {
   privilegedCreators: true,
 };
 
+const specified = [v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12];
+const proposed: RoomVersion[] = [
+  { ...v10, id: 'org.matrix.msc3757.10', ownedState: true },
+  { ...v11, id: 'org.matrix.msc3757.11', ownedState: true },
+];
 const versions: ReadonlyMap<string, RoomVersion> = new Map(
-  [v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12].map((version) => [version.id, version]),
+  [...specified, ...proposed].map((version) => [version.id, version]),
 );
 
-/** Ids of all versions, oldest first. */
-export const knownRoomVersions: readonly string[] = [...versions.keys()];
+/** Ids of the versions of the specification, oldest first. */
+export const knownRoomVersions: readonly string[] = specified.map(({ id }) => id);
+
+/** Ids of versions that are proposals. */
+export const proposedRoomVersions: readonly string[] = proposed.map(({ id }) => id);
 
 export const isKnownRoomVersion = (id: string) => versions.has(id);
 

@@ -43,6 +43,12 @@ const selectEntry = statement<[number, number, string], { content: string | null
   'select content from account_data where user_nid = $1 and room_nid = $2 and type = $3',
 );
 
+const selectSetAmong = statement<[userNid: number, types: string[]], { type: string }>(
+  'select_account_data_set_among',
+  `select type from account_data
+   where user_nid = $1 and room_nid = 0 and type = any($2) and content is not null`,
+);
+
 const selectRoomEntries = statement<[number, number], EntryRow>(
   'select_room_account_data',
   `select room_nid as "roomNid", type, content from account_data
@@ -75,6 +81,11 @@ const deleteAll = statement<[userNid: number], never>(
 
 export function createAccountDataStore(database: Queryable) {
   return {
+    /** Those of the types of global entries that are set. */
+    async setAmong(userNid: number, types: readonly string[]): Promise<string[]> {
+      const rows = await database.query(selectSetAmong, [userNid, [...types]]);
+      return rows.map(({ type }) => type);
+    },
     /** JSON text; null: not set, or deleted. */
     async entry(userNid: number, roomNid: number, type: string): Promise<string | null> {
       const [row] = await database.query(selectEntry, [userNid, roomNid, type]);

@@ -1,4 +1,4 @@
-import { checkAuthorised, authTypesFor } from '../../matrix/auth-rules.ts';
+import { checkAuthorised, authTypesFor, ownerOf } from '../../matrix/auth-rules.ts';
 import {
   buildPdu,
   EventTooLarge,
@@ -52,7 +52,15 @@ function placeOf(head: RoomHead, proto: ProtoEvent, now: number): Pdu {
   return pdu;
 }
 
+/** Throws M_BAD_JSON for a state key that claims to be a user's and is not (MSC3757). */
+function checkOwner(head: RoomHead, { type, state_key: stateKey }: Pdu): void {
+  if (!head.version.ownedState || !stateKey?.startsWith('@') || type === 'm.room.member') return;
+  if (ownerOf(stateKey) !== null) return;
+  throw new MatrixError('M_BAD_JSON', 'state_key is neither a user id nor one followed by `_`');
+}
+
 function authorise(head: RoomHead, pdu: Pdu): void {
+  checkOwner(head, pdu);
   try {
     checkAuthorised(head.version, pdu, head);
   } catch (error) {
