@@ -34,7 +34,7 @@ export const columnTypes = {
 };
 
 const retryMsMin = 50;
-const retryMsMax = 2_000;
+const retryMsMax = 500;
 /** How long a caller waits for a connection before it is told that there is none. */
 const connectWaitMs = 10_000;
 

@@ -229,6 +229,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     async sync(call: SlidingSyncCall): Promise<string> {
       const { reader, place, signal } = call;
       if (place) place.since = await arriveAt(bus, place.since);
+      if (call.timeoutMs === 0) await bus.caughtUp();
       const user = await parts.views.acquire(reader.userNid, reader.userId);
       try {
         const syncing = await begin(call, user);

@@ -354,8 +354,8 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
   return {
     async sync(request) {
       const { reader, since, signal } = request;
-      // What the client has done through other processes is to be in its first sync.
-      if (since === null) await bus.caughtUp();
+      // Who does not wait for news is told all that there was when it asked, also by other processes.
+      if (request.timeoutMs === 0) await bus.caughtUp();
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
         const device =

@@ -93,6 +93,7 @@ export function createSync(needs: SyncNeeds): Sync {
     views,
     parts: { views, loader, deviceNews, deviceLists },
     async deviceListChanges({ userNid, userId }, afterPos) {
+      await bus.caughtUp();
       const user = await views.acquire(userNid, userId);
       try {
         const uptoPos = bus.position();

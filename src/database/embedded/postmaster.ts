@@ -137,8 +137,9 @@ export class Postmaster {
   }
 
   #scheduleRestart(): void {
-    const isSound = Date.now() - this.#run!.startedAt > soundAfterMs;
-    const delayMs = isSound ? restartMsMin : this.#restartMs;
+    const { startedAt, complaint } = this.#run!;
+    const isSound = Date.now() - startedAt > soundAfterMs;
+    const delayMs = isSound || isPassing(complaint) ? restartMsMin : this.#restartMs;
     this.#restartMs = Math.min(delayMs * 2, restartMsMax);
     this.#restarting = this.#restart(delayMs);
   }
