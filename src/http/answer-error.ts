@@ -12,8 +12,20 @@ export interface AnswerErrorNeeds {
   stopping: AbortSignal;
 }
 
-/** PostgreSQL's codes for text that it cannot keep: a NUL character. */
-const untranslatable = new Set(['22021', '22P05']);
+/** PostgreSQL's codes for values of clients that it cannot keep. */
+const unkept = new Map([
+  ['22021', 'Text may not have NUL characters here'],
+  ['22P05', 'Text may not have NUL characters here'],
+  ['22003', 'A number is out of range'],
+]);
+
+/** An error further in that is about what the client has sent. */
+function mistakeOfClient(error: Error): MatrixError | null {
+  const reason = unkept.get(String((error as { code?: unknown }).code));
+  if (reason !== undefined) return new MatrixError('M_INVALID_PARAM', reason);
+  // Values without canonical JSON come from clients only.
+  return error.name === 'NotCanonical' ? new MatrixError('M_BAD_JSON', error.message) : null;
+}
 
 const isAbort = (error: unknown) =>
   error instanceof ClientGone || (error instanceof Error && error.name === 'AbortError');
@@ -31,13 +43,8 @@ function shown(
       status: 503,
     });
   }
-  if (error instanceof Error && untranslatable.has(String((error as { code?: unknown }).code))) {
-    return new MatrixError('M_INVALID_PARAM', 'Text may not have NUL characters here');
-  }
-  // Values without canonical JSON come from clients only.
-  if (error instanceof Error && error.name === 'NotCanonical') {
-    return new MatrixError('M_BAD_JSON', error.message);
-  }
+  const mistake = error instanceof Error ? mistakeOfClient(error) : null;
+  if (mistake) return mistake;
   if (error instanceof Error && error.name === 'RoleUnavailable') {
     log.warn({ request: request.id, reason: error.message }, 'no process for this work');
     return new MatrixError('M_UNKNOWN', 'The part of the server that does this is away now', {

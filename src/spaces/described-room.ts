@@ -11,13 +11,13 @@ export type RoomDescription = RoomSummary & {
 const contentIn = (row: DescribedRow, type: string) =>
   (row.state[type] === undefined ? {} : JSON.parse(row.state[type])) as Record<string, unknown>;
 
-const isRestricted = (joinRule: string) =>
+const isRestricted = (joinRule: unknown) =>
   joinRule === 'restricted' || joinRule === 'knock_restricted';
 
 /** The rooms whose members may join a restricted room; empty for others. */
 export function allowedRooms(row: DescribedRow): string[] {
   const content = contentIn(row, 'm.room.join_rules');
-  return isRestricted(String(content['join_rule'])) ? roomsAllowed(content) : [];
+  return isRestricted(content['join_rule']) ? roomsAllowed(content) : [];
 }
 
 export function describe(row: DescribedRow): RoomDescription {

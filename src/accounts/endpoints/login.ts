@@ -40,8 +40,9 @@ const login = declare({
   body: anyBody,
   errors: ['M_FORBIDDEN', 'M_USER_DEACTIVATED', 'M_UNKNOWN', 'M_LIMIT_EXCEEDED'],
   async handle({ body, request }, { loginTypes, sessions, config, limiter }) {
-    if (body['type'] === undefined) throw new MatrixError('M_MISSING_PARAM', 'Missing login type');
-    const type = loginTypes.get(String(body['type']));
+    const { type: name } = body;
+    if (name === undefined) throw new MatrixError('M_MISSING_PARAM', 'Missing login type');
+    const type = typeof name === 'string' ? loginTypes.get(name) : undefined;
     if (!type?.check) throw new MatrixError('M_UNKNOWN', 'Unknown login type');
     const account = await type.check(body, request);
     limiter.take('account', account.userId);

@@ -65,9 +65,9 @@ function endpointsOf(kind: SectionKind) {
       summary: what,
       async handle({ params, requester }, services) {
         const community = await readable(services, params['groupId']!, requester);
-        const found = (await sectionsOf(services, community, kind))[params['sectionId']!];
-        if (!found) throw new MatrixError('M_NOT_FOUND', `Unknown ${kind}`);
-        return found;
+        const [id, sections] = [params['sectionId']!, await sectionsOf(services, community, kind)];
+        if (!Object.hasOwn(sections, id)) throw new MatrixError('M_NOT_FOUND', `Unknown ${kind}`);
+        return sections[id];
       },
     }),
     declare({

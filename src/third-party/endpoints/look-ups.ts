@@ -41,9 +41,9 @@ const getProtocol = declare({
   errors: ['M_NOT_FOUND'],
   async handle({ params }, { networks }) {
     const name = params['protocol']!;
-    const protocol = (await networks.protocols([name]))[name];
-    if (!protocol) throw new MatrixError('M_NOT_FOUND', 'Unknown protocol');
-    return protocol;
+    const protocols = await networks.protocols([name]);
+    if (!Object.hasOwn(protocols, name)) throw new MatrixError('M_NOT_FOUND', 'Unknown protocol');
+    return protocols[name];
   },
 });
 
