@@ -4,7 +4,7 @@ import { MatrixError } from '../kernel/errors.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { rulesetOf } from '../matrix/push-rules/ruleset.ts';
-import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
+import type { RuleDifferences, RuleFeatures, Ruleset } from '../matrix/push-rules/rule.ts';
 import { replaceEntry, upsertEntry, type AccountDataStore } from './store/account-data.ts';
 import { accountDataStream } from './streams.ts';
 
@@ -40,6 +40,10 @@ export interface AccountData {
   ): Promise<{ global: Entry[]; rooms: Map<number, Entry[]> }>;
   ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
+  /** The user's push rules as clients see them. */
+  ruleset(user: UserRef): Promise<Ruleset>;
+  /** Kinds and rules of push rules that there are besides those of the specification. */
+  readonly ruleFeatures: RuleFeatures;
   /**
    * Makes something else of an entry. `edit` gets what there is, and is called again when another
    * request was faster; what it throws is thrown. Null, or the same: nothing is written.
@@ -73,6 +77,7 @@ export function createAccountEntries(
   committer: Committer,
   bus: Bus,
   userIdOf: (userNid: number) => Promise<string> | string,
+  ruleFeatures: RuleFeatures,
 ): AccountData {
   const ignored = boundedCache<number, ReadonlySet<string>>(cachedUsersMax);
   const rules = boundedCache<number, RuleDifferences>(cachedUsersMax);
@@ -142,11 +147,18 @@ export function createAccountEntries(
   };
 
   async function shownRules(userNid: number, content: string | null): Promise<string> {
-    const ruleset = rulesetOf(differencesIn(content), await userIdOf(userNid));
+    const ruleset = rulesetOf(differencesIn(content), await userIdOf(userNid), ruleFeatures);
     return JSON.stringify({ global: ruleset });
   }
 
+  const pushRules: AccountData['pushRules'] = (userNid) =>
+    rules.get(userNid) ?? remembered(rules, userNid, pushRulesType, differencesIn);
+
   return {
+    ruleFeatures,
+    pushRules,
+    ruleset: async ({ userNid, userId }) =>
+      rulesetOf(await pushRules(userNid), userId, ruleFeatures),
     get: (userNid, roomNid, type) => store.entry(userNid, roomNid, type),
     set,
     async changes(userNid, afterPos) {
@@ -175,8 +187,6 @@ export function createAccountEntries(
     },
     ignoredUsers: (userNid) =>
       ignored.get(userNid) ?? remembered(ignored, userNid, ignoredUsersType, ignoredIn),
-    pushRules: (userNid) =>
-      rules.get(userNid) ?? remembered(rules, userNid, pushRulesType, differencesIn),
     change,
     changePushRules: (userNid, edit) =>
       change(userNid, 0, pushRulesType, (content) => {

@@ -3,7 +3,12 @@ import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
-import type { RuleDifferences, UserRule } from '../matrix/push-rules/rule.ts';
+import {
+  noRuleFeatures,
+  type RuleDifferences,
+  type RuleFeatures,
+  type UserRule,
+} from '../matrix/push-rules/rule.ts';
 import { accountDataEndpoints } from './endpoints/account-data.ts';
 import { pushRuleEndpoints } from './endpoints/push-rules.ts';
 import { tagAndFilterEndpoints, tagType } from './endpoints/tags-and-filters.ts';
@@ -23,6 +28,8 @@ export interface AccountDataNeeds {
   clock: Clock;
   rooms: RoomLookup;
   userIdOf(userNid: number): Promise<string> | string;
+  /** Absent: the push rules of the specification. */
+  ruleFeatures?: RuleFeatures;
 }
 
 export interface AccountDataModule {
@@ -59,9 +66,9 @@ function withCarried(
 
 /** What users keep on the server for themselves: account data, tags, push rules, filters. */
 export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
-  const { database, committer, bus, clock, rooms } = needs;
+  const { database, committer, bus, clock, rooms, ruleFeatures = noRuleFeatures } = needs;
   const store = createAccountDataStore(database);
-  const data = createAccountEntries(store, committer, bus, needs.userIdOf);
+  const data = createAccountEntries(store, committer, bus, needs.userIdOf, ruleFeatures);
   const filters = createStoredFilters(createFilterStore(database));
   const services = { clock, data, store, filters, rooms };
   const declared = [...accountDataEndpoints, ...tagAndFilterEndpoints, ...pushRuleEndpoints];

@@ -1,7 +1,6 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { rulesetOf } from '../../matrix/push-rules/ruleset.ts';
 import { pushRulesType } from '../entries.ts';
 import { checkOwn, roomNidOf, type AccountDataServices } from '../services.ts';
 
@@ -57,7 +56,7 @@ const getAccountData = declare({
     const { userId, type } = params;
     checkOwn(requester, userId!, 'account data');
     if (type === pushRulesType) {
-      return { global: rulesetOf(await data.pushRules(requester.userNid), requester.userId) };
+      return { global: await data.ruleset(requester) };
     }
     const text = await data.get(requester.userNid, 0, type!);
     if (text === null) throw notFound();

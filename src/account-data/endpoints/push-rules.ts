@@ -15,7 +15,6 @@ import {
   type RuleDifferences,
   type RuleKind,
 } from '../../matrix/push-rules/rule.ts';
-import { rulesetOf } from '../../matrix/push-rules/ruleset.ts';
 import type { AccountDataServices } from '../services.ts';
 
 const declare = endpoint<AccountDataServices>();
@@ -31,7 +30,7 @@ const getPushRules = declare({
   summary: "All the user's push rules",
   source: 'CS 1.19, getPushRules',
   handle: async ({ requester }, { data }) => ({
-    global: rulesetOf(await data.pushRules(requester.userNid), requester.userId),
+    global: await data.ruleset(requester),
   }),
 });
 
@@ -43,15 +42,15 @@ const getGlobalPushRules = declare({
   runsOn,
   summary: "All the user's push rules",
   source: 'CS 1.19, getPushRulesGlobal',
-  handle: async ({ requester }, { data }) =>
-    rulesetOf(await data.pushRules(requester.userNid), requester.userId),
+  handle: ({ requester }, { data }) => data.ruleset(requester),
 });
 
 function kindOf(
+  { data }: AccountDataServices,
   text: string,
   code: 'M_INVALID_PARAM' | 'M_NOT_FOUND' = 'M_INVALID_PARAM',
 ): RuleKind {
-  if (!isRuleKind(text)) {
+  if (!isRuleKind(text, data.ruleFeatures)) {
     throw new MatrixError(code, `There are no push rules of the kind ${text}`);
   }
   return text;
@@ -65,21 +64,22 @@ const getPushRulesOfKind = declare({
   runsOn,
   summary: "The user's push rules of one kind",
   deprecated: true,
-  async handle({ params, requester }, { data }) {
-    const kind = kindOf(params['kind']!, 'M_NOT_FOUND');
-    return rulesetOf(await data.pushRules(requester.userNid), requester.userId)[kind];
+  async handle({ params, requester }, services) {
+    const kind = kindOf(services, params['kind']!, 'M_NOT_FOUND');
+    return (await services.data.ruleset(requester))[kind];
   },
 });
 
 async function ruleOf(
-  { data }: AccountDataServices,
+  services: AccountDataServices,
   requester: { userNid: number; userId: string },
   kindText: string,
   ruleId: string,
 ): Promise<PushRule> {
-  const kind = kindOf(kindText, 'M_NOT_FOUND');
-  const rules = rulesetOf(await data.pushRules(requester.userNid), requester.userId)[kind];
-  const rule = rules.find((known) => known.rule_id === ruleId);
+  const kind = kindOf(services, kindText, 'M_NOT_FOUND');
+  const rule = (await services.data.ruleset(requester))[kind]?.find(
+    (known) => known.rule_id === ruleId,
+  );
   if (!rule) throw new MatrixError('M_NOT_FOUND', `There is no ${kind} rule ${ruleId}`);
   return rule;
 }
@@ -130,7 +130,7 @@ const setPushRule = declare({
   body: Type.Record(Type.String(), Type.Any()),
   errors,
   handle({ params, query, body, requester }, services) {
-    const kind = kindOf(params['kind']!);
+    const kind = kindOf(services, params['kind']!);
     const place = {
       ...(query.before === undefined ? {} : { before: query.before }),
       ...(query.after === undefined ? {} : { after: query.after }),
@@ -153,7 +153,7 @@ const deletePushRule = declare({
   errors,
   handle: ({ params, requester }, services) =>
     edit(services, requester.userNid, (before) =>
-      withoutRule(before, kindOf(params['kind']!), params['ruleId']!),
+      withoutRule(before, kindOf(services, params['kind']!), params['ruleId']!),
     ),
 });
 
@@ -186,7 +186,7 @@ const setPushRuleEnabled = declare({
   errors,
   handle: ({ params, body, requester }, services) =>
     edit(services, requester.userNid, (before) =>
-      withEnabled(before, kindOf(params['kind']!), params['ruleId']!, body.enabled),
+      withEnabled(before, kindOf(services, params['kind']!), params['ruleId']!, body.enabled),
     ),
 });
 
@@ -216,7 +216,12 @@ const setPushRuleActions = declare({
   errors,
   handle: ({ params, body, requester }, services) =>
     edit(services, requester.userNid, (before) =>
-      withActions(before, kindOf(params['kind']!), params['ruleId']!, parseActions(body.actions)),
+      withActions(
+        before,
+        kindOf(services, params['kind']!),
+        params['ruleId']!,
+        parseActions(body.actions),
+      ),
     ),
 });
 

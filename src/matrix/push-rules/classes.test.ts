@@ -96,23 +96,31 @@ const member = fc.record({
 });
 
 test('classes and exceptions say for everybody what evaluate says', () => {
-  const classes = new RulesetClasses();
+  const features = { threadSubscriptions: true };
+  const classes = new RulesetClasses(features);
+  const subscribers = fc.option(fc.uniqueArray(fc.constantFrom(...userIds), { maxLength: 3 }));
   fc.assert(
     fc.property(
       event,
       fc.array(member, { maxLength: 6 }),
       fc.constantFrom(0, 50),
       fc.constantFrom(2, 3),
-      (sent, members, sender, memberCount) => {
+      subscribers,
+      (sent, members, sender, memberCount, subscribed) => {
+        const facts = new EventFacts(sent, subscribed && new Set(subscribed));
         const audience = new Audience();
         for (const [nid, { userId, displayName, rules }] of members.entries()) {
           audience.set(nid, userId, displayName, classes.of(rules));
         }
         const room = { memberCount, powerLevels: { sender, notifications: {} }, roomVersion: '12' };
-        const judged = judge(new EventFacts(sent), room, audience);
+        const judged = judge(facts, room, audience);
         const latest = new Map(members.map((entry) => [entry.userId, entry]));
         for (const { userId, displayName, rules } of latest.values()) {
-          const alone = evaluate(compileRuleset(rules), sent, { ...room, userId, displayName });
+          const alone = evaluate(compileRuleset(rules, features), facts, {
+            ...room,
+            userId,
+            displayName,
+          });
           const known = audience.get(userId)!;
           assert.equal(verdictFor(judged, known), verdictOf(alone), userId);
           const exception = judged.exceptions.get(userId);

@@ -3,7 +3,7 @@ import type { RoomFacts, SelfFacts } from './conditions.ts';
 import { compileRuleset, firstMatch, selfFacts, type CompiledRuleset } from './evaluate.ts';
 import { bodyPath, mentionedUsersPath, type EventFacts } from './event-facts.ts';
 import { NameIndex } from './name-index.ts';
-import type { RuleDifferences } from './rule.ts';
+import { noRuleFeatures, type RuleDifferences, type RuleFeatures } from './rule.ts';
 import { silent, verdictOf, type Verdict } from './verdict.ts';
 
 /** Users with the same rules. */
@@ -22,11 +22,17 @@ export class RulesetClasses {
   readonly #unused = new FinalizationRegistry<string>((id) => {
     if (!this.#classes.get(id)?.deref()) this.#classes.delete(id);
   });
+  readonly #features: RuleFeatures;
   /** Of users who have changed nothing. */
-  readonly usual: RulesetClass = this.of({});
+  readonly usual: RulesetClass;
+
+  constructor(features: RuleFeatures = noRuleFeatures) {
+    this.#features = features;
+    this.usual = this.of({});
+  }
 
   of(differences: RuleDifferences): RulesetClass {
-    const ruleset = compileRuleset(differences);
+    const ruleset = compileRuleset(differences, this.#features);
     const hash = createHash('sha256').update(ruleset.signature).digest();
     const id = hash.subarray(0, classIdBytes).toString('base64url');
     const known = this.#classes.get(id)?.deref();
@@ -112,6 +118,7 @@ function concerned(event: EventFacts, audience: Audience): Set<RoomMember> {
   };
   take(event.sender);
   take(event.stateKey);
+  event.threadSubscribers?.forEach(take);
   const mentioned = event.property(mentionedUsersPath);
   if (Array.isArray(mentioned)) mentioned.forEach(take);
   const mayBeNamed =

@@ -126,6 +126,13 @@ const containsDisplayName: CompiledCondition = (event, _room, self) => {
   return body !== null && containsWord(body, self.displayName);
 };
 
+function threadSubscription(subscribed: JsonValue | undefined): CompiledCondition {
+  if (typeof subscribed !== 'boolean') return never;
+  return ({ threadSubscribers }, _room, self) =>
+    threadSubscribers !== null &&
+    (self !== null && threadSubscribers.has(self.userId)) === subscribed;
+}
+
 /** Compiles a condition of the API. One that is not known, or malformed, never holds. */
 export function compileCondition(condition: Condition): CompiledCondition {
   switch (condition.kind) {
@@ -143,6 +150,8 @@ export function compileCondition(condition: Condition): CompiledCondition {
       return notificationPermission(condition.key);
     case 'org.matrix.msc3931.push.room_version_supports':
       return versionSupports(condition.feature);
+    case 'io.element.msc4306.thread_subscription':
+      return threadSubscription(condition.subscribed);
     default:
       return never;
   }

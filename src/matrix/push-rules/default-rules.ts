@@ -12,6 +12,7 @@ const is = (key: string, value: string | boolean): Condition => ({
 });
 const ofType = (type: string) => match('type', type);
 const twoMembers: Condition = { kind: 'room_member_count', is: '2' };
+const threadSubscription = 'io.element.msc4306.thread_subscription';
 const mayNotifyRoom: Condition = { kind: 'sender_notification_permission', key: 'room' };
 
 function rule(
@@ -87,6 +88,18 @@ export const defaultRules: readonly DefaultRule[] = [
       [{ kind: 'self_named' }],
       [notify, sound('default'), highlight],
     ),
+  ),
+  rule(
+    'postcontent',
+    '.io.element.msc4306.rule.unsubscribed_thread',
+    [{ kind: threadSubscription, subscribed: false }],
+    [],
+  ),
+  rule(
+    'postcontent',
+    '.io.element.msc4306.rule.subscribed_thread',
+    [{ kind: threadSubscription, subscribed: true }],
+    [notify, sound('default')],
   ),
   underride('.m.rule.call', [ofType('m.call.invite')], [notify, sound('ring')]),
   underride(

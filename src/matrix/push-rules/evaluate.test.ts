@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../pdu.ts';
 import { compileRuleset, evaluate, type EvaluationContext } from './evaluate.ts';
-import type { PushEvent } from './event-facts.ts';
+import { EventFacts, type PushEvent } from './event-facts.ts';
 import type { Action, Condition, RuleDifferences } from './rule.ts';
 import { verdictOf } from './verdict.ts';
 
@@ -147,4 +147,24 @@ test('each kind of condition', () => {
   const supports = { kind: 'org.matrix.msc3931.push.room_version_supports', feature };
   assert.ok(holds(supports, event, { ...alice, roomVersion: 'org.matrix.msc1767.10' }));
   assert.ok(!holds(supports, event));
+});
+
+test('threads notify those who subscribe to them (MSC4306)', () => {
+  const features = { threadSubscriptions: true };
+  const says = (subscribers: string[] | null, content: JsonObject, own: RuleDifferences = {}) => {
+    const facts = new EventFacts(message(content), subscribers && new Set(subscribers));
+    return evaluate(compileRuleset(own, features), facts, alice);
+  };
+  const sound = { set_tweak: 'sound', value: 'default' };
+  assert.deepEqual(says(null, { body: 'hi' }), ['notify']);
+  assert.deepEqual(says([], { body: 'hi' }), []);
+  assert.deepEqual(says(['@bob:x'], { body: 'hi' }), []);
+  assert.deepEqual(says(['@alice:x'], { body: 'hi' }), ['notify', sound]);
+  assert.equal(verdictOf(says([], { body: 'hi alice' })).highlight, true);
+  const rule = '.io.element.msc4306.rule.unsubscribed_thread';
+  assert.deepEqual(says([], { body: 'hi' }, { defaults: { [rule]: { enabled: false } } }), [
+    'notify',
+  ]);
+  const without = new EventFacts(message({ body: 'hi' }), new Set());
+  assert.deepEqual(evaluate(compileRuleset({}), without, alice), ['notify']);
 });

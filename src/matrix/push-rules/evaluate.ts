@@ -3,8 +3,8 @@ import type { CompiledCondition, RoomFacts, SelfFacts } from './conditions.ts';
 import { defaultRules } from './default-rules.ts';
 import { EventFacts, type PushEvent } from './event-facts.ts';
 import { localpartOf, rankedRules, type RankedRule } from './ruleset.ts';
-import { ruleKinds } from './rule.ts';
-import type { Action, RuleDifferences, RuleKind, UserRule } from './rule.ts';
+import { isRuleKind, noRuleFeatures, ruleKinds } from './rule.ts';
+import type { Action, RuleDifferences, RuleFeatures, RuleKind, UserRule } from './rule.ts';
 
 interface CompiledRule {
   readonly isLegacyMention: boolean;
@@ -56,7 +56,10 @@ function ownSignature(kind: RuleKind, rule: UserRule, actions: readonly Action[]
 }
 
 /** Compiles the rules of a user. */
-export function compileRuleset(differences: RuleDifferences): CompiledRuleset {
+export function compileRuleset(
+  differences: RuleDifferences,
+  features: RuleFeatures = noRuleFeatures,
+): CompiledRuleset {
   const rules: CompiledRule[] = [];
   const signature: unknown[] = [];
   let ownRulesUseDisplayName = false;
@@ -80,6 +83,7 @@ export function compileRuleset(differences: RuleDifferences): CompiledRuleset {
     signature.push([ruleId, actions]);
   };
   for (const kind of ruleKinds) {
+    if (!isRuleKind(kind, features)) continue;
     for (const ranked of rankedRules(kind, differences)) add(kind, ranked);
   }
   return { rules, ownRulesUseDisplayName, signature: JSON.stringify(signature) };

@@ -24,7 +24,14 @@ export class EventFacts {
   readonly #event: JsonObject;
   readonly #lowered = new Map<string, string | null>();
 
-  constructor(event: PushEvent) {
+  /**
+   * Ids of the users who subscribe to the event's thread (MSC4306); null: it is in no thread, or
+   * there are no subscriptions.
+   */
+  readonly threadSubscribers: ReadonlySet<string> | null;
+
+  constructor(event: PushEvent, threadSubscribers: ReadonlySet<string> | null = null) {
+    this.threadSubscribers = threadSubscribers;
     this.sender = event.sender;
     this.roomId = event.roomId;
     this.stateKey = event.stateKey;

@@ -48,6 +48,9 @@ export function parseUserRule(kind: RuleKind, ruleId: string, json: unknown): Us
     throw new InvalidRule('rule ids that begin with a dot are the server’s');
   if (/[/\\]/.test(ruleId)) throw new InvalidRule('a rule id must not contain slashes');
   if (!isObject(json)) throw new InvalidRule('a rule must be an object');
+  if (kind === 'postcontent') {
+    throw new InvalidRule('rules of the kind postcontent are the server’s');
+  }
   const rule: UserRule = { rule_id: ruleId, actions: parseActions(json.actions) };
   if (kind === 'content') {
     if (typeof json.pattern !== 'string') throw new InvalidRule('content rules need a pattern');

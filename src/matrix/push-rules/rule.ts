@@ -1,10 +1,26 @@
 import type { JsonObject, JsonValue } from '../pdu.ts';
 
 /** The kinds in the order in which they are consulted. */
-export const ruleKinds = ['override', 'content', 'room', 'sender', 'underride'] as const;
+export const ruleKinds = [
+  'override',
+  'content',
+  'postcontent',
+  'room',
+  'sender',
+  'underride',
+] as const;
 export type RuleKind = (typeof ruleKinds)[number];
 
-export function isRuleKind(text: string): text is RuleKind {
+/** Proposals that add kinds and rules of the server. */
+export interface RuleFeatures {
+  /** MSC4306: the kind `postcontent`, which has rules of the server only. */
+  readonly threadSubscriptions: boolean;
+}
+
+export const noRuleFeatures: RuleFeatures = { threadSubscriptions: false };
+
+export function isRuleKind(text: string, features: RuleFeatures): text is RuleKind {
+  if (text === 'postcontent') return features.threadSubscriptions;
   return (ruleKinds as readonly string[]).includes(text);
 }
 
@@ -26,8 +42,13 @@ export interface PushRule {
   pattern?: string;
 }
 
-/** All rules of a user as in the API, each kind highest priority first. */
-export type Ruleset = Record<RuleKind, PushRule[]>;
+/**
+ * All rules of a user as in the API, each kind highest priority first; `postcontent` is there with
+ * thread subscriptions only.
+ */
+export type Ruleset = Record<Exclude<RuleKind, 'postcontent'>, PushRule[]> & {
+  postcontent?: PushRule[];
+};
 
 /** A rule that a user has made. */
 export interface UserRule {

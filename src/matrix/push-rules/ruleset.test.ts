@@ -107,3 +107,18 @@ test('says what is wrong with a rule', () => {
     'dont_notify',
   ]);
 });
+
+test('the kind postcontent is there with thread subscriptions only', () => {
+  const features = { threadSubscriptions: true };
+  assert.equal(rulesetOf({}, '@a:x').postcontent, undefined);
+  const shown = rulesetOf({}, '@a:x', features).postcontent!;
+  assert.deepEqual(ids(shown), [
+    '.io.element.msc4306.rule.unsubscribed_thread',
+    '.io.element.msc4306.rule.subscribed_thread',
+  ]);
+  const condition = { kind: 'io.element.msc4306.thread_subscription', subscribed: false };
+  assert.deepEqual(shown[0]!.conditions, [condition]);
+  const off = withEnabled({}, 'postcontent', shown[0]!.rule_id, false);
+  assert.equal(rulesetOf(off, '@a:x', features).postcontent![0]!.enabled, false);
+  assert.throws(() => parseUserRule('postcontent', 'mine', { actions: [] }), InvalidRule);
+});

@@ -1,10 +1,11 @@
 import { defaultRules } from './default-rules.ts';
-import { ruleKinds } from './rule.ts';
+import { isRuleKind, noRuleFeatures, ruleKinds } from './rule.ts';
 import type {
   Condition,
   DefaultRule,
   PushRule,
   RuleDifferences,
+  RuleFeatures,
   RuleKind,
   Ruleset,
   SelfCondition,
@@ -78,9 +79,14 @@ export function rankedRules(kind: RuleKind, differences: RuleDifferences): Ranke
 }
 
 /** A user's rules in the form of `GET /pushrules/global/` and of the `m.push_rules` event. */
-export function rulesetOf(differences: RuleDifferences, userId: string): Ruleset {
+export function rulesetOf(
+  differences: RuleDifferences,
+  userId: string,
+  features: RuleFeatures = noRuleFeatures,
+): Ruleset {
   const ruleset: Ruleset = { override: [], content: [], room: [], sender: [], underride: [] };
   for (const kind of ruleKinds) {
+    if (!isRuleKind(kind, features)) continue;
     ruleset[kind] = rankedRules(kind, differences).map((rule) =>
       'own' in rule ? fromUser(rule.own) : fromDefault(rule.server, differences, userId),
     );
