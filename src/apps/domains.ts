@@ -37,11 +37,15 @@ import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
 import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
-import { createSlidingSyncModule } from '../sliding-sync/module.ts';
+import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncSources, type SyncViews } from '../sync/module.ts';
 import { sendToConfigured } from '../http/json-client.ts';
 import { createThirdParty } from '../third-party/module.ts';
+import {
+  createThreadSubscriptions,
+  threadSubscriptionStream,
+} from '../thread-subscriptions/module.ts';
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
@@ -105,6 +109,9 @@ function isWithin(limiter: RateLimiter, limitClass: RateLimitClass, key: string)
 /** Wakes those who sync when something other than events has changed. */
 function wakeSyncs(bus: Bus, views: SyncViews): void {
   bus.subscribe(accountDataStream, (rows) => {
+    for (const { pos, row } of rows) views.touchUser(row.userNid, pos);
+  });
+  bus.subscribe(threadSubscriptionStream, (rows) => {
     for (const { pos, row } of rows) views.touchUser(row.userNid, pos);
   });
   bus.subscribe(receiptStream, (rows) => {
@@ -182,6 +189,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     rooms: rooms.services.access,
     userIdOf: (userNid) => interned.userId(userNid),
+    ruleFeatures: config.experimental,
   });
   const notices = assembleNotices(foundation, { accounts, rooms, accountData });
   const accountValidity = createAccountValidity({
@@ -227,10 +235,22 @@ export function assembleDomains(foundation: Foundation): Domains {
     rooms: rooms.services.access,
     noteActivity: presence.noteActivity,
   });
+  const threadSubscriptions = createThreadSubscriptions({
+    database,
+    committer,
+    bus,
+    rooms: rooms.services,
+    parsePos: durablePosOf,
+  });
+  accounts.events.subscribe(threadSubscriptions.accountEvents);
+  const usedThreadSubscriptions = config.experimental.threadSubscriptions
+    ? threadSubscriptions
+    : null;
   const unread = createUnread({
     events,
     bus,
     receipts,
+    threadSubscriptions: usedThreadSubscriptions,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
   });
   const relations = createRelations({
@@ -268,6 +288,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       },
     },
     unread,
+    threadSubscriptions: usedThreadSubscriptions,
     aggregations: relations.aggregations,
     erasedAmong: accounts.services.directory.erasedAmong,
     filters: accountData.filters,
@@ -361,6 +382,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...createThirdParty({ services: appservices.all, send: sendToConfigured, clock, log })
       .endpoints,
     ...threepids.start(),
+    ...(usedThreadSubscriptions?.endpoints ?? []),
     ...keyBackup.endpoints,
     ...relations.endpoints,
     ...reports.endpoints,
@@ -377,7 +399,10 @@ export function assembleDomains(foundation: Foundation): Domains {
       wellKnownServer: config.wellKnown.server,
       wellKnownClient: config.wellKnown.client,
       support: config.wellKnown.support,
-      features: rendezvous.features,
+      features: {
+        ...rendezvous.features,
+        'org.matrix.msc4306': usedThreadSubscriptions !== null,
+      },
       describe: () => openApiOf(endpoints, version),
     }),
   );

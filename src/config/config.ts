@@ -5,7 +5,12 @@ import { accountValiditySection, readAccountValidity } from './account-validity.
 import { communitiesSection, readCommunities } from './communities.ts';
 import { databaseSection, readDatabase } from './database.ts';
 import { emailSection, readEmail } from './email.ts';
-import { experimentalSection, readRendezvous } from './experimental.ts';
+import {
+  experimentalSection,
+  readExperimental,
+  readRendezvous,
+  type ExperimentalFeatures,
+} from './experimental.ts';
 import {
   listenersSection,
   readListeners,
@@ -63,6 +68,7 @@ export interface Config {
   userDirectory: ReturnType<typeof readUserDirectory>;
   search: ReturnType<typeof readSearch>;
   push: ReturnType<typeof readPush>;
+  experimental: ExperimentalFeatures;
   rendezvous: ReturnType<typeof readRendezvous>;
   accountValidity: ReturnType<typeof readAccountValidity>;
   media: ReturnType<typeof readMedia>;
@@ -123,6 +129,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const presence = loader.take(presenceSection);
   const accountValidity = readAccountValidity(loader, loader.take(accountValiditySection));
   const notices = readNotices(loader, loader.take(noticesSection), folder);
+  const experimental = loader.take(experimentalSection);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
   return {
@@ -151,7 +158,8 @@ function read(loader: OptionLoader, folder: string): Config {
     search: readSearch(loader.take(searchSection)),
     push: readPush(loader.take(pushSection)),
     accountValidity,
-    rendezvous: readRendezvous(loader, loader.take(experimentalSection), server.publicBaseUrl),
+    experimental: readExperimental(experimental),
+    rendezvous: readRendezvous(loader, experimental, server.publicBaseUrl),
     media: readMedia(loader, loader.take(mediaSection), server),
     previews: readPreviews(loader, loader.take(previewsSection)),
     outbound: readOutbound(loader.take(outboundSection)),

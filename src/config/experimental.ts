@@ -14,6 +14,11 @@ export const experimentalSection = section(
           'Devices sign in other devices by a QR code, over channels as MSC4108 has them. Needs ' +
             '`public_baseurl`.',
         ),
+        msc4306_enabled: option(
+          flag,
+          false,
+          'Users subscribe to threads, and are notified of what is new in those only (MSC4306, MSC4308).',
+        ),
         msc4388_mode: option(
           oneOf('off', 'open', 'authenticated'),
           'off',
@@ -24,6 +29,17 @@ export const experimentalSection = section(
     ),
   },
 );
+
+export interface ExperimentalFeatures {
+  threadSubscriptions: boolean;
+}
+
+/** Proposals that are switched on. */
+export function readExperimental({
+  experimental_features: features,
+}: ValuesOf<typeof experimentalSection.options>): ExperimentalFeatures {
+  return { threadSubscriptions: features.msc4306_enabled };
+}
 
 /** Which ways of signing in by a QR code there are; null: not this one. */
 export function readRendezvous(

@@ -55,6 +55,8 @@ export const errorStatus = {
   M_CONFLICT: 409,
   M_UNKNOWN_POS: 400,
   ORG_MATRIX_EXPIRED_ACCOUNT: 403,
+  'IO.ELEMENT.MSC4306.M_NOT_IN_THREAD': 400,
+  'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION': 409,
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;

@@ -12,6 +12,7 @@ import {
 import { typingEventJson } from '../typing/module.ts';
 import type { ConnectionState } from './connection.ts';
 import type { RoomsInView } from './lists.ts';
+import { threadSubscriptions } from './thread-subscriptions.ts';
 import type { ExtensionWish, SlidingRequest } from './request.ts';
 
 export interface ExtensionContext {
@@ -175,6 +176,7 @@ export async function extensionsOf(
     encryption(context, needs),
     accountData(context, needs),
     receipts(context, needs),
+    threadSubscriptions(context, needs),
   ]);
   const asked = [...parts, typing(context, needs)].filter((part) => part !== null);
   return {

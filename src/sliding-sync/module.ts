@@ -12,6 +12,8 @@ import type { MemberNames } from './room-states.ts';
 import { createConnectionStore } from './store/connections.ts';
 import { createRoomStore } from './store/rooms.ts';
 
+export { durablePosOf } from './thread-subscriptions.ts';
+
 export interface SlidingSyncModuleNeeds {
   database: Queryable;
   /** Gives events with their names: `withEventNames`. */

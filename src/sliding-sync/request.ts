@@ -57,6 +57,12 @@ export const requestBody = Type.Object({
       account_data: Type.Optional(extension),
       receipts: Type.Optional(extension),
       typing: Type.Optional(extension),
+      'io.element.msc4308.thread_subscriptions': Type.Optional(
+        Type.Object({
+          enabled: Type.Optional(Type.Boolean()),
+          limit: Type.Optional(Type.Integer({ minimum: 1 })),
+        }),
+      ),
     }),
   ),
 });

@@ -1,5 +1,6 @@
 import type { Receipt } from '../receipts/module.ts';
 import type { Aggregations, ErasedAmong } from '../rooms/module.ts';
+import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 
 /** Account data as clients see it. */
@@ -117,6 +118,8 @@ export interface SyncSources {
       roomNids: readonly number[],
     ): Promise<Map<number, RoomUnread>>;
   };
+  /** Null: there are none here. */
+  threadSubscriptions: Pick<ThreadSubscriptions, 'changes'> | null;
   aggregations: Aggregations;
   erasedAmong: ErasedAmong;
   filters: {

@@ -2,6 +2,10 @@ import { boundedCache } from '../kernel/bounded-cache.ts';
 import { accountDataStream } from '../account-data/module.ts';
 import type { Queryable } from '../database/database.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
+import {
+  threadSubscriptionStream,
+  type ThreadSubscriptions,
+} from '../thread-subscriptions/module.ts';
 import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
 import { receiptStream, type Receipt, type Receipts } from '../receipts/module.ts';
 import { eventStream } from '../rooms/module.ts';
@@ -17,6 +21,8 @@ export interface UnreadNeeds {
   events: Queryable;
   bus: Bus;
   receipts: Pick<Receipts, 'own'>;
+  /** Null: users do not subscribe to threads. */
+  threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms'> | null;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
 }
 
@@ -46,9 +52,9 @@ const attemptsMax = 5;
  * judged once per class of users with the same rules, whatever the number of members.
  */
 export function createUnread(needs: UnreadNeeds): Unread {
-  const { bus } = needs;
+  const { bus, threadSubscriptions } = needs;
   const store = createUnreadStore(needs.events);
-  const classes = new RulesetClasses();
+  const classes = new RulesetClasses({ threadSubscriptions: threadSubscriptions !== null });
   const watches = new Map<number, RoomWatch>();
   /** Rooms being read, and whether something happened there meanwhile. */
   const loading = new Map<number, { isDirty: boolean; users: number }>();
@@ -105,6 +111,13 @@ export function createUnread(needs: UnreadNeeds): Unread {
     }
   });
 
+  bus.subscribe(threadSubscriptionStream, (rows) => {
+    for (const { row } of rows) {
+      touch(row.roomNid);
+      readings.delete(keyOf(row.userNid, row.roomNid));
+    }
+  });
+
   function begin(roomNids: readonly number[]): void {
     for (const nid of roomNids) {
       const load = loading.get(nid);
@@ -125,15 +138,18 @@ export function createUnread(needs: UnreadNeeds): Unread {
   }
 
   async function read(user: { userNid: number; userId: string }, roomNids: number[]) {
-    const [receipts, facts, differences] = await Promise.all([
+    const [receipts, facts, differences, subscriptions] = await Promise.all([
       needs.receipts.own(user.userNid, roomNids),
       store.facts(roomNids, user.userId),
       needs.pushRules(user.userNid),
+      threadSubscriptions?.inRooms(user.userNid, roomNids) ?? [],
     ]);
     const byRoom = Map.groupBy(receipts, (receipt: Receipt) => receipt.roomNid);
+    const threads = Map.groupBy(subscriptions, ({ roomNid }) => roomNid);
     const found = facts.map((fact) => ({
       fact,
       reading: new Reading(fact.roomNid, user, fact.joinedPos, byRoom.get(fact.roomNid) ?? []),
+      threads: threads.get(fact.roomNid) ?? [],
     }));
     const since = found.map(({ reading }) => ({
       roomNid: reading.roomNid,
@@ -148,10 +164,10 @@ export function createUnread(needs: UnreadNeeds): Unread {
     isDirty: ReadonlySet<number>,
   ): void {
     const rules = classes.of(differences);
-    for (const { fact, reading } of found) {
+    for (const { fact, reading, threads } of found) {
       if (isDirty.has(fact.roomNid)) continue;
       const watch = watchOf(fact);
-      watch.add(reading, fact.member, rules);
+      watch.add(reading, fact.member, rules, threads);
       for (const event of events.get(fact.roomNid) ?? []) {
         watch.countFor(reading, event);
         watch.lastPos = Math.max(watch.lastPos, event.pos!);
@@ -162,7 +178,8 @@ export function createUnread(needs: UnreadNeeds): Unread {
 
   function watchOf(fact: RoomFactsRow): RoomWatch {
     let watch = watches.get(fact.roomNid);
-    if (!watch) watches.set(fact.roomNid, (watch = new RoomWatch(fact)));
+    if (!watch)
+      watches.set(fact.roomNid, (watch = new RoomWatch(fact, threadSubscriptions !== null)));
     return watch;
   }
 

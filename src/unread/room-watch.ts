@@ -4,7 +4,9 @@ import { Audience, judge, verdictFor, type RulesetClass } from '../matrix/push-r
 import { EventFacts } from '../matrix/push-rules/event-facts.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import { contentOf, type EventRow, type StoredEvent } from '../rooms/module.ts';
+import type { ThreadSubscription } from '../thread-subscriptions/module.ts';
 import { threadOf, type Reading } from './reading.ts';
+import { ThreadSubscribers } from './thread-subscribers.ts';
 import type { RoomFactsRow } from './store/unread.ts';
 
 const displayNameIn = (content: JsonObject): string | null =>
@@ -24,7 +26,11 @@ export class RoomWatch {
   #powerLevels: JsonObject | null;
   #parsed: PowerLevels | null = null;
 
-  constructor(facts: RoomFactsRow) {
+  /** Null: users do not subscribe to threads. */
+  readonly #subscribers: ThreadSubscribers | null;
+
+  constructor(facts: RoomFactsRow, hasSubscriptions: boolean) {
+    this.#subscribers = hasSubscriptions ? new ThreadSubscribers() : null;
     this.roomNid = facts.roomNid;
     this.roomId = facts.roomId;
     this.#roomVersion = facts.roomVersion;
@@ -34,7 +40,13 @@ export class RoomWatch {
       facts.powerLevels === null ? null : (JSON.parse(facts.powerLevels) as JsonObject);
   }
 
-  add(reading: Reading, member: string | null, rules: RulesetClass): void {
+  add(
+    reading: Reading,
+    member: string | null,
+    rules: RulesetClass,
+    threads: readonly ThreadSubscription[],
+  ): void {
+    this.#subscribers?.set(reading.userId, threads);
     const content = member === null ? {} : (JSON.parse(member) as JsonObject);
     this.#audience.set(reading.userNid, reading.userId, displayNameIn(content), rules);
     this.readings.set(reading.userNid, reading);
@@ -43,6 +55,7 @@ export class RoomWatch {
   remove({ userNid, userId }: Reading): void {
     this.readings.delete(userNid);
     this.#audience.delete(userId);
+    this.#subscribers?.delete(userId);
   }
 
   #facts(sender: string) {
@@ -68,16 +81,13 @@ export class RoomWatch {
   #judge(event: StoredEvent) {
     const content = contentOf(event);
     const { eventId, type, sender, stateKey, originServerTs } = event;
-    const facts = new EventFacts({
-      eventId,
-      roomId: this.roomId,
-      type,
-      sender,
-      stateKey,
-      originServerTs,
-      content,
-    });
-    return { judged: judge(facts, this.#facts(sender), this.#audience), thread: threadOf(content) };
+    const thread = threadOf(content);
+    const subscribers = thread === null ? null : this.#subscribers?.at(thread, event.pos!);
+    const facts = new EventFacts(
+      { eventId, roomId: this.roomId, type, sender, stateKey, originServerTs, content },
+      subscribers,
+    );
+    return { judged: judge(facts, this.#facts(sender), this.#audience), thread };
   }
 
   /** Counts an event for one member, while it is being added. */
