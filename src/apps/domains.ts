@@ -336,6 +336,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts: accounts.services,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
+    threadSubscriptions: usedThreadSubscriptions,
   });
   accounts.events.subscribe(push.accountEvents);
   const keyBackup = createKeyBackup({ database });

@@ -5,7 +5,8 @@ import { EventFacts } from '../matrix/push-rules/event-facts.ts';
 import { firstMatch } from '../matrix/push-rules/evaluate.ts';
 import type { Action } from '../matrix/push-rules/rule.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
-import { contentOf, type StoredEvent } from '../rooms/module.ts';
+import { contentOf, relationIn, type StoredEvent } from '../rooms/module.ts';
+import { ThreadSubscribers, type ThreadSubscription } from '../thread-subscriptions/module.ts';
 import type { AudienceRow, RoomRow } from './store/rooms.ts';
 
 /** Whose rules are asked, and whom the user does not want to hear of. */
@@ -39,9 +40,12 @@ export class JudgedRoom {
   readonly #members = new Map<number, Member>();
   readonly #powerLevels: JsonObject | null;
   readonly #create: Pick<Pdu, 'sender' | 'content'>;
+  /** Null: users do not subscribe to threads. */
+  readonly #subscribers: ThreadSubscribers | null;
   memberCount: number;
 
-  constructor(row: RoomRow) {
+  constructor(row: RoomRow, hasSubscriptions: boolean) {
+    this.#subscribers = hasSubscriptions ? new ThreadSubscribers() : null;
     this.roomNid = row.roomNid;
     this.#roomId = row.roomId;
     this.#version = row.roomVersion;
@@ -50,10 +54,15 @@ export class JudgedRoom {
     this.memberCount = row.joinedCount;
   }
 
-  add(row: AudienceRow, { rules, ignored }: UserRules): void {
+  add(
+    row: AudienceRow,
+    { rules, ignored }: UserRules,
+    threads: readonly ThreadSubscription[],
+  ): void {
     const { userNid, userId, sincePos } = row;
     const isInvited = row.membership === 'invite';
     this.#audience.set(userNid, userId, textOf(parse(row.member)['displayname']), rules);
+    this.#subscribers?.set(userId, threads);
     this.#members.set(userNid, { userNid, userId, isInvited, sincePos, rules, ignored });
   }
 
@@ -67,7 +76,7 @@ export class JudgedRoom {
     const { eventId, type, sender, stateKey, originServerTs } = event;
     const content = contentOf(event);
     const identity = { eventId, roomId: this.#roomId, type, sender, stateKey, originServerTs };
-    const facts = new EventFacts({ ...identity, content });
+    const facts = new EventFacts({ ...identity, content }, this.#subscribersOf(event));
     const room = this.#facts(sender);
     const judged = judge(facts, room, this.#audience);
     const actionsOf = new Map<string, readonly Action[]>();
@@ -86,6 +95,13 @@ export class JudgedRoom {
       found.push({ userNid, actions });
     }
     return found;
+  }
+
+  #subscribersOf(event: StoredEvent): ReadonlySet<string> | null {
+    if (!this.#subscribers) return null;
+    const relation = relationIn(contentOf(event));
+    if (relation?.relType !== 'm.thread') return null;
+    return this.#subscribers.at(relation.parentId, event.pos!);
   }
 
   #facts(sender: string) {

@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
 import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
 import type { Bus } from '../streams/bus.ts';
+import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import { getNotifications } from './endpoints/notifications.ts';
 import { pusherEndpoints } from './endpoints/pushers.ts';
 import { createNotificationHistory } from './notification-history.ts';
@@ -26,6 +27,8 @@ export interface PushNeeds {
   accounts: Pick<AccountServices, 'threepids'>;
   pushRules(userNid: number): Maybe<RuleDifferences>;
   ignoredUsers(userNid: number): Maybe<ReadonlySet<string>>;
+  /** Null: users do not subscribe to threads. */
+  threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms'> | null;
 }
 
 export interface Push {
@@ -35,11 +38,11 @@ export interface Push {
 
 /** Telling users of events on devices that do not sync. */
 export function createPush(needs: PushNeeds): Push {
-  const { database, bus, clock } = needs;
+  const { database, bus, clock, threadSubscriptions } = needs;
   const pusherStore = createPusherStore(database);
   const notifications = createNotificationStore(database, needs.events);
   const rooms = createPushRoomStore(database);
-  const classes = new RulesetClasses();
+  const classes = new RulesetClasses({ threadSubscriptions: threadSubscriptions !== null });
   async function rulesOf(userNid: number) {
     const [differences, ignored] = await Promise.all([
       needs.pushRules(userNid),
@@ -49,7 +52,13 @@ export function createPush(needs: PushNeeds): Push {
   }
   const threepids = () => needs.accounts.threepids;
   const pushers = createPushers({ store: pusherStore, bus, clock, threepids });
-  const history = createNotificationHistory({ clock, notifications, rooms, rulesOf });
+  const history = createNotificationHistory({
+    clock,
+    notifications,
+    rooms,
+    rulesOf,
+    threadSubscriptions,
+  });
   return {
     endpoints: [
       ...bindEndpoints(pusherEndpoints, { pushers }),

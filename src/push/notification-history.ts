@@ -2,6 +2,7 @@ import type { Requester } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { verdictOf } from '../matrix/push-rules/verdict.ts';
 import { clientEventJson } from '../rooms/module.ts';
+import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import { JudgedRoom, type UserRules } from './judged-room.ts';
 import type { NotificationStore } from './store/notifications.ts';
 import type { PushRoomStore } from './store/rooms.ts';
@@ -11,6 +12,7 @@ export interface HistoryNeeds {
   notifications: Pick<NotificationStore, 'eventsBefore'>;
   rooms: Pick<PushRoomStore, 'rooms' | 'self'>;
   rulesOf(userNid: number): Promise<UserRules>;
+  threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms'> | null;
 }
 
 export interface HistoryWish {
@@ -33,7 +35,7 @@ const eventsAtOnce = 300;
 const readsMax = 10;
 
 export function createNotificationHistory(needs: HistoryNeeds): NotificationHistory {
-  const { clock, notifications, rooms } = needs;
+  const { clock, notifications, rooms, threadSubscriptions } = needs;
   return {
     async page(user, { beforePos, limit, onlyHighlights }) {
       const { userNid, deviceNid } = user;
@@ -44,12 +46,16 @@ export function createNotificationHistory(needs: HistoryNeeds): NotificationHist
       async function load(roomNids: number[]): Promise<void> {
         const missing = roomNids.filter((nid) => !judged.has(nid));
         if (missing.length === 0) return;
-        const [found, self] = await Promise.all([
+        const [found, self, subscriptions] = await Promise.all([
           rooms.rooms(missing),
           rooms.self(missing, userNid),
+          threadSubscriptions?.inRooms(userNid, missing) ?? null,
         ]);
-        for (const row of found) judged.set(row.roomNid, new JudgedRoom(row));
-        for (const row of self) judged.get(row.roomNid)?.add(row, own);
+        const threads = subscriptions && Map.groupBy(subscriptions, ({ roomNid }) => roomNid);
+        for (const row of found) judged.set(row.roomNid, new JudgedRoom(row, threads !== null));
+        for (const row of self) {
+          judged.get(row.roomNid)?.add(row, own, threads?.get(row.roomNid) ?? []);
+        }
       }
 
       const texts: string[] = [];

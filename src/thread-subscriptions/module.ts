@@ -13,6 +13,7 @@ import { threadSubscriptionStream, type ThreadSubscription } from './streams.ts'
 export { threadSubscriptionStream } from './streams.ts';
 export type { ThreadSubscription, ThreadSubscriptionRow } from './streams.ts';
 export type { ChangesPage } from './changes.ts';
+export { ThreadSubscribers } from './thread-subscribers.ts';
 
 export interface ThreadSubscriptionsNeeds {
   database: Database;

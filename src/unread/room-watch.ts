@@ -4,9 +4,8 @@ import { Audience, judge, verdictFor, type RulesetClass } from '../matrix/push-r
 import { EventFacts } from '../matrix/push-rules/event-facts.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import { contentOf, type EventRow, type StoredEvent } from '../rooms/module.ts';
-import type { ThreadSubscription } from '../thread-subscriptions/module.ts';
+import { ThreadSubscribers, type ThreadSubscription } from '../thread-subscriptions/module.ts';
 import { threadOf, type Reading } from './reading.ts';
-import { ThreadSubscribers } from './thread-subscribers.ts';
 import type { RoomFactsRow } from './store/unread.ts';
 
 const displayNameIn = (content: JsonObject): string | null =>

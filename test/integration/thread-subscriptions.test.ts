@@ -175,9 +175,18 @@ test('those who subscribe to a thread are notified, others are not', async () =>
   await eventually(async () =>
     assert.deepEqual(await unread(bob, roomId), { [root]: one, [quiet]: mention }),
   );
+  const told = async () => {
+    const answer = await bob.ok('GET', '/_matrix/client/v3/notifications');
+    const all = answer['notifications'] as Json[];
+    return all
+      .filter((one) => one['room_id'] === roomId && one['event']['content']['m.relates_to'])
+      .map((one) => one['event']['content']['m.relates_to']['event_id'] as string);
+  };
+  assert.deepEqual(await told(), [quiet, root]);
   await unsubscribe(bob, roomId, root);
   await reply(alice, roomId, root);
   await eventually(async () => assert.deepEqual(await unread(bob, roomId), { [quiet]: mention }));
+  assert.deepEqual(await told(), [quiet]);
 });
 
 test('the rules can be switched, and no others of their kind be made', async () => {

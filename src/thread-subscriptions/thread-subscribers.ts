@@ -1,4 +1,4 @@
-import type { ThreadSubscription } from '../thread-subscriptions/module.ts';
+import type { ThreadSubscription } from './streams.ts';
 
 /** Which of a room's users subscribe to which threads, and since where in the timeline. */
 export class ThreadSubscribers {
