@@ -23,6 +23,7 @@ import { backgroundRole, everything } from './background.ts';
 import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
 import { createPush } from '../push/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
+import { createDelayedEvents } from '../delayed-events/module.ts';
 import { createRelations } from '../relations/module.ts';
 import {
   createInterned,
@@ -177,11 +178,22 @@ export function assembleDomains(foundation: Foundation): Domains {
     config: config.rooms,
     profiles,
     inviteByThreepid: threepids.inviteByThreepid,
+    delayEvent: (wish) => delayedEvents.delay(wish),
     headCacheBytes,
     roomData: { carry: (...args) => accountData.carry(...args) },
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
     erasedAmong: accounts.services.directory.erasedAmong,
   });
+  const delayedEvents = createDelayedEvents({
+    database,
+    bus,
+    roles,
+    clock,
+    log,
+    config: { delayMsMax: config.rooms.delayMsMax },
+    rooms: rooms.services,
+  });
+  accounts.events.subscribe(delayedEvents.accountEvents);
   const accountData = createAccountData({
     database,
     committer,
@@ -379,6 +391,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...slidingSync.endpoints,
     ...encryption.endpoints,
     ...userDirectory.endpoints,
+    ...delayedEvents.endpoints,
     ...createCalls({ clock, config: config.calls }).endpoints,
     ...createThirdParty({ services: appservices.all, send: sendToConfigured, clock, log })
       .endpoints,
@@ -416,7 +429,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
-      await rendezvous.tidy();
+      await Promise.all([rendezvous.tidy(), delayedEvents.tidy()]);
       await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();
@@ -427,7 +440,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       typing.stop();
       media.close();
       presence.stop();
-      await userDirectory.stop();
+      await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
       await search.stop();
       email.close();
       outbound.close();

@@ -61,12 +61,16 @@ export const rateLimitsSection = section(
     rc_third_party_invite: rate(0.2, 10, 'Invites by mail address or phone number, by user.'),
     rc_user_directory: rate(0.016, 200, 'Searches in the user directory, by user.'),
     rc_reports: rate(1, 5, 'Reports of events, rooms and users, by user.'),
+    rc_delayed_event_mgmt: rate(
+      1,
+      5,
+      'Cancelling, restarting and sending delayed events, by address.',
+    ),
     rc_media_create: rate(10, 50, 'New media ids for later uploads, by user.'),
     ...inert({
       rc_admin_redaction: 'redactions by moderators',
       rc_joins_per_room: 'joins of one room',
       rc_federation: 'requests of other servers',
-      rc_delayed_event_mgmt: 'changes of delayed events',
     }),
   },
 );
@@ -92,6 +96,7 @@ export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options
     reports: rateOf(values.rc_reports),
     threepid_validation: rateOf(values.rc_3pid_validation),
     third_party_invite: rateOf(values.rc_third_party_invite),
+    delayed_event: rateOf(values.rc_delayed_event_mgmt),
     media_create: rateOf(values.rc_media_create),
     user_directory: rateOf(values.rc_user_directory),
   };

@@ -1,5 +1,5 @@
 import { defaultRoomVersion, knownRoomVersions } from '../matrix/room-versions.ts';
-import { flag, kind, list, oneOf, text } from './kinds.ts';
+import { duration, flag, kind, list, oneOf, text } from './kinds.ts';
 import { defaultsOf, inert, mappingOf, option, section, type ValuesOf } from './option.ts';
 
 const rule = {
@@ -44,12 +44,17 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
   alias_creation_rules: rules('Who may give which room which alias.'),
   room_list_publication_rules: rules('Who may put which room into the public list.'),
   forget_rooms_on_leave: option(flag, false, 'Leaving a room also forgets it.'),
+  max_event_delay_duration: option(
+    duration,
+    24 * 60 * 60 * 1000,
+    'How long the sending of an event may be delayed at most (MSC4140); 0: not at all.',
+    { defaultText: '`24h`' },
+  ),
   ...inert({
     allow_public_rooms_over_federation: 'other servers may read the list of public rooms',
     filter_timeline_limit: 'the most events of a timeline in a filter',
     block_non_admin_invites: 'only admins may invite',
     dummy_events_threshold: 'forward extremities before a dummy event is sent',
-    max_event_delay_duration: 'delayed events',
     require_membership_for_aliases: 'an alias needs membership of the room',
     redaction_retention_period: 'how long the content of redacted events is kept',
     forgotten_room_retention_period: 'removal of rooms that all have forgotten',
@@ -88,5 +93,6 @@ export function readRooms(values: ValuesOf<typeof roomsSection.options>, serverN
     aliasCreationRules: rulesOf(values.alias_creation_rules),
     publicationRules: rulesOf(values.room_list_publication_rules),
     forgetsRoomsOnLeave: values.forget_rooms_on_leave,
+    delayMsMax: values.max_event_delay_duration,
   };
 }

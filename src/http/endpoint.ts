@@ -49,6 +49,7 @@ export type RateLimitClass =
   | 'invite'
   | 'room_creation'
   | 'media_create'
+  | 'delayed_event'
   | 'presence'
   | 'reports'
   | 'threepid_validation'

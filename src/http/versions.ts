@@ -44,6 +44,7 @@ export const unstableFeatures: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3773': true,
   'org.matrix.msc3827.stable': true,
   'org.matrix.msc3814': true,
+  'org.matrix.msc4140': true,
   'org.matrix.msc4143': true,
   'org.matrix.msc4222': true,
   'org.matrix.simplified_msc3575': true,

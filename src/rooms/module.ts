@@ -82,6 +82,7 @@ export type {
   RoomsConfig,
   DirectoryRule,
   RoomDataCarrier,
+  DelayWish,
   ThreepidInvite,
 } from './needs.ts';
 
@@ -139,6 +140,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     config,
     profiles,
     inviteByThreepid: needs.inviteByThreepid,
+    delayEvent: needs.delayEvent,
     bus,
     writer,
     create: (request) => writer.create(request),

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
+import type { TransactionKey } from './writer/proto-event.ts';
 
 /** What rooms need of the configuration; option names of the file in brackets. */
 export interface RoomsConfig {
@@ -65,12 +66,26 @@ export interface Actor {
   appservice: { id: string } | null;
 }
 
+/** An event that a client wants to be sent later. */
+export interface DelayWish {
+  requester: Pick<Actor, 'userId' | 'userNid' | 'deviceNid'>;
+  roomId: string;
+  type: string;
+  /** Null for messages. */
+  stateKey: string | null;
+  content: JsonObject;
+  delayMs: number;
+  transaction: TransactionKey | null;
+}
+
 export interface RoomsEnvironment {
   clock: Clock;
   config: RoomsConfig;
   profiles: Profiles;
   /** Invites somebody by a mail address or phone number, with the help of an identity server. */
   inviteByThreepid(actor: Actor, roomId: string, wish: ThreepidInvite): Promise<void>;
+  /** Keeps an event to be sent later; gives the id of the delay. */
+  delayEvent(wish: DelayWish): Promise<string>;
 }
 
 export type { JsonObject };

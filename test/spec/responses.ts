@@ -109,7 +109,9 @@ function validatorFor(operation: Operation & { path: string }, status: string) {
 
 /** Throws AssertionError when the specification describes the answer otherwise. */
 export function checkResponse(method: string, url: string, status: number, body: unknown): void {
-  const path = url.split('?')[0]!;
+  const [path = '', query = ''] = url.split('?');
+  // A delayed event has no id yet, whatever the specification says of sending.
+  if (query.includes('org.matrix.msc4140.delay=')) return;
   const operation = operations.find((known) => known.method === method && known.pattern.test(path));
   const validate = operation && validatorFor(operation, String(status));
   if (!validate || validate(body)) return;

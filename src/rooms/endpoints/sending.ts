@@ -1,10 +1,11 @@
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { clientPaths, endpoint, type Requester } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import { checkCanonicalAlias } from '../canonical-alias.ts';
 import { checkNewRelation } from '../new-relation.ts';
+import type { DelayWish } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
 import type { AppendRequest, ProtoEvent, TransactionKey } from '../writer/proto-event.ts';
 import { contentBody, transactionOf } from './parts.ts';
@@ -14,7 +15,10 @@ const runsOn = { group: 'event_sending', balance: 'room' } as const;
 const sendQuery = Type.Object({
   ts: Type.Optional(Type.Integer({ minimum: 0 })),
   user_id: Type.Optional(Type.String()),
+  /** Milliseconds by which the sending is delayed (MSC4140). */
+  'org.matrix.msc4140.delay': Type.Optional(Type.Integer({ minimum: 0 })),
 });
+const delayIn = (query: Static<typeof sendQuery>) => query['org.matrix.msc4140.delay'] ?? null;
 
 async function append(
   services: RoomServices,
@@ -63,6 +67,10 @@ async function sendEvent(
   return { event_id: await append(services, requester, { roomId, events: [event] }, transaction) };
 }
 
+async function delayed(services: RoomServices, wish: DelayWish) {
+  return { delay_id: await services.delayEvent(wish) };
+}
+
 const sendMessage = declare({
   operation: 'sendMessage',
   refusesSuspended: true,
@@ -78,6 +86,12 @@ const sendMessage = declare({
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
   handle({ params, query, body, requester }, services) {
     const { roomId, eventType, txnId } = params;
+    const delayMs = delayIn(query);
+    if (delayMs !== null) {
+      const transaction = transactionOf(requester, `delay ${roomId} ${eventType}`, txnId!);
+      const event = { roomId: roomId!, type: eventType!, stateKey: null, content: body };
+      return delayed(services, { requester, ...event, delayMs, transaction });
+    }
     const wanted = { roomId: roomId!, type: eventType!, txnId: txnId!, ts: query.ts };
     return sendEvent(services, requester, wanted, body);
   },
@@ -127,6 +141,11 @@ const setRoomState = declare({
     }
     if (type === 'm.room.member' && typeof body['membership'] !== 'string') {
       throw new MatrixError('M_BAD_JSON', 'The content needs a `membership`');
+    }
+    const delayMs = delayIn(query);
+    if (delayMs !== null) {
+      const event = { roomId: roomId!, type: type!, stateKey, content: body };
+      return delayed(services, { requester, ...event, delayMs, transaction: null });
     }
     if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
     const event: ProtoEvent = {
