@@ -341,10 +341,16 @@ export function assembleDomains(foundation: Foundation): Domains {
     isEnabled: config.search.isEnabled,
   });
   const push = createPush({
+    config: config.push,
     database,
     events,
     bus,
     clock,
+    log,
+    metrics,
+    roles,
+    outbound,
+    unread,
     accounts: accounts.services,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
@@ -434,6 +440,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await encryption.tidy();
       await slidingSync.tidy();
       await search.index();
+      await push.tidy();
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {
@@ -442,6 +449,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       presence.stop();
       await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
       await search.stop();
+      await push.stop();
       email.close();
       outbound.close();
       await accounts.flush();

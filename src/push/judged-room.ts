@@ -70,6 +70,10 @@ export class JudgedRoom {
     return this.#members.has(userNid);
   }
 
+  hasUser(userId: string): boolean {
+    return this.#audience.get(userId) !== undefined;
+  }
+
   /** Who is to be told of the event, by the rules as they are now. */
   judge(event: StoredEvent): Judged[] {
     if (this.#members.size === 0) return [];

@@ -40,7 +40,7 @@ export function createPushers({ store, bus, clock, threepids }: PushersNeeds): P
     }
   }
   return {
-    of: (userNid) => store.ofUser(userNid),
+    of: (userNid) => store.ofUsers([userNid]),
     async set(owner, settings, append) {
       const { userNid, userId, tokenNid, deviceNid } = owner;
       if (!append) tell(await store.deleteOfOthers(userNid, settings.appId, settings.pushkey));

@@ -8,7 +8,11 @@ import { changesPage, type ChangesPage } from './changes.ts';
 import { getThreadSubscriptions } from './endpoints/changes.ts';
 import { subscriptionEndpoints } from './endpoints/subscription.ts';
 import { createThreadSubscriptionStore } from './store/thread-subscriptions.ts';
-import { threadSubscriptionStream, type ThreadSubscription } from './streams.ts';
+import {
+  threadSubscriptionStream,
+  type ThreadSubscription,
+  type ThreadSubscriptionRow,
+} from './streams.ts';
 
 export { threadSubscriptionStream } from './streams.ts';
 export type { ThreadSubscription, ThreadSubscriptionRow } from './streams.ts';
@@ -28,6 +32,8 @@ export interface ThreadSubscriptions {
   endpoints: Endpoint[];
   /** What a user subscribes to in rooms; one query. */
   inRooms(userNid: number, roomNids: number[]): Promise<ThreadSubscription[]>;
+  /** What users subscribe to in rooms; one query. */
+  ofUsers(userNids: number[], roomNids: number[]): Promise<ThreadSubscriptionRow[]>;
   /** A user's newest changes after a position, up to another and including it. */
   changes(
     userNid: number,
@@ -51,6 +57,7 @@ export function createThreadSubscriptions(needs: ThreadSubscriptionsNeeds): Thre
       ...bindEndpoints([getThreadSubscriptions], { store, parsePos }),
     ],
     inRooms: store.inRooms,
+    ofUsers: store.ofUsers,
     changes: (userNid, range) => changesPage(store, userNid, range),
     accountEvents: {
       async deactivated({ userNid }) {

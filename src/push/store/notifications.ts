@@ -77,7 +77,7 @@ const isPast = `(
     or not exists (select from memberships m where m.user_nid = w.user_nid
       and m.room_nid = n.room_nid and m.membership in ('join', 'invite')))`;
 
-const selectPending = statement<[number[], number[], number[], number], PendingRow>(
+const selectPending = statement<[number[], number[], number[], number[]], PendingRow>(
   'pending_push_notifications',
   `select ${eventColumns}, w.nid as "pusherNid", r.room_id as "roomId", n.actions, n.ts,
      ${isPast} as "isPast",
@@ -85,9 +85,10 @@ const selectPending = statement<[number[], number[], number[], number], PendingR
        as "senderMember",
      ${state('m.room.name', "''")} as "nameContent",
      ${state('m.room.canonical_alias', "''")} as "aliasContent"
-   from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w(nid, user_nid, after_pos)
+   from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[])
+     as w(nid, user_nid, after_pos, most)
    cross join lateral (select * from push_notifications n
-     where n.user_nid = w.user_nid and n.pos > w.after_pos order by n.pos limit $4) n
+     where n.user_nid = w.user_nid and n.pos > w.after_pos order by n.pos limit w.most) n
    join events e on e.room_nid = n.room_nid and e.event_nid = n.event_nid
    join rooms r on r.room_nid = n.room_nid
    order by w.nid, n.pos`,
@@ -114,12 +115,21 @@ const selectEvents = statement<PageParams, StoredEvent & { roomId: string; isRea
    join rooms r on r.room_nid = e.room_nid order by e.pos desc`,
 );
 
+const selectAfter = statement<[number, number, number], StoredEvent>(
+  'push_events_after',
+  `select ${eventColumns} from events e
+   where e.pos > $1 and e.pos <= $2 and e.sub = 0 and e.status = 0 order by e.pos limit $3`,
+);
+
 const lane = 'push';
 
 export interface WantedPending {
   pusherNid: number;
   userNid: number;
+  /** After this position. */
   pos: number;
+  /** So many. */
+  most: number;
 }
 
 /** `events` puts in names: `withEventNames`. */
@@ -150,15 +160,18 @@ export function createNotificationStore(database: Database, events: Queryable) {
         { statement: clearStarts as never, params: [done.newUserNids, done.pos] },
       ]);
     },
-    /** The next `most` of each pusher; one round trip. */
-    pending: (pushers: readonly WantedPending[], most: number) =>
+    /** The next ones of each pusher, by position; one round trip. */
+    pending: (pushers: readonly WantedPending[]) =>
       events.query(selectPending, [
         pushers.map((one) => one.pusherNid),
         pushers.map((one) => one.userNid),
         pushers.map((one) => one.pos),
-        most,
+        pushers.map((one) => one.most),
       ]),
     forget: (beforeTs: number) => database.query(forget, [beforeTs]),
+    /** Live events after a position, in order. */
+    eventsAfter: (afterPos: number, uptoPos: number, most: number) =>
+      events.query(selectAfter, [afterPos, uptoPos, most]),
     /** Others' events in the user's rooms, newest first. */
     eventsBefore: (userNid: number, pos: number, most: number) =>
       events.query(selectEvents, [userNid, pos, most]),

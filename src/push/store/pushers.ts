@@ -38,7 +38,10 @@ const select = (where: string) =>
   `select ${columns} from pushers p join users u on u.user_nid = p.user_nid
    where ${where} order by p.pusher_nid`;
 
-const selectOfUser = statement<[number], PusherRow>('pushers_of_user', select('p.user_nid = $1'));
+const selectOfUsers = statement<[number[]], PusherRow>(
+  'pushers_of_users',
+  select('p.user_nid = any($1)'),
+);
 const selectOfShards = statement<[number[]], PusherRow>(
   'pushers_of_shards',
   select('p.shard = any($1)'),
@@ -129,7 +132,7 @@ export interface WhoSets {
 
 export function createPusherStore(database: Database) {
   return {
-    ofUser: (userNid: number) => database.query(selectOfUser, [userNid]),
+    ofUsers: (userNids: number[]) => database.query(selectOfUsers, [userNids]),
     ofShards: (shards: number[]) => database.query(selectOfShards, [shards]),
     async set(who: WhoSets, s: PusherSettings): Promise<void> {
       const { userNid, shard, tokenNid, deviceNid, createdTs } = who;

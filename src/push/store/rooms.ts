@@ -68,13 +68,10 @@ const selectSelf = statement<[number[], number], AudienceRow>(
   audience('m.user_nid = $2'),
 );
 
-const selectRoomsOfUsers = statement<
-  [number[]],
-  { userNid: number; roomNid: number; membership: string }
->(
-  'push_rooms_of_users',
-  `select user_nid as "userNid", room_nid as "roomNid", membership from memberships
-   where user_nid = any($1) and membership in ('join', 'invite')`,
+const selectRoomsOfUser = statement<[number], { roomNid: number; membership: string }>(
+  'push_rooms_of_user',
+  `select room_nid as "roomNid", membership from memberships
+   where user_nid = $1 and membership in ('join', 'invite')`,
 );
 
 /** What is read about rooms to judge events; each a round trip for all rooms. */
@@ -85,8 +82,8 @@ export function createPushRoomStore(database: Database) {
     audience: (roomNids: number[], shards: number[]) =>
       database.query(selectAudience, [roomNids, shards]),
     self: (roomNids: number[], userNid: number) => database.query(selectSelf, [roomNids, userNid]),
-    /** Where users are joined or invited. */
-    ofUsers: (userNids: number[]) => database.query(selectRoomsOfUsers, [userNids]),
+    /** Where the user is joined or invited. */
+    ofUser: (userNid: number) => database.query(selectRoomsOfUser, [userNid]),
   };
 }
 

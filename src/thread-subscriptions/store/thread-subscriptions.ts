@@ -66,6 +66,13 @@ const selectInRooms = statement<[number, number[]], ThreadSubscription>(
    where t.user_nid = $1 and t.room_nid = any($2) and t.is_subscribed`,
 );
 
+const selectOfUsers = statement<[number[], number[]], ThreadSubscription & { userNid: number }>(
+  'select_thread_subscriptions_of_users',
+  `select ${columns}, t.user_nid as "userNid"
+   from thread_subscriptions t join rooms r on r.room_nid = t.room_nid
+   where t.user_nid = any($1) and t.room_nid = any($2) and t.is_subscribed`,
+);
+
 const selectChanges = statement<
   [number, number, number, number],
   ThreadSubscription & { pos: number }
@@ -96,6 +103,9 @@ export function createThreadSubscriptionStore(database: Queryable) {
     /** What a user subscribes to. */
     inRooms: (userNid: number, roomNids: number[]) =>
       database.query(selectInRooms, [userNid, roomNids]),
+    /** The same of several users. */
+    ofUsers: (userNids: number[], roomNids: number[]) =>
+      database.query(selectOfUsers, [userNids, roomNids]),
     /** The newest changes between two positions, newest first; the second is inclusive. */
     changes: (userNid: number, afterPos: number, uptoPos: number, limit: number) =>
       database.query(selectChanges, [userNid, afterPos, uptoPos, limit]),
