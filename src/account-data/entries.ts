@@ -3,6 +3,13 @@ import { boundedCache } from '../kernel/bounded-cache.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
+import {
+  allInvited,
+  inviteFiltersIn,
+  invitePermissionsIn,
+  type InvitePermissions,
+} from '../matrix/invite-permissions.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
 import { rulesetOf } from '../matrix/push-rules/ruleset.ts';
 import type { RuleDifferences, RuleFeatures, Ruleset } from '../matrix/push-rules/rule.ts';
 import { replaceEntry, upsertEntry, type AccountDataStore } from './store/account-data.ts';
@@ -22,8 +29,15 @@ export interface Entry {
 /** The global entry that is not what clients see: what differs from the default push rules. */
 export const pushRulesType = 'm.push_rules';
 const ignoredUsersType = 'm.ignored_user_list';
+const invitePermissionsType = 'm.invite_permission_config';
+const inviteFiltersType = 'org.matrix.msc4155.invite_permission_config';
 /** Global entries that processes remember. */
-export const rememberedTypes = [pushRulesType, ignoredUsersType] as const;
+export const rememberedTypes = [
+  pushRulesType,
+  ignoredUsersType,
+  invitePermissionsType,
+  inviteFiltersType,
+] as const;
 
 /** Users whose ignored users and push rules are kept in memory. */
 const cachedUsersMax = 50_000;
@@ -40,6 +54,8 @@ export interface AccountData {
   ): Promise<{ global: Entry[]; rooms: Map<number, Entry[]> }>;
   ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
+  /** Who may invite the user. */
+  invitePermissions(userNid: number): Promise<InvitePermissions> | InvitePermissions;
   /** The user's push rules as clients see them. */
   ruleset(user: UserRef): Promise<Ruleset>;
   /** Kinds and rules of push rules that there are besides those of the specification. */
@@ -63,6 +79,13 @@ export interface AccountData {
 /** Requests that change one entry at the same time; of so many one at least does not come last. */
 const attemptsMax = 50;
 
+/** Proposals that change what entries mean. */
+export interface EntryFeatures {
+  ruleFeatures: RuleFeatures;
+  /** MSC4155 */
+  filtersInvites: boolean;
+}
+
 const nobody: ReadonlySet<string> = new Set();
 
 function ignoredIn(content: string | null): ReadonlySet<string> {
@@ -77,10 +100,11 @@ export function createAccountEntries(
   committer: Committer,
   bus: Bus,
   userIdOf: (userNid: number) => Promise<string> | string,
-  ruleFeatures: RuleFeatures,
+  { ruleFeatures, filtersInvites }: EntryFeatures,
 ): AccountData {
   const ignored = boundedCache<number, ReadonlySet<string>>(cachedUsersMax);
   const rules = boundedCache<number, RuleDifferences>(cachedUsersMax);
+  const invites = boundedCache<number, InvitePermissions>(cachedUsersMax);
   let rowsSeen = 0;
 
   bus.recoverWith(accountDataStream, async (afterPos, uptoPos) => {
@@ -93,6 +117,9 @@ export function createAccountEntries(
       rowsSeen++;
       if (row.type === ignoredUsersType) ignored.set(row.userNid, ignoredIn(row.content));
       else if (row.type === pushRulesType) rules.set(row.userNid, differencesIn(row.content));
+      else if (row.type === invitePermissionsType || row.type === inviteFiltersType) {
+        invites.delete(row.userNid);
+      }
     }
   });
 
@@ -105,6 +132,17 @@ export function createAccountEntries(
     const before = rowsSeen;
     const value = parse(await store.entry(userNid, 0, type));
     if (before === rowsSeen) cache.set(userNid, value);
+    return value;
+  }
+
+  async function invitePermissions(userNid: number): Promise<InvitePermissions> {
+    const before = rowsSeen;
+    const [stable, filters] = await Promise.all([
+      store.entry(userNid, 0, invitePermissionsType),
+      filtersInvites ? store.entry(userNid, 0, inviteFiltersType) : null,
+    ]);
+    const value = permissionsIn(stable, filters);
+    if (before === rowsSeen) invites.set(userNid, value);
     return value;
   }
 
@@ -187,6 +225,7 @@ export function createAccountEntries(
     },
     ignoredUsers: (userNid) =>
       ignored.get(userNid) ?? remembered(ignored, userNid, ignoredUsersType, ignoredIn),
+    invitePermissions: (userNid) => invites.get(userNid) ?? invitePermissions(userNid),
     change,
     changePushRules: (userNid, edit) =>
       change(userNid, 0, pushRulesType, (content) => {
@@ -195,6 +234,12 @@ export function createAccountEntries(
         return after === before ? content : JSON.stringify(after);
       }),
   };
+}
+
+/** JSON texts; null: not set. What the specification has goes before the proposal. */
+function permissionsIn(stable: string | null, filters: string | null): InvitePermissions {
+  if (stable !== null) return invitePermissionsIn(JSON.parse(stable) as JsonObject);
+  return filters === null ? allInvited : inviteFiltersIn(JSON.parse(filters) as JsonObject);
 }
 
 function differencesIn(content: string | null): RuleDifferences {

@@ -30,6 +30,8 @@ export interface AccountDataNeeds {
   userIdOf(userNid: number): Promise<string> | string;
   /** Absent: the push rules of the specification. */
   ruleFeatures?: RuleFeatures;
+  /** Whom users let invite them, and whom not, by lists (MSC4155). Absent: no lists. */
+  filtersInvites?: boolean;
 }
 
 export interface AccountDataModule {
@@ -66,9 +68,13 @@ function withCarried(
 
 /** What users keep on the server for themselves: account data, tags, push rules, filters. */
 export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
-  const { database, committer, bus, clock, rooms, ruleFeatures = noRuleFeatures } = needs;
+  const { database, committer, bus, clock, rooms } = needs;
+  const { ruleFeatures = noRuleFeatures, filtersInvites = false } = needs;
   const store = createAccountDataStore(database);
-  const data = createAccountEntries(store, committer, bus, needs.userIdOf, ruleFeatures);
+  const data = createAccountEntries(store, committer, bus, needs.userIdOf, {
+    ruleFeatures,
+    filtersInvites,
+  });
   const filters = createStoredFilters(createFilterStore(database));
   const services = { clock, data, store, filters, rooms };
   const declared = [...accountDataEndpoints, ...tagAndFilterEndpoints, ...pushRuleEndpoints];

@@ -16,6 +16,7 @@ import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
 import { knownRoomVersions, proposedRoomVersions } from '../matrix/room-versions.ts';
+import { allInvited } from '../matrix/invite-permissions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
@@ -177,6 +178,12 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     config: config.rooms,
     profiles,
+    inviteChecks: {
+      async permissionsOf(userId) {
+        const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
+        return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
+      },
+    },
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
     headCacheBytes,
@@ -202,6 +209,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     rooms: rooms.services.access,
     userIdOf: (userNid) => interned.userId(userNid),
     ruleFeatures: config.experimental,
+    filtersInvites: config.experimental.inviteFilters,
   });
   const notices = assembleNotices(foundation, { accounts, rooms, accountData });
   const accountValidity = createAccountValidity({
@@ -354,6 +362,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts: accounts.services,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
+    invitePermissions: (userNid) => accountData.data.invitePermissions(userNid),
     threadSubscriptions: usedThreadSubscriptions,
   });
   accounts.events.subscribe(push.accountEvents);
@@ -421,6 +430,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       support: config.wellKnown.support,
       features: {
         ...rendezvous.features,
+        'org.matrix.msc4155': config.experimental.inviteFilters,
         'org.matrix.msc4306': usedThreadSubscriptions !== null,
       },
       describe: () => openApiOf(endpoints, version),

@@ -14,10 +14,15 @@ export const experimentalSection = section(
           'Devices sign in other devices by a QR code, over channels as MSC4108 has them. Needs ' +
             '`public_baseurl`.',
         ),
+        msc4155_enabled: option(
+          flag,
+          false,
+          'Users list who may invite them, and whose invites they do not want to see (MSC4155).',
+        ),
         msc4306_enabled: option(
           flag,
           false,
-          'Users subscribe to threads, and are notified of what is new in those only (MSC4306, MSC4308).',
+          'Users subscribe to threads, and are notified of what is new in those (MSC4306, MSC4308).',
         ),
         msc4388_mode: option(
           oneOf('off', 'open', 'authenticated'),
@@ -32,13 +37,17 @@ export const experimentalSection = section(
 
 export interface ExperimentalFeatures {
   threadSubscriptions: boolean;
+  inviteFilters: boolean;
 }
 
 /** Proposals that are switched on. */
 export function readExperimental({
   experimental_features: features,
 }: ValuesOf<typeof experimentalSection.options>): ExperimentalFeatures {
-  return { threadSubscriptions: features.msc4306_enabled };
+  return {
+    threadSubscriptions: features.msc4306_enabled,
+    inviteFilters: features.msc4155_enabled,
+  };
 }
 
 /** Which ways of signing in by a QR code there are; null: not this one. */

@@ -48,6 +48,7 @@ export const unstableFeatures: Readonly<Record<string, boolean>> = {
   'org.matrix.msc4143': true,
   'org.matrix.msc4222': true,
   'org.matrix.simplified_msc3575': true,
+  'org.matrix.msc4380.stable': true,
   'uk.tcpip.msc4133': true,
   'uk.tcpip.msc4133.stable': true,
 };

@@ -1,3 +1,4 @@
+import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { parsePowerLevels } from '../matrix/power-levels.ts';
 import { Audience, judge, type RulesetClass } from '../matrix/push-rules/classes.ts';
@@ -13,6 +14,7 @@ import type { AudienceRow, RoomRow } from './store/rooms.ts';
 export interface UserRules {
   rules: RulesetClass;
   ignored: ReadonlySet<string>;
+  invites: InvitePermissions;
 }
 
 /** That a user is to be told of an event. */
@@ -56,14 +58,14 @@ export class JudgedRoom {
 
   add(
     row: AudienceRow,
-    { rules, ignored }: UserRules,
+    { rules, ignored, invites }: UserRules,
     threads: readonly ThreadSubscription[],
   ): void {
     const { userNid, userId, sincePos } = row;
     const isInvited = row.membership === 'invite';
     this.#audience.set(userNid, userId, textOf(parse(row.member)['displayname']), rules);
     this.#subscribers?.set(userId, threads);
-    this.#members.set(userNid, { userNid, userId, isInvited, sincePos, rules, ignored });
+    this.#members.set(userNid, { userNid, userId, isInvited, sincePos, rules, ignored, invites });
   }
 
   has(userNid: number): boolean {
@@ -132,7 +134,8 @@ function concerns(member: Member, event: StoredEvent): boolean {
   if (member.userId === event.sender || member.ignored.has(event.sender)) return false;
   const isOwnMembership = event.type === 'm.room.member' && event.stateKey === member.userId;
   if (member.isInvited || isOwnMembership) {
-    return isOwnMembership && contentOf(event)['membership'] === 'invite';
+    const isInvite = isOwnMembership && contentOf(event)['membership'] === 'invite';
+    return isInvite && member.invites.actionFor(event.sender) === 'allow';
   }
   return event.pos! > member.sincePos;
 }

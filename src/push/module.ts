@@ -3,6 +3,7 @@ import type { Database, Queryable } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
+import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Log } from '../kernel/log.ts';
@@ -48,6 +49,7 @@ export interface PushNeeds {
   accounts: Pick<AccountServices, 'threepids'>;
   pushRules(userNid: number): Maybe<RuleDifferences>;
   ignoredUsers(userNid: number): Maybe<ReadonlySet<string>>;
+  invitePermissions(userNid: number): Maybe<InvitePermissions>;
   /** Null: users do not subscribe to threads. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms' | 'ofUsers'> | null;
 }
@@ -68,11 +70,12 @@ export function createPush(needs: PushNeeds): Push {
   const rooms = createPushRoomStore(database);
   const classes = new RulesetClasses({ threadSubscriptions: threadSubscriptions !== null });
   async function rulesOf(userNid: number) {
-    const [differences, ignored] = await Promise.all([
+    const [differences, ignored, invites] = await Promise.all([
       needs.pushRules(userNid),
       needs.ignoredUsers(userNid),
+      needs.invitePermissions(userNid),
     ]);
-    return { rules: classes.of(differences), ignored };
+    return { rules: classes.of(differences), ignored, invites };
   }
   const threepids = () => needs.accounts.threepids;
   const pushers = createPushers({ store: pusherStore, bus, clock, threepids });

@@ -3,6 +3,7 @@ import { isUserId, localpartOf, serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { roomVersion, isKnownRoomVersion, type RoomVersion } from '../matrix/room-versions.ts';
 import { checkAliasAllowed, checkPublicationAllowed } from './directory-rules.ts';
+import { checkActorMayInvite } from './invite-checks.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
 import { predecessorIn } from './predecessor.ts';
@@ -197,6 +198,7 @@ export async function createRoom(
   const presetName = wish.preset ?? (isPublic ? 'public_chat' : 'private_chat');
   const preset = presets[presetName];
   const invitees = checkInvitees(wish);
+  await checkActorMayInvite(services, actor, invitees);
   const alias =
     wish.room_alias_name === undefined ? null : aliasFor(wish.room_alias_name, config.serverName);
   if (alias !== null) await checkAliasFree(services, actor, alias);

@@ -1,5 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
+import { checkActorMayInvite } from './invite-checks.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
 import { examineJoin } from './restricted-join.ts';
@@ -113,6 +114,7 @@ export async function invite(
   options: { reason?: string | undefined; isDirect?: boolean } = {},
 ): Promise<void> {
   await services.access.joined(roomId, actor);
+  await checkActorMayInvite(services, actor, [target]);
   const extra: JsonObject = {};
   if (options.reason !== undefined) extra['reason'] = options.reason;
   if (options.isDirect) extra['is_direct'] = true;

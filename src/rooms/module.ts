@@ -70,6 +70,7 @@ export {
   placeParameter,
   readContext,
 } from './timeline-page.ts';
+export { checkMayInvite } from './invite-checks.ts';
 export * as membership from './membership.ts';
 export { createRoom } from './create-room.ts';
 export { updateMemberProfiles } from './member-profiles.ts';
@@ -139,6 +140,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     clock,
     config,
     profiles,
+    inviteChecks: needs.inviteChecks,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
     bus,

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import type { TransactionKey } from './writer/proto-event.ts';
 
@@ -78,10 +79,17 @@ export interface DelayWish {
   transaction: TransactionKey | null;
 }
 
+/** Who may invite whom. */
+export interface InviteChecks {
+  /** Of a user of this server. */
+  permissionsOf(userId: string): Promise<InvitePermissions>;
+}
+
 export interface RoomsEnvironment {
   clock: Clock;
   config: RoomsConfig;
   profiles: Profiles;
+  inviteChecks: InviteChecks;
   /** Invites somebody by a mail address or phone number, with the help of an identity server. */
   inviteByThreepid(actor: Actor, roomId: string, wish: ThreepidInvite): Promise<void>;
   /** Keeps an event to be sent later; gives the id of the delay. */

@@ -45,7 +45,7 @@ const actorOf = (user: { userId: string; userNid: number }): Actor => ({
   userNid: user.userNid,
   deviceNid: null,
   isGuest: false,
-  isAdmin: false,
+  isAdmin: true,
   appservice: null,
 });
 

@@ -3,8 +3,10 @@ import { emptyFilter } from '../matrix/filters/filter.ts';
 import { arriveAt, positionOf, type Bus } from '../streams/bus.ts';
 import type { StreamPosition } from '../streams/position.ts';
 import {
+  isHiddenInvite,
   pageOf,
   parentsIn,
+  unwantedInviters,
   waitForNews,
   type DeviceView,
   type RoomOfUser,
@@ -71,8 +73,6 @@ const isListed = ({ membership }: RoomOfUser) =>
 export function createSlidingSync(needs: SlidingSyncNeeds) {
   const { bus, parts, sources, store } = needs;
 
-  const ignoredBy = async ({ userNid }: SyncReader) => sources.accountData.ignoredUsers(userNid);
-
   /** Rooms that may be listed, newest first. */
   async function listedRooms(user: UserView): Promise<ListedRoom[]> {
     const rooms = [...user.rooms.values()].filter(isListed);
@@ -94,7 +94,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
 
   /** Timelines and stripped state; rooms with one limit are read together. */
   async function loadTimelines(plans: readonly SlidingPlan[], reader: SyncReader): Promise<void> {
-    const ignoredUsers = await ignoredBy(reader);
+    const ignoredUsers = await sources.accountData.ignoredUsers(reader.userNid);
     const byLimit = Map.groupBy(plans, ({ wish }) => wish.timelineLimit);
     await Promise.all(
       [...byLimit].map(([timelineLimit, some]) =>
@@ -135,12 +135,14 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const nidsOf = (some: readonly SlidingPlan[]) => some.map(({ plan }) => plan.room.roomNid);
     const informed = nidsOf(plans.filter(showsInfo));
     const isAnyNew = plans.some(({ sent }) => sent === null);
-    const [states, infos, unread, labels, ignored] = await Promise.all([
+    const [states, infos, unread, labels, unwanted] = await Promise.all([
       loadRoomStates(joined, store, needs.names),
       informed.length > 0 ? store.infos(informed, reader.userNid) : [],
       joined.length > 0 ? sources.unread.counts(reader, nidsOf(joined)) : null,
       isAnyNew ? needs.labels(reader.userNid) : null,
-      ignoredBy(reader),
+      plans.some(({ plan }) => plan.section === 'invite')
+        ? unwantedInviters(sources, reader.userNid)
+        : null,
     ]);
     const infoOf = new Map(infos.map((info) => [info.roomNid, info]));
     const stampOf = new Map(listed.map((one) => [one.room.roomNid, bumpStampOf(one)]));
@@ -156,7 +158,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
       };
     });
     const isWanted = (answer: RoomAnswer) =>
-      isNews(answer) && !isInviteOf(ignored, answer, reader.userId);
+      isNews(answer) && !(unwanted && isHiddenInvite(answer.one.plan, reader.userId, unwanted));
     return { answers: answers.filter(isWanted), states };
   }
 
@@ -259,15 +261,6 @@ const keyOf = ({ reader, request }: SlidingSyncCall) => ({
 });
 
 const eventIdsOf = ({ events }: RoomPlan) => new Set(events!.map((event) => event.eventId));
-
-/** Whether the answer is an invite by a user whom the reader ignores. */
-const isInviteOf = (ignored: ReadonlySet<string>, { one }: RoomAnswer, userId: string) =>
-  ignored.size > 0 &&
-  one.plan.section === 'invite' &&
-  one.plan.state.some(
-    ({ type, stateKey, sender }) =>
-      type === 'm.room.member' && stateKey === userId && ignored.has(sender),
-  );
 
 /** Whether a room has anything to be sent. */
 const isNews = ({ one, state }: RoomAnswer) =>

@@ -8,6 +8,7 @@ import { positionOf, type Bus } from '../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../streams/position.ts';
 import type { DeviceListReader } from './device-lists.ts';
 import type { DeviceNewsReader } from './device-news.ts';
+import { isHiddenInvite, unwantedInviters } from './hidden-invites.ts';
 import type { LazyMemberMemory } from './lazy-members.ts';
 import type { LoadOptions, RoomLoader } from './load-rooms.ts';
 import { joinedPlan, planRooms, type PlanOptions, type RoomPlan } from './plan.ts';
@@ -288,13 +289,16 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     const { request, load, receipts, accountData } = parts;
     const { reader, since } = request;
     const joined = plans.filter((plan) => plan.section === 'join');
-    const [unread] = await Promise.all([
+    const [unread, unwanted] = await Promise.all([
       joined.length === 0
         ? null
         : sources.unread.counts(
             reader,
             joined.map((plan) => plan.room.roomNid),
           ),
+      plans.some(({ section }) => section === 'invite')
+        ? unwantedInviters(sources, reader.userNid)
+        : null,
       needs.loader.load(plans, load),
     ]);
     const write = { ...parts.write, aggregations: await aggregationsFor(plans, load, reader) };
@@ -315,20 +319,12 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       } else if (plan.section === 'leave') {
         json = leftRoomJson(plan, data, write);
       } else {
-        if (isInviteIgnored(plan, load)) continue;
+        if (unwanted && isHiddenInvite(plan, reader.userId, unwanted)) continue;
         json = strippedRoomJson(plan);
       }
       sections[plan.section].push(json);
     }
     return sections;
-  }
-
-  function isInviteIgnored(plan: RoomPlan, load: LoadOptions): boolean {
-    if (load.ignoredUsers.size === 0 || plan.section !== 'invite') return false;
-    const own = plan.state.find(
-      (event) => event.type === 'm.room.member' && event.stateKey === load.user.userId,
-    );
-    return own !== undefined && load.ignoredUsers.has(own.sender);
   }
 
   async function* streamed(
@@ -393,11 +389,13 @@ const emptyAnswer = (upto: StreamPosition, since: StreamPosition | null, keysJso
     ...upto,
     durable: Math.max(upto.durable, since?.durable ?? 0),
   };
-  return `{"next_batch":"${formatPosition(next)}","account_data":{"events":[]},"presence":{"events":[]},"to_device":{"events":[]},${keysJson},"rooms":{"join":{},"invite":{},"knock":{},"leave":{}}}`;
+  return `{"next_batch":"${formatPosition(next)}","account_data":{"events":[]},"presence":{"events":[]},"to_device":{"events":[]},${keysJson},"rooms":{"join":{}}}`;
 };
 
 function joinSections(sections: readonly Record<RoomPlan['section'], string[]>[]): string {
-  const part = (name: RoomPlan['section']) =>
-    `"${name}":{${sections.flatMap((section) => section[name]).join(',')}}`;
-  return `"rooms":{${part('join')},${part('invite')},${part('knock')},${part('leave')}}`;
+  const parts = (['join', 'invite', 'knock', 'leave'] as const).flatMap((name) => {
+    const rooms = sections.flatMap((section) => section[name]);
+    return rooms.length > 0 || name === 'join' ? [`"${name}":{${rooms.join(',')}}`] : [];
+  });
+  return `"rooms":{${parts.join(',')}}`;
 }

@@ -1,6 +1,7 @@
 import type { Receipt } from '../receipts/module.ts';
 import type { Aggregations, ErasedAmong } from '../rooms/module.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
+import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 
 /** Account data as clients see it. */
@@ -52,6 +53,7 @@ export interface SyncSources {
     /** Changes after a position; -1: everything there is and is not deleted. */
     changes(userNid: number, afterPos: number): Promise<AccountDataChanges>;
     ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
+    invitePermissions(userNid: number): Promise<InvitePermissions> | InvitePermissions;
   };
   receipts: {
     /** Receipts that changed after a position, by room, the user's own private ones included. */

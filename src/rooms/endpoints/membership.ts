@@ -170,7 +170,13 @@ const inviteUser = (['POST', 'PUT'] as const).map((method) =>
     source: 'CS 1.19, inviteUser',
     deprecated: method === 'PUT',
     body: inviteBody,
-    errors: ['M_FORBIDDEN', 'M_INVALID_PARAM', 'M_MISSING_PARAM', 'M_LIMIT_EXCEEDED'],
+    errors: [
+      'M_FORBIDDEN',
+      'M_INVALID_PARAM',
+      'M_MISSING_PARAM',
+      'M_LIMIT_EXCEEDED',
+      'M_INVITE_BLOCKED',
+    ],
     async handle({ params, body, requester }, services) {
       if (body.user_id === undefined) {
         await services.inviteByThreepid(requester, params['roomId']!, threepidInviteIn(body));

@@ -4,6 +4,7 @@ import { MatrixError } from '../../kernel/errors.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import { checkCanonicalAlias } from '../canonical-alias.ts';
+import { checkActorMayInvite } from '../invite-checks.ts';
 import { checkNewRelation } from '../new-relation.ts';
 import type { DelayWish } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
@@ -133,7 +134,7 @@ const setRoomState = declare({
   source: 'CS 1.19, setRoomStateWithKey',
   query: sendQuery,
   body: contentBody,
-  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_BAD_ALIAS'],
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_BAD_ALIAS', 'M_INVITE_BLOCKED'],
   async handle({ params, query, body, requester }, services) {
     const { roomId, eventType: type, stateKey = '' } = params;
     if (type === 'm.room.create') {
@@ -148,6 +149,10 @@ const setRoomState = declare({
       return delayed(services, { requester, ...event, delayMs, transaction: null });
     }
     if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
+    if (type === 'm.room.member' && body['membership'] === 'invite') {
+      await services.access.joined(roomId!, requester);
+      await checkActorMayInvite(services, requester, [stateKey]);
+    }
     const event: ProtoEvent = {
       sender: requester.userId,
       type: type!,

@@ -11,6 +11,7 @@ import { joinedPlan, newPlan, type PlanOptions, type RoomPlan } from '../plan.ts
 import type { SyncSources } from '../sources.ts';
 import type { RoomOfUser } from '../views/user-view.ts';
 import type { SyncViews } from '../views/views.ts';
+import { isHiddenInvite, unwantedInviters } from '../hidden-invites.ts';
 import { entriesJson } from '../write-rooms.ts';
 
 export interface OldSyncNeeds {
@@ -65,14 +66,14 @@ export function createOldSync(needs: OldSyncNeeds) {
     };
     const plans = rooms.map((room) => planOf(room, options));
     const joined = rooms.filter((room) => room.view !== null);
-    const [data, receipts, ignoredUsers] = await Promise.all([
+    const [data, receipts, unwanted] = await Promise.all([
       sources.accountData.changes(reader.userNid, -1),
       sources.receipts.changed(
         joined.map(({ roomNid }) => ({ roomNid, afterPos: -1 })),
         options.uptoPos,
         reader.userNid,
       ),
-      sources.accountData.ignoredUsers(reader.userNid),
+      unwantedInviters(sources, reader.userNid),
     ]);
     await needs.loader.load(plans, {
       user: reader,
@@ -80,13 +81,14 @@ export function createOldSync(needs: OldSyncNeeds) {
       timelineFilter: emptyFilter.room.timeline,
       timelineMatch: null,
       stateFilter: emptyFilter.room.state,
-      ignoredUsers,
+      ignoredUsers: unwanted.ignored,
       stateAfter: true,
       fullState: true,
       isIncremental: false,
       lazyMembers: null,
     });
-    return plans.map((plan) => {
+    const shown = plans.filter((plan) => !isHiddenInvite(plan, reader.userId, unwanted));
+    return shown.map((plan) => {
       const { roomNid } = plan.room;
       const own = receipts.get(roomNid) ?? [];
       return roomJson(plan, reader, {
