@@ -428,6 +428,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       wellKnownServer: config.wellKnown.server,
       wellKnownClient: config.wellKnown.client,
       support: config.wellKnown.support,
+      policyServerKeys: config.wellKnown.policyServerKeys,
       features: {
         ...rendezvous.features,
         'org.matrix.msc4155': config.experimental.inviteFilters,

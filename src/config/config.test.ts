@@ -267,5 +267,22 @@ describe('options', () => {
     assert.deepEqual(config.wellKnown.support, {
       contacts: [{ role: 'm.role.admin', email_address: 'me@example.org' }],
     });
+    assert.equal(config.wellKnown.policyServerKeys, null);
+  });
+
+  it('keys of a policy server', async () => {
+    const key = '6yhHGKhCiXTSEN2ksjV7kX_N6rBQZ3Xb-M7LlC6NS-s';
+    const { config } = await load(`policy_server_public_keys: {ed25519: ${key}}\n`);
+    assert.deepEqual(config.wellKnown.policyServerKeys, { ed25519: key });
+    for (const wrong of [
+      '{}',
+      '{ed25519: short}',
+      '{ed25519: 1}',
+      `{ed25519: ${key}, other: ''}`,
+    ]) {
+      // oxlint-disable-next-line no-await-in-loop
+      const problems = await problemsOf(`policy_server_public_keys: ${wrong}\n`);
+      assert.match(problems.join(), /policy_server_public_keys/, wrong);
+    }
   });
 });

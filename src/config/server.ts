@@ -51,6 +51,13 @@ export const serverSection = section('Server', 'Who the server is and what it ke
     {},
     'More members for the answer of `/.well-known/matrix/client`.',
   ),
+  policy_server_public_keys: optional(
+    mapping,
+    'The public keys of the policy server that has the name of this server, for rooms to name in ' +
+      '`m.room.policy`: algorithms with keys in unpadded base64, `ed25519` among them. Answered by ' +
+      '`/.well-known/matrix/policy_server`.',
+    { example: '{ed25519: 6yhHGKhCiXTSEN2ksjV7kX/N6rBQZ3Xb+M7LlC6NS+s}' },
+  ),
   ...inert({
     daemonize: 'fork into the background',
     print_pidfile: 'print the path of the process id file',
@@ -86,6 +93,29 @@ function readBaseUrl(loader: OptionLoader, given: string | null): string | null 
   return given.replace(/\/+$/, '');
 }
 
+/** Of an ed25519 key. */
+const keyBytes = 32;
+
+function readPolicyServerKeys(
+  loader: OptionLoader,
+  given: Record<string, unknown> | null,
+): Readonly<Record<string, string>> | null {
+  if (given === null) return null;
+  const keys: Record<string, string> = {};
+  for (const [algorithm, key] of Object.entries(given)) {
+    if (typeof key === 'string' && /^[\w+/-]+$/.test(key)) keys[algorithm] = key;
+    else {
+      const at = loader.at('policy_server_public_keys').within(algorithm);
+      at.problem('must be a key in unpadded base64');
+    }
+  }
+  if (Buffer.from(keys['ed25519'] ?? '', 'base64').length !== keyBytes) {
+    const at = loader.at('policy_server_public_keys').within('ed25519');
+    at.problem(`must be there, a key of ${keyBytes} bytes`);
+  }
+  return keys;
+}
+
 const mailto = 'mailto:';
 
 /** `folder`: of the first configuration file. */
@@ -107,6 +137,7 @@ export function readServer(
     support: contact?.startsWith(mailto)
       ? { contacts: [{ role: 'm.role.admin', email_address: contact.slice(mailto.length) }] }
       : null,
+    policyServerKeys: readPolicyServerKeys(loader, values.policy_server_public_keys),
   };
   return {
     serverName,
@@ -123,4 +154,6 @@ export interface WellKnownConfig {
   server: string | null;
   client: Record<string, unknown>;
   support: Record<string, unknown> | null;
+  /** Algorithm → unpadded base64. */
+  policyServerKeys: Readonly<Record<string, string>> | null;
 }

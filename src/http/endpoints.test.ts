@@ -72,6 +72,7 @@ async function start(isAnnounced: boolean) {
     wellKnownServer: isAnnounced ? 'matrix.example:443' : null,
     wellKnownClient: { 'm.identity_server': { base_url: 'https://id.example' } },
     support: isAnnounced ? { support_page: 'https://help.example' } : null,
+    policyServerKeys: isAnnounced ? { ed25519: 'key' } : null,
     describe: () => ({ openapi: '3.1.0' }),
   });
   const listener = { ...loopback, resources: ['client', 'metrics', 'health', 'admin'] as const };
@@ -105,7 +106,7 @@ test('well-known documents come from the configuration', async (t) => {
 test('what is not configured is not found', async (t) => {
   const { server, ask } = await start(false);
   t.after(() => server.close(0));
-  for (const name of ['client', 'server', 'support']) {
+  for (const name of ['client', 'server', 'support', 'policy_server']) {
     assert.equal((await ask(`/.well-known/matrix/${name}`)).status, 404, name);
   }
 });

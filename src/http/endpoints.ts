@@ -13,6 +13,8 @@ export interface ServerEndpointNeeds {
   wellKnownClient: Record<string, unknown>;
   /** Contact data of `/.well-known/matrix/support`; null: none. */
   support: Record<string, unknown> | null;
+  /** Algorithm → unpadded base64, of `/.well-known/matrix/policy_server`; null: not announced. */
+  policyServerKeys: Readonly<Record<string, string>> | null;
   /** Proposals beyond those that are always there, by the names clients know. */
   features?: Readonly<Record<string, boolean>>;
   /** All endpoints, for their description. */
@@ -81,6 +83,23 @@ const wellKnownSupport = declare({
   },
 });
 
+const wellKnownPolicyServer = declare({
+  operation: 'getWellknownPolicy',
+  method: 'GET',
+  paths: ['/.well-known/matrix/policy_server'],
+  auth: 'none',
+  runsOn,
+  summary: 'The public keys of the policy server of this name',
+  source: 'CS 1.19, getWellknownPolicy',
+  errors: ['M_NOT_FOUND'],
+  handle(_context, { policyServerKeys }) {
+    if (policyServerKeys === null) {
+      throw new MatrixError('M_NOT_FOUND', '`policy_server_public_keys` is not configured');
+    }
+    return { public_keys: policyServerKeys };
+  },
+});
+
 const rootPage =
   '<!doctype html><html lang="en"><meta charset="utf-8"><title>Lattice</title>' +
   '<p>A Matrix homeserver runs here. Use it with a ' +
@@ -139,6 +158,7 @@ export function serverEndpoints(needs: ServerEndpointNeeds): Endpoint[] {
       wellKnownClient,
       wellKnownServer,
       wellKnownSupport,
+      wellKnownPolicyServer,
       root,
       health,
       metricsEndpoint,

@@ -8,12 +8,14 @@ import { startTestServer, type TestServer } from '../harness/server.ts';
 // Small endpoints that no other topic calls, and the old forms of others.
 
 const secret = 'a secret for tests';
+const policyKey = '6yhHGKhCiXTSEN2ksjV7kX/N6rBQZ3Xb+M7LlC6NS+s';
 let server: TestServer;
 before(async () => {
   server = await startTestServer(
     `registration_shared_secret: ${secret}\n` +
       'public_baseurl: https://matrix.test.example/\n' +
-      'admin_contact: mailto:admin@test.example\n',
+      'admin_contact: mailto:admin@test.example\n' +
+      `policy_server_public_keys: {ed25519: ${policyKey}}\n`,
   );
 });
 after(() => server.close());
@@ -85,6 +87,13 @@ test('what is known before one logs in', async () => {
   assert.equal(client['m.homeserver'].base_url, 'https://matrix.test.example/');
   const support = await nobody.ok('GET', '/.well-known/matrix/support');
   assert.equal(support['contacts'].length, 1);
+  assert.deepEqual(await nobody.ok('GET', '/.well-known/matrix/policy_server'), {
+    public_keys: { ed25519: policyKey },
+  });
+  for (const path of ['v1/auth_metadata', 'unstable/org.matrix.msc2965/auth_metadata']) {
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal(await nobody.refused('GET', `/_matrix/client/${path}`), '404 M_UNRECOGNIZED');
+  }
   const validity = '/_matrix/client/v1/register/m.login.registration_token/validity?token=nothing';
   assert.deepEqual(await nobody.ok('GET', validity), { valid: false });
 });

@@ -19,12 +19,10 @@ interface Listed {
 const notYet: Readonly<Record<string, string>> = {
   '/_matrix/client/v1/appservice/{appserviceId}/ping': 'application services',
   '/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}': 'application services',
-  '/_matrix/client/v1/auth_metadata': 'single sign-on',
   '/_matrix/client/v3/login/sso/redirect': 'single sign-on',
   '/_matrix/client/v3/login/sso/redirect/{idpId}': 'single sign-on',
   '/_matrix/client/r0/login/cas/redirect': 'single sign-on',
   '/_matrix/client/r0/login/cas/ticket': 'single sign-on',
-  '/.well-known/matrix/policy_server': 'federation',
 };
 
 const [folder, mode] = process.argv.slice(2);

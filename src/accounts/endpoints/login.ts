@@ -22,6 +22,24 @@ const getLoginFlows = declare({
   }),
 });
 
+const getAuthMetadata = declare({
+  operation: 'getAuthMetadata',
+  method: 'GET',
+  paths: [
+    '/_matrix/client/v1/auth_metadata',
+    '/_matrix/client/unstable/org.matrix.msc2965/auth_metadata',
+  ],
+  auth: 'none',
+  runsOn,
+  summary: 'That accounts are kept here, not by an OAuth 2.0 server',
+  source: 'CS 1.19, getAuthMetadata',
+  errors: ['M_UNRECOGNIZED'],
+  handle() {
+    // The answer by which clients learn to use the log-in endpoints.
+    throw new MatrixError('M_UNRECOGNIZED', 'Users log in to this homeserver without OAuth 2.0');
+  },
+});
+
 const optionalText = (value: unknown, name: string): string | null => {
   if (value === undefined || value === null) return null;
   if (typeof value !== 'string') throw new MatrixError('M_BAD_JSON', `${name} must be a string`);
@@ -149,6 +167,7 @@ const whoami = declare({
 
 export const loginEndpoints = [
   getLoginFlows,
+  getAuthMetadata,
   login,
   refresh,
   generateLoginToken,
