@@ -64,6 +64,19 @@ test('queries are coerced; bodies are not', () => {
   assert.equal(refusal(createValidator(schema, 'body'), { limit: '5' })[0], 'M_BAD_JSON');
 });
 
+test('integers are within the range of canonical JSON', () => {
+  const schema = Type.Object({
+    type: Type.Optional(Type.Literal('integer')),
+    ts: Type.Optional(Type.Integer()),
+    list: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }))),
+  });
+  const check = createValidator(schema, 'body');
+  check({ type: 'integer', ts: -(2 ** 53) + 1, list: [2 ** 53 - 1] });
+  for (const wrong of [{ ts: 2 ** 53 }, { ts: -(2 ** 53) }, { list: [1e29] }]) {
+    assert.equal(refusal(check, wrong)[0], 'M_BAD_JSON', JSON.stringify(wrong));
+  }
+});
+
 test('only parameters declared as lists keep several values', () => {
   const lists = listParameters(
     Type.Object({ via: Type.Optional(Type.Array(Type.String())), from: Type.String() }),

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type AnySchema, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { TSchema } from 'typebox';
 import { MatrixError } from '../kernel/errors.ts';
 
@@ -37,6 +37,16 @@ function fail(validate: ValidateFunction, what: 'body' | 'query'): never {
   throw new MatrixError(code, `In the ${what}, ${describe(error)}`);
 }
 
+/** The same with every integer in the range of canonical JSON; more fits no column either. */
+function withinRange(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withinRange);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const parts = Object.entries(schema).map(([key, part]) => [key, withinRange(part)]);
+  const same = Object.fromEntries(parts) as Record<string, unknown>;
+  if (same['type'] !== 'integer') return same;
+  return { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, ...same };
+}
+
 /**
  * Checks one part of the requests of an endpoint; compiled at the first request. Queries are
  * coerced to the declared types in place. Throws M_MISSING_PARAM, M_BAD_JSON (body),
@@ -49,7 +59,7 @@ export function createValidator(
   if (!schema) return () => undefined;
   let validate: ValidateFunction | null = null;
   return (value) => {
-    validate ??= (what === 'body' ? bodies : queries).compile(schema);
+    validate ??= (what === 'body' ? bodies : queries).compile(withinRange(schema) as AnySchema);
     if (!validate(value)) fail(validate, what);
   };
 }

@@ -3,6 +3,7 @@ import { isDuplicate } from '../../database/database.ts';
 import type { Fence } from '../../database/fence.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { MatrixError } from '../../kernel/errors.ts';
+import { fitsIdBytes, idBytesMax } from '../../matrix/ids.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import type { Interned } from '../store/interned.ts';
@@ -39,6 +40,11 @@ function checkNames(events: readonly ProtoEvent[]): void {
   for (const { type, stateKey = '' } of events) {
     if (type.includes('\0') || stateKey.includes('\0')) {
       throw new MatrixError('M_BAD_JSON', 'type and state_key may not contain NUL');
+    }
+    // Longer ones fit into no index; no event may have them.
+    if (!fitsIdBytes(type) || !fitsIdBytes(stateKey)) {
+      const message = `type and state_key may have at most ${idBytesMax} bytes`;
+      throw new MatrixError('M_TOO_LARGE', message);
     }
   }
 }
