@@ -56,6 +56,7 @@ import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
 import { assembleMedia } from './media.ts';
+import { pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
 
 /** What every domain of a process is built on. */
@@ -159,7 +160,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       return other !== null && (await rooms.services.members.sharing(userNid, [other])).size > 0;
     },
     remoteProfile: async () => null,
-    threepids: threepids.accountWork,
+    threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
     async of(userId: string) {
@@ -359,6 +360,9 @@ export function assembleDomains(foundation: Foundation): Domains {
     roles,
     outbound,
     unread,
+    ...pushMail(foundation),
+    email,
+    templates,
     accounts: accounts.services,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),

@@ -20,6 +20,8 @@ export interface HolderNeeds {
   rooms: JudgedRooms;
   judging: Judging;
   dispatch: Dispatch;
+  /** Mails come so long after what they tell of. */
+  mailDelayMs: number;
 }
 
 /** What a process does for the shards of the role `pusher` that it holds. */
@@ -54,6 +56,15 @@ export function createHolder(needs: HolderNeeds): Holder {
   function wake(pusher: HeldPusher): void {
     pusher.isWaiting = true;
     dispatch.wake(pusher);
+  }
+
+  function wakeForNew(pusher: HeldPusher): void {
+    if (pusher.row.kind === 'email') {
+      const now = clock.now();
+      const dueTs = now + needs.mailDelayMs;
+      pusher.dueTs = pusher.dueTs > now ? Math.min(pusher.dueTs, dueTs) : dueTs;
+    }
+    wake(pusher);
   }
 
   async function takeIn(shards: number[]): Promise<void> {
@@ -110,7 +121,7 @@ export function createHolder(needs: HolderNeeds): Holder {
       if (changedUsers.size > 0) await takeInUsers([...changedUsers]);
       // oxlint-disable-next-line no-await-in-loop
       const told = await judging.run(held);
-      for (const userNid of told) held.ofUser(userNid).forEach(wake);
+      for (const userNid of told) held.ofUser(userNid).forEach(wakeForNew);
     }
   }
 

@@ -1,6 +1,8 @@
-import type { AccountServices, AccountSubscriber } from '../accounts/module.ts';
+import type { AccountServices, AccountSubscriber, UserRef } from '../accounts/module.ts';
 import type { Database, Queryable } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Email } from '../email/module.ts';
+import type { Templates } from '../templates/module.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
@@ -16,7 +18,7 @@ import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import { getNotifications } from './endpoints/notifications.ts';
 import { pusherEndpoints } from './endpoints/pushers.ts';
 import { createBadges } from './badges.ts';
-import type { PushConfig } from './config.ts';
+import type { PushConfig, PushMailConfig } from './config.ts';
 import { createDispatch } from './dispatch.ts';
 import { createGateway } from './gateway.ts';
 import { createHolder } from './holder.ts';
@@ -24,10 +26,14 @@ import { createHttpPushes } from './http-pushes.ts';
 import { createJudgedRooms } from './judged-rooms.ts';
 import { createJudging } from './judging.ts';
 import { createNotificationHistory } from './notification-history.ts';
+import { unsubscribeEndpoints } from './endpoints/unsubscribe.ts';
+import { createMailPushes } from './mail-pushes.ts';
+import { createMailStore } from './store/mails.ts';
+import { createUnsubscribeLinks } from './unsubscribe-links.ts';
 import { createPushMetrics } from './push-metrics.ts';
 import { createPushers } from './pushers.ts';
 import { createNotificationStore } from './store/notifications.ts';
-import { createPusherStore } from './store/pushers.ts';
+import { createPusherStore, type PusherSettings } from './store/pushers.ts';
 import { createPushRoomStore } from './store/rooms.ts';
 
 export type { PushConfig, PushMailConfig } from './config.ts';
@@ -46,7 +52,15 @@ export interface PushNeeds {
   roles: Roles;
   outbound: Pick<OutboundHttp, 'fetch'>;
   unread: Pick<Unread, 'counts'>;
-  accounts: Pick<AccountServices, 'threepids'>;
+  accounts: Pick<AccountServices, 'threepids' | 'profiles'>;
+  /** Null: nobody is mailed. */
+  mail: PushMailConfig | null;
+  email: Email;
+  templates: Templates;
+  /** Signs links in mails; the same in every process. */
+  secret: string;
+  /** What links in mails begin with, without a slash at the end. */
+  baseUrl: string;
   pushRules(userNid: number): Maybe<RuleDifferences>;
   ignoredUsers(userNid: number): Maybe<ReadonlySet<string>>;
   invitePermissions(userNid: number): Maybe<InvitePermissions>;
@@ -57,6 +71,8 @@ export interface PushNeeds {
 export interface Push {
   endpoints: Endpoint[];
   accountEvents: AccountSubscriber;
+  /** Somebody has registered with mail addresses, which are the account's by now. */
+  mailNewUser(user: UserRef): Promise<void>;
   /** Forgets what is over; for the process that does the work of the background, now and then. */
   tidy(): Promise<void>;
   stop(): Promise<void>;
@@ -104,12 +120,29 @@ export function createPush(needs: PushNeeds): Push {
       await pushers.remove(row.userNid, row.appId, row.pushkey);
     },
   });
+  const links = createUnsubscribeLinks(needs.secret, needs.baseUrl);
+  const mailPushes =
+    needs.mail &&
+    createMailPushes({
+      config: needs.mail,
+      clock,
+      log,
+      email: needs.email,
+      store: createMailStore(database),
+      links,
+      pushers,
+      async displayNameOf({ userId }) {
+        const { displayname } = await needs.accounts.profiles.get(userId);
+        return typeof displayname === 'string' ? displayname : userId;
+      },
+    });
   const judgedRooms = createJudgedRooms({ bus, store: rooms, rulesOf, threadSubscriptions });
   const holder = createHolder({
     bus,
     clock,
     log,
     notifications,
+    mailDelayMs: needs.mail?.delayMs ?? 0,
     store: pusherStore,
     rooms: judgedRooms,
     judging: createJudging({ bus, clock, rooms: judgedRooms, store: notifications }),
@@ -118,18 +151,29 @@ export function createPush(needs: PushNeeds): Push {
       log,
       notifications,
       store: pusherStore,
-      tellerOf: ({ row }) => (row.kind === 'http' ? httpPushes : null),
+      tellerOf: ({ row }) => (row.kind === 'http' ? httpPushes : mailPushes),
     }),
   });
   if (config.isEnabled) {
     roles.serve(pusherRole, { methods: {}, taken: holder.taken, released: holder.released });
   }
   return {
+    async mailNewUser({ userNid, userId }) {
+      if (!needs.mail?.forNewUsers) return;
+      const addresses = await needs.accounts.threepids.of(userNid);
+      const owner = { userNid, userId, tokenNid: null, deviceNid: null };
+      await Promise.all(
+        addresses
+          .filter(({ medium }) => medium === 'email')
+          .map(({ address }) => pushers.set(owner, mailSettings(address), true)),
+      );
+    },
     tidy: () => holder.tidy(),
     stop: () => holder.stop(),
     endpoints: [
       ...bindEndpoints(pusherEndpoints, { pushers }),
       ...bindEndpoints([getNotifications], { history }),
+      ...bindEndpoints(unsubscribeEndpoints, { links, pushers, templates: needs.templates }),
     ],
     accountEvents: {
       deactivated: ({ userNid }) => pushers.removeAll(userNid),
@@ -140,3 +184,15 @@ export function createPush(needs: PushNeeds): Push {
     },
   };
 }
+
+/** The pusher of those who are mailed without having asked for it. */
+const mailSettings = (address: string): PusherSettings => ({
+  kind: 'email',
+  appId: 'm.email',
+  pushkey: address,
+  appDisplayName: 'Email Notifications',
+  deviceDisplayName: address,
+  profileTag: null,
+  lang: 'en',
+  data: '{}',
+});
