@@ -29,6 +29,7 @@ import { createRelations } from '../relations/module.ts';
 import {
   createInterned,
   createRooms,
+  createStickyEventStore,
   membership,
   updateMemberProfiles,
   withEventNames,
@@ -177,7 +178,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     signingKey,
     clock,
-    config: config.rooms,
+    config: { ...config.rooms, hasStickyEvents: config.experimental.stickyEvents },
     profiles,
     inviteChecks: {
       async permissionsOf(userId) {
@@ -292,6 +293,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts,
     deviceListChanges: (reader, afterPos) => sync.deviceListChanges(reader, afterPos),
   });
+  const stickyEvents = createStickyEventStore(events);
   const syncSources: SyncSources = {
     ...encryption.sources,
     accountData: accountData.data,
@@ -310,6 +312,12 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     unread,
     threadSubscriptions: usedThreadSubscriptions,
+    stickyEvents: config.experimental.stickyEvents
+      ? {
+          inRooms: (ranges, uptoPos, limit) =>
+            stickyEvents.inRooms(ranges, uptoPos, clock.now(), limit),
+        }
+      : null,
     aggregations: relations.aggregations,
     erasedAmong: accounts.services.directory.erasedAmong,
     filters: accountData.filters,
@@ -436,6 +444,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       features: {
         ...rendezvous.features,
         'org.matrix.msc4155': config.experimental.inviteFilters,
+        'org.matrix.msc4354': config.experimental.stickyEvents,
         'org.matrix.msc4306': usedThreadSubscriptions !== null,
       },
       describe: () => openApiOf(endpoints, version),
@@ -451,6 +460,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
       await Promise.all([rendezvous.tidy(), delayedEvents.tidy()]);
+      await stickyEvents.deleteExpired(clock.now());
       await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();

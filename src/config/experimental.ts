@@ -24,6 +24,11 @@ export const experimentalSection = section(
           false,
           'Users subscribe to threads, and are notified of what is new in those (MSC4306, MSC4308).',
         ),
+        msc4354_enabled: option(
+          flag,
+          false,
+          'Events may be sticky for a time: who joins or has been away is sent them (MSC4354).',
+        ),
         msc4388_mode: option(
           oneOf('off', 'open', 'authenticated'),
           'off',
@@ -38,6 +43,7 @@ export const experimentalSection = section(
 export interface ExperimentalFeatures {
   threadSubscriptions: boolean;
   inviteFilters: boolean;
+  stickyEvents: boolean;
 }
 
 /** Proposals that are switched on. */
@@ -47,6 +53,7 @@ export function readExperimental({
   return {
     threadSubscriptions: features.msc4306_enabled,
     inviteFilters: features.msc4155_enabled,
+    stickyEvents: features.msc4354_enabled,
   };
 }
 

@@ -37,6 +37,7 @@ const anyEvent = fc.record(
     state_key: texts,
     redacts: texts,
     origin: texts,
+    msc4354_sticky: fc.record({ duration_ms: fc.nat() }),
     depth: fc.nat(),
     auth_events: fc.array(
       texts.map((text) => `$a${text}`),

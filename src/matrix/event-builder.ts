@@ -62,6 +62,8 @@ function checkSize(content: string, envelope: string): void {
 interface Pieces {
   beforeContent: string;
   beforeHashes: string;
+  /** Not kept when redacted, and so not signed. */
+  sticky: string;
   origin: string;
   beforeRedacts: string;
   redacts: string;
@@ -77,6 +79,7 @@ function piecesOf(version: RoomVersion, event: UnsignedPdu): Pieces {
   return {
     beforeContent: `{${member('auth_events')}`,
     beforeHashes: `"depth":${event.depth},${member('event_id')}`,
+    sticky: member('msc4354_sticky'),
     origin: member('origin'),
     beforeRedacts: `"origin_server_ts":${event.origin_server_ts},${member('prev_events')}`,
     redacts: member('redacts'),
@@ -110,7 +113,7 @@ export function buildPdu(
   const content = canonicalFor(version, event.content);
   const p = piecesOf(version, event);
   const contentMember = `"content":${content},`;
-  const hashed = `${p.beforeContent}${contentMember}${p.beforeHashes}${p.origin}${p.beforeRedacts}${p.redacts}${p.beforeSignatures}${p.end}`;
+  const hashed = `${p.beforeContent}${contentMember}${p.beforeHashes}${p.sticky}${p.origin}${p.beforeRedacts}${p.redacts}${p.beforeSignatures}${p.end}`;
   const sha256 = toBase64(hash('sha256', hashed, 'buffer'));
   const beforeOrigin = `${p.beforeHashes}"hashes":{"sha256":"${sha256}"},`;
 
@@ -123,7 +126,7 @@ export function buildPdu(
   );
   const signature = key.sign(signable);
   const signatures = `"signatures":{${JSON.stringify(serverName)}:{${JSON.stringify(key.id)}:"${signature}"}},`;
-  const envelope = `${p.beforeContent}${beforeOrigin}${p.origin}${p.beforeRedacts}${p.redacts}${p.beforeSignatures}${signatures}${p.end}`;
+  const envelope = `${p.beforeContent}${beforeOrigin}${p.sticky}${p.origin}${p.beforeRedacts}${p.redacts}${p.beforeSignatures}${signatures}${p.end}`;
   checkSize(content, envelope);
   return {
     eventId:

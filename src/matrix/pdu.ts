@@ -28,6 +28,8 @@ export interface Pdu {
   signatures: Record<string, Record<string, string>>;
   redacts?: string;
   origin?: string;
+  /** MSC4354 */
+  msc4354_sticky?: JsonValue;
   unsigned?: JsonObject;
 }
 

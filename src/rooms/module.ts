@@ -53,6 +53,7 @@ export {
   type MatchParameters,
   type TimelineMatch,
 } from './store/read-timeline.ts';
+export { createStickyEventStore, type StickyEventStore } from './store/sticky-events.ts';
 export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';

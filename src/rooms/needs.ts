@@ -17,6 +17,8 @@ export interface RoomsConfig {
   /** [alias_creation_rules], [room_list_publication_rules]: the first that matches decides. */
   aliasCreationRules: readonly DirectoryRule[];
   publicationRules: readonly DirectoryRule[];
+  /** [experimental_features.msc4354_enabled]: events may be sticky. */
+  hasStickyEvents: boolean;
   /** [forget_rooms_on_leave] */
   forgetsRoomsOnLeave: boolean;
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../matrix/pdu.ts';
+import { stickyPart } from './sticky.ts';
 
 /** An event as readers see it: columns, and the content as canonical JSON text. */
 export interface StoredEvent {
@@ -59,7 +60,9 @@ function clientPrefix(event: StoredEvent): string {
   if (event.redacts !== null) text += `,"redacts":${JSON.stringify(event.redacts)}`;
   text += `,"sender":${JSON.stringify(event.sender)}`;
   if (event.stateKey !== null) text += `,"state_key":${JSON.stringify(event.stateKey)}`;
-  return `${text},"type":${JSON.stringify(event.type)}`;
+  text += `,"type":${JSON.stringify(event.type)}`;
+  const sticky = stickyPart(event);
+  return sticky ? `${text},"msc4354_sticky":{"duration_ms":${sticky.stickyMs}}` : text;
 }
 
 /** The event in the format of the client-server API, as JSON text. */
@@ -69,7 +72,14 @@ export function clientEventJson(event: StoredEvent, format: ClientFormat): strin
   if (format.roomId !== undefined) text += `,"room_id":${JSON.stringify(format.roomId)}`;
   const age = format.now - event.originServerTs;
   text += `,"unsigned":{"age":${age > 0 ? age : 0}`;
-  if (event.unsigned !== null && event.unsigned !== '') text += `,${event.unsigned}`;
+  const sticky = stickyPart(event);
+  if (sticky) {
+    const since = Math.min(event.originServerTs, format.now);
+    const leftMs = since + sticky.stickyMs - format.now;
+    if (leftMs > 0) text += `,"msc4354_sticky_duration_ttl_ms":${leftMs}`;
+  }
+  const unsigned = sticky ? sticky.rest : event.unsigned;
+  if (unsigned !== null && unsigned !== '') text += `,${unsigned}`;
   if (format.membership !== undefined) text += `,"membership":"${format.membership}"`;
   if (
     event.txnId !== null &&

@@ -199,8 +199,10 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
         .filter(({ sent, plan }) => sent === null && plan.section === 'join')
         .map(({ plan }) => [plan.room.roomNid, eventIdsOf(plan)] as const),
     );
+    const shown = new Set(answers.flatMap(({ one }) => [...eventIdsOf(one.plan)]));
+    const now = needs.clock.now();
     const extensions = await extensionsOf(
-      { user, device, request, state, since, upto, view, newRooms },
+      { user, device, request, state, since, upto, view, newRooms, shown, now },
       { sources, parts },
     );
     if (canWait && answers.length === 0 && !extensions.isNews) return null;

@@ -12,6 +12,7 @@ import {
 import { typingEventJson } from '../typing/module.ts';
 import type { ConnectionState } from './connection.ts';
 import type { RoomsInView } from './lists.ts';
+import { stickyEvents } from './sticky-events.ts';
 import { threadSubscriptions } from './thread-subscriptions.ts';
 import type { ExtensionWish, SlidingRequest } from './request.ts';
 
@@ -26,6 +27,10 @@ export interface ExtensionContext {
   view: RoomsInView;
   /** Rooms that are sent for the first time, with the ids of the events that are shown of them. */
   newRooms: ReadonlyMap<number, ReadonlySet<string>>;
+  /** Ids of the events in the answer's timelines. */
+  shown: ReadonlySet<string>;
+  /** Milliseconds since 1970. */
+  now: number;
 }
 
 /** One extension's part of an answer; null: it was not asked for. */
@@ -177,6 +182,7 @@ export async function extensionsOf(
     accountData(context, needs),
     receipts(context, needs),
     threadSubscriptions(context, needs),
+    stickyEvents(context, roomsFor(context, {}), needs),
   ]);
   const asked = [...parts, typing(context, needs)].filter((part) => part !== null);
   return {

@@ -57,6 +57,13 @@ export const requestBody = Type.Object({
       account_data: Type.Optional(extension),
       receipts: Type.Optional(extension),
       typing: Type.Optional(extension),
+      'org.matrix.msc4354.sticky_events': Type.Optional(
+        Type.Object({
+          enabled: Type.Optional(Type.Boolean()),
+          limit: Type.Optional(Type.Integer({ minimum: 0 })),
+          since: Type.Optional(Type.String()),
+        }),
+      ),
       'io.element.msc4308.thread_subscriptions': Type.Optional(
         Type.Object({
           enabled: Type.Optional(Type.Boolean()),

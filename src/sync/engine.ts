@@ -54,6 +54,9 @@ const timelineLimitMax = 1000;
 /** Rooms of an initial sync that are read and written together; bounds its memory. */
 const roomsAtOnce = 100;
 
+/** Sticky events in an answer; of more the oldest come. Bounds its memory. */
+const stickyMax = 1000;
+
 const nothing: ReadonlyMap<string, string> = new Map();
 const noChanges: AccountDataChanges = { global: [], rooms: new Map() };
 
@@ -283,13 +286,31 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     return pages.length > 0 ? sources.aggregations.of(pages, reader) : nothing;
   }
 
+  /** Sticky events since the last answer; in rooms that are new to the client, all of them. */
+  async function stickyIn(
+    plans: readonly RoomPlan[],
+    { since }: SyncRequest,
+    { ignoredUsers }: LoadOptions,
+  ): Promise<Map<number, StoredEvent[]>> {
+    if (!sources.stickyEvents || plans.length === 0) return new Map();
+    const ranges = plans.map(({ room, isNew }) => ({
+      roomNid: room.roomNid,
+      afterPos: isNew ? 0 : (since?.durable ?? 0),
+    }));
+    const events = await sources.stickyEvents.inRooms(ranges, plans[0]!.uptoPos, stickyMax);
+    const wanted = events.filter(
+      ({ stateKey, sender }) => stateKey !== null || !ignoredUsers.has(sender),
+    );
+    return Map.groupBy(wanted, ({ roomNid }) => roomNid);
+  }
+
   type Sections = Record<RoomPlan['section'], string[]>;
 
   async function roomSections(plans: RoomPlan[], parts: Parts): Promise<Sections> {
     const { request, load, receipts, accountData } = parts;
     const { reader, since } = request;
     const joined = plans.filter((plan) => plan.section === 'join');
-    const [unread, unwanted] = await Promise.all([
+    const [unread, unwanted, sticky] = await Promise.all([
       joined.length === 0
         ? null
         : sources.unread.counts(
@@ -299,6 +320,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       plans.some(({ section }) => section === 'invite')
         ? unwantedInviters(sources, reader.userNid)
         : null,
+      stickyIn(joined, request, load),
       needs.loader.load(plans, load),
     ]);
     const write = { ...parts.write, aggregations: await aggregationsFor(plans, load, reader) };
@@ -313,6 +335,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
           receipts: receipts.get(roomNid) ?? [],
           typing,
           accountData: data,
+          sticky: sticky.get(roomNid) ?? [],
           unread: unread?.get(roomNid),
         };
         json = joinedRoomJson(plan, extras, write);

@@ -1,5 +1,5 @@
 import type { Receipt } from '../receipts/module.ts';
-import type { Aggregations, ErasedAmong } from '../rooms/module.ts';
+import type { Aggregations, ErasedAmong, StoredEvent } from '../rooms/module.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
@@ -120,6 +120,15 @@ export interface SyncSources {
       roomNids: readonly number[],
     ): Promise<Map<number, RoomUnread>>;
   };
+  /** Null: there are none here. */
+  stickyEvents: {
+    /** Sticky events of rooms after a position each, oldest first. */
+    inRooms(
+      rooms: readonly { roomNid: number; afterPos: number }[],
+      uptoPos: number,
+      limit: number,
+    ): Promise<StoredEvent[]>;
+  } | null;
   /** Null: there are none here. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'changes'> | null;
   aggregations: Aggregations;

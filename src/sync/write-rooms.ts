@@ -16,6 +16,8 @@ export interface RoomExtras {
   /** Null: nothing about typing has changed. */
   typing: readonly string[] | null;
   accountData: readonly AccountDataEntry[];
+  /** Sticky events; those that the timeline has are left out (MSC4354). */
+  sticky: readonly StoredEvent[];
   unread: RoomUnread | undefined;
 }
 
@@ -102,6 +104,13 @@ function summaryJson(plan: RoomPlan): string {
   return `${text}}`;
 }
 
+function stickyJson(plan: RoomPlan, sticky: readonly StoredEvent[], options: WriteOptions): string {
+  const shown = new Set(plan.events!.map(({ eventId }) => eventId));
+  const events = sticky.filter(({ eventId }) => !shown.has(eventId));
+  if (events.length === 0) return '';
+  return `,"msc4354_sticky":{"events":[${eventsJson(events, options, () => undefined)}]}`;
+}
+
 /** A joined room: `"id":{…}`. */
 export function joinedRoomJson(plan: RoomPlan, extras: RoomExtras, options: WriteOptions): string {
   const ephemeral: string[] = [];
@@ -116,7 +125,8 @@ export function joinedRoomJson(plan: RoomPlan, extras: RoomExtras, options: Writ
     `${JSON.stringify(plan.room.roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
     `"account_data":{"events":[${entriesJson(accountData)}]},` +
     `"ephemeral":{"events":[${ephemeral.join(',')}]},` +
-    `${unreadJson(extras.unread, options.threadCounts)},${summaryJson(plan)}}`
+    `${unreadJson(extras.unread, options.threadCounts)},${summaryJson(plan)}` +
+    `${extras.sticky.length > 0 ? stickyJson(plan, extras.sticky, options) : ''}}`
   );
 }
 

@@ -7,6 +7,7 @@ import { checkCanonicalAlias } from '../canonical-alias.ts';
 import { checkActorMayInvite } from '../invite-checks.ts';
 import { checkNewRelation } from '../new-relation.ts';
 import type { DelayWish } from '../needs.ts';
+import { stickyMsMax } from '../sticky.ts';
 import type { RoomServices } from '../services.ts';
 import type { AppendRequest, ProtoEvent, TransactionKey } from '../writer/proto-event.ts';
 import { contentBody, transactionOf } from './parts.ts';
@@ -16,10 +17,13 @@ const runsOn = { group: 'event_sending', balance: 'room' } as const;
 const sendQuery = Type.Object({
   ts: Type.Optional(Type.Integer({ minimum: 0 })),
   user_id: Type.Optional(Type.String()),
+  /** For how long the event is sticky, in milliseconds (MSC4354). */
+  'org.matrix.msc4354.sticky_duration_ms': Type.Optional(Type.Integer({ minimum: 0 })),
   /** Milliseconds by which the sending is delayed (MSC4140). */
   'org.matrix.msc4140.delay': Type.Optional(Type.Integer({ minimum: 0 })),
 });
-const delayIn = (query: Static<typeof sendQuery>) => query['org.matrix.msc4140.delay'] ?? null;
+type SendQuery = Static<typeof sendQuery>;
+const delayIn = (query: SendQuery) => query['org.matrix.msc4140.delay'] ?? null;
 
 async function append(
   services: RoomServices,
@@ -43,13 +47,22 @@ async function append(
 const timeOf = (requester: Requester, ts: number | undefined) =>
   ts !== undefined && requester.appservice ? { originServerTs: ts } : {};
 
+/** For how long the event is to be sticky, where events may be. */
+function stickiness(
+  { config }: RoomServices,
+  { 'org.matrix.msc4354.sticky_duration_ms': stickyMs }: SendQuery,
+): Pick<ProtoEvent, 'stickyMs'> {
+  if (!config.hasStickyEvents || stickyMs === undefined) return {};
+  return { stickyMs: Math.min(stickyMs, stickyMsMax) };
+}
+
 async function sendEvent(
   services: RoomServices,
   requester: Requester,
-  wanted: { roomId: string; type: string; txnId: string | null; ts: number | undefined },
+  wanted: { roomId: string; type: string; txnId: string | null; query: SendQuery },
   content: JsonObject,
 ) {
-  const { roomId, type, txnId, ts } = wanted;
+  const { roomId, type, txnId, query } = wanted;
   if (type === 'm.room.redaction') {
     const redacts = content['redacts'];
     if (typeof redacts !== 'string') {
@@ -61,7 +74,8 @@ async function sendEvent(
     sender: requester.userId,
     type,
     content,
-    ...timeOf(requester, ts),
+    ...timeOf(requester, query.ts),
+    ...stickiness(services, query),
   };
   const transaction =
     txnId === null ? null : transactionOf(requester, `send ${roomId} ${type}`, txnId);
@@ -93,7 +107,7 @@ const sendMessage = declare({
       const event = { roomId: roomId!, type: eventType!, stateKey: null, content: body };
       return delayed(services, { requester, ...event, delayMs, transaction });
     }
-    const wanted = { roomId: roomId!, type: eventType!, txnId: txnId!, ts: query.ts };
+    const wanted = { roomId: roomId!, type: eventType!, txnId: txnId!, query };
     return sendEvent(services, requester, wanted, body);
   },
 });
@@ -112,7 +126,7 @@ const sendMessageWithoutTxn = declare({
   body: contentBody,
   handle({ params, query, body, requester }, services) {
     const { roomId, eventType } = params;
-    const wanted = { roomId: roomId!, type: eventType!, txnId: null, ts: query.ts };
+    const wanted = { roomId: roomId!, type: eventType!, txnId: null, query };
     return sendEvent(services, requester, wanted, body);
   },
 });
@@ -159,6 +173,7 @@ const setRoomState = declare({
       stateKey,
       content: body,
       ...timeOf(requester, query.ts),
+      ...stickiness(services, query),
     };
     const request = { roomId: roomId!, events: [event], skipUnchangedState: true };
     return { event_id: await append(services, requester, request, null) };

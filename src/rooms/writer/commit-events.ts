@@ -13,6 +13,7 @@ import {
 } from '../store/append-events.ts';
 import { extremitiesItem } from '../store/append-received.ts';
 import { relationsItem } from '../store/relations.ts';
+import { stickyItem } from '../store/sticky-events.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import { eventStream, type EventRow, type MembershipChange } from '../streams.ts';
 import type { RoomHead } from './head.ts';
@@ -86,10 +87,11 @@ function statementsOf(units: readonly EventUnit[]): BatchItem[] {
   }
   const statement = withState ? appendEvents : appendMessages;
   items.push({ statement: statement as never, params: appendParameters(events, withState) });
-  const relations = relationsItem(
-    units.flatMap((unit) => unit.events.map((event) => event.stored)),
-  );
+  const stored = units.flatMap((unit) => unit.events.map((event) => event.stored));
+  const relations = relationsItem(stored);
   if (relations) items.push(relations);
+  const sticky = stickyItem(stored);
+  if (sticky) items.push(sticky);
   for (const { head, events: own } of units) {
     for (const { redaction } of own) if (redaction) items.push(redactionItem(redaction));
     const marks = own.findLast((event) => event.marks !== null)?.marks;

@@ -41,6 +41,7 @@ function placeOf(head: RoomHead, proto: ProtoEvent, now: number): Pdu {
     signatures: {},
   };
   if (proto.stateKey !== undefined) pdu.state_key = proto.stateKey;
+  if (proto.stickyMs !== undefined) pdu.msc4354_sticky = { duration_ms: proto.stickyMs };
   if (proto.redacts !== undefined) pdu.redacts = proto.redacts;
   if (!(head.version.roomIdIsCreateHash && proto.type === 'm.room.create')) {
     pdu.room_id = head.roomId;

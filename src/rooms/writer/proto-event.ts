@@ -9,6 +9,8 @@ export interface ProtoEvent {
   stateKey?: string;
   content: JsonObject;
   redacts?: string;
+  /** For how long it is sticky (MSC4354), in milliseconds. */
+  stickyMs?: number;
   /** Milliseconds since 1970; now when absent. Application services may set it. */
   originServerTs?: number;
 }

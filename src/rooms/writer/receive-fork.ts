@@ -13,6 +13,7 @@ import {
   type ChangedMember,
 } from '../store/append-received.ts';
 import { relationsItem } from '../store/relations.ts';
+import { stickyItem } from '../store/sticky-events.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import type { EventRow, MembershipChange } from '../streams.ts';
 import { HeadLost, redactionItem } from './commit-events.ts';
@@ -226,7 +227,8 @@ export function createForkReceiver(needs: ReceiverNeeds) {
       redacted: redaction?.target ?? null,
     };
     const relations = relationsItem([stored]);
-    const items = [item, ...(relations ? [relations] : [])];
+    const sticky = stickyItem([stored]);
+    const items = [item, ...(relations ? [relations] : []), ...(sticky ? [sticky] : [])];
     if (redaction) items.push(redactionItem(redaction));
     return { stored, steps, items, row };
   }

@@ -4,6 +4,7 @@ import { serverNameOf } from '../../matrix/ids.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import type { EventColumns } from '../store/append-events.ts';
 import type { Interned } from '../store/interned.ts';
+import { withStickyMark } from '../sticky.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import type { MembershipChange } from '../streams.ts';
 import type { NewEvent } from './commit-events.ts';
@@ -76,7 +77,7 @@ export function storedEventOf(
     senderNid,
     originServerTs: pdu.origin_server_ts,
     content,
-    unsigned,
+    unsigned: withStickyMark(pdu, unsigned),
     deviceNid: transaction?.deviceNid ?? null,
     txnId: transaction?.txnId ?? null,
     redactedBy: null,
