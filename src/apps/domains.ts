@@ -2,6 +2,7 @@ import { createAccountData, accountDataStream } from '../account-data/module.ts'
 import { createCalls } from '../calls/module.ts';
 import { createAccountValidity } from '../account-validity/module.ts';
 import { createAccounts, type LoginLimiter } from '../accounts/module.ts';
+import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
@@ -138,6 +139,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const { serverName } = config;
 
   const outbound = createOutboundHttp(config.outbound);
+  const outboundToConfigured = createOutboundHttp({ ...config.outbound, deny: [] });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
     rooms: () => rooms,
@@ -422,6 +424,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...createCalls({ clock, config: config.calls }).endpoints,
     ...createThirdParty({ services: appservices.all, send: sendToConfigured, clock, log })
       .endpoints,
+    ...createAppservices({ registrations: appservices, outbound: outboundToConfigured, clock })
+      .endpoints,
     ...threepids.start(),
     ...(usedThreadSubscriptions?.endpoints ?? []),
     ...keyBackup.endpoints,
@@ -477,6 +481,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await push.stop();
       email.close();
       outbound.close();
+      outboundToConfigured.close();
       await accounts.flush();
     },
   };

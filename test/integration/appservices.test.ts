@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { TestClient } from '../harness/client.ts';
+import { startTestServer, type TestServer } from '../harness/server.ts';
+
+let folder: string;
+let bridge: Server;
+let server: TestServer;
+/** What the bridge was asked. */
+const asked: { path: string; authorization: string | undefined; body: unknown }[] = [];
+let bridgeStatus = 200;
+
+const registration = (id: string, url: string | null) => `
+id: ${id}
+url: ${url}
+as_token: as of ${id}
+hs_token: hs of ${id}
+sender_localpart: ${id}
+rate_limited: false
+namespaces: {users: [{exclusive: true, regex: '@${id}_.*'}]}
+`;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lattice-bridges-'));
+  bridge = createServer((req, res) => {
+    let body = '';
+    req.on('data', (chunk: Buffer) => void (body += String(chunk)));
+    req.on('end', () => {
+      const { authorization } = req.headers;
+      asked.push({ path: req.url!, authorization, body: JSON.parse(body) as unknown });
+      res.writeHead(bridgeStatus).end('{"answer":"of the bridge"}');
+    });
+  });
+  bridge.listen(0, '127.0.0.1');
+  await once(bridge, 'listening');
+  const { port } = bridge.address() as AddressInfo;
+  const urls = { irc: `http://127.0.0.1:${port}`, dead: 'http://127.0.0.1:1', mute: null };
+  const files = Object.entries(urls).map(([id, url]) => {
+    const path = join(folder, `${id}.yaml`);
+    return { path, written: writeFile(path, registration(id, url)) };
+  });
+  await Promise.all(files.map(({ written }) => written));
+  const paths = files.map(({ path }) => JSON.stringify(path)).join(', ');
+  server = await startTestServer(`app_service_config_files: [${paths}]\n`);
+});
+after(async () => {
+  await server.close();
+  bridge.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A client of the bridge's own user. */
+async function bridgeClient(id: string): Promise<TestClient> {
+  const client = new TestClient(server.url);
+  client.token = `as of ${id}`;
+  const wish = { type: 'm.login.application_service', username: id, inhibit_login: true };
+  const { body } = await client.request('POST', '/_matrix/client/v3/register', wish);
+  assert.ok(body['user_id'] || body['errcode'] === 'M_USER_IN_USE', JSON.stringify(body));
+  return client;
+}
+const pingOf = (id: string) => `/_matrix/client/v1/appservice/${id}/ping`;
+
+test('a bridge tries its connection', async () => {
+  const irc = await bridgeClient('irc');
+  bridgeStatus = 200;
+  const answer = await irc.ok('POST', pingOf('irc'), { transaction_id: 'mine' });
+  assert.ok(Number.isInteger(answer['duration_ms']) && answer['duration_ms'] >= 0);
+  const ping = { path: '/_matrix/app/v1/ping', authorization: 'Bearer hs of irc' };
+  assert.deepEqual(asked, [{ ...ping, body: { transaction_id: 'mine' } }]);
+  bridgeStatus = 401;
+  const bad = await irc.request('POST', pingOf('irc'), {});
+  assert.equal(bad.status, 502);
+  assert.equal(bad.body['errcode'], 'M_BAD_STATUS');
+  assert.equal(bad.body['status'], 401);
+  assert.equal(bad.body['body'], '{"answer":"of the bridge"}');
+});
+
+test('why a bridge cannot be reached, and who may not ask', async () => {
+  const ask = async (id: string) => (await bridgeClient(id)).refused('POST', pingOf(id), {});
+  assert.equal(await ask('dead'), '502 M_CONNECTION_FAILED');
+  assert.equal(await ask('mute'), '400 M_URL_NOT_SET');
+  const [irc, alice] = [await bridgeClient('irc'), await TestClient.register(server.url)];
+  assert.equal(await irc.refused('POST', pingOf('dead'), {}), '403 M_FORBIDDEN');
+  assert.equal(await alice.refused('POST', pingOf('irc'), {}), '403 M_FORBIDDEN');
+});
