@@ -1,3 +1,4 @@
+import type { RateLimit } from '../http/rate-limit.ts';
 import type {
   AppserviceRegistration,
   AppserviceRegistrations,
@@ -186,9 +187,19 @@ async function readToken(
       isShadowBanned: row.isShadowBanned,
       isSuspended: row.isSuspended,
       appservice: null,
+      ...ownRateLimitIn(row),
     },
     accountsExpire ? row : { ...row, accountValidUntilTs: null },
   );
+}
+
+/** A limit that an admin has set; a rate of 0 is none at all, as with Synapse. */
+function ownRateLimitIn({ ratePerSecond, rateBurst }: TokenRow): {
+  ownRateLimit?: RateLimit | null;
+} {
+  if (ratePerSecond === null || rateBurst === null) return {};
+  const isUnlimited = ratePerSecond === 0;
+  return { ownRateLimit: isUnlimited ? null : { perSecond: ratePerSecond, burst: rateBurst } };
 }
 
 function checkUsable(row: TokenRow, now: number): void {

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.ts';
 import { MatrixError } from '../kernel/errors.ts';
+import type { RateLimit } from '../http/rate-limit.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { Devices } from './devices.ts';
 import type { Profiles } from './profiles.ts';
@@ -7,9 +8,11 @@ import type { Sessions } from './sessions.ts';
 import {
   deactivateAccount,
   reactivateAccount,
+  selectRateLimit,
   updateAdmin,
   updateLocked,
   updatePasswordHash,
+  updateRateLimit,
   updateShadowBanned,
   updateSuspended,
   updateUserType,
@@ -25,6 +28,10 @@ export interface Moderation {
   localAccount(userId: string): Promise<AccountRow>;
   setLocked(user: UserRef, isLocked: boolean): Promise<void>;
   setSuspended(user: UserRef, isSuspended: boolean): Promise<void>;
+  /** The user's own rate limit; null: none is set. */
+  ownRateLimit(user: UserRef): Promise<RateLimit | null>;
+  /** A rate of 0: no limit at all. Null: the usual limits. */
+  setOwnRateLimit(user: UserRef, limit: RateLimit | null): Promise<void>;
   setAdmin(user: UserRef, isAdmin: boolean): Promise<void>;
   setShadowBanned(user: UserRef, isShadowBanned: boolean): Promise<void>;
   setUserType(user: UserRef, userType: string | null): Promise<void>;
@@ -66,6 +73,16 @@ export function createModeration(dependencies: ModerationDependencies): Moderati
         throw new MatrixError('M_NOT_FOUND', 'User not found.');
       }
       return account;
+    },
+    async ownRateLimit({ userNid }) {
+      const [row] = await database.query(selectRateLimit, [userNid]);
+      const { perSecond = null, burst = null } = row ?? {};
+      return perSecond === null || burst === null ? null : { perSecond, burst };
+    },
+    async setOwnRateLimit({ userNid }, limit) {
+      const params = [userNid, limit?.perSecond ?? null, limit?.burst ?? null] as const;
+      await database.query(updateRateLimit, [...params]);
+      sessions.changed(userNid);
     },
     setLocked: setter(updateLocked),
     setSuspended: setter(updateSuspended),

@@ -180,7 +180,12 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     signingKey,
     clock,
-    config: { ...config.rooms, hasStickyEvents: config.experimental.stickyEvents },
+    config: {
+      ...config.rooms,
+      hasStickyEvents: config.experimental.stickyEvents,
+      limitsRedactionsOfOthers: Boolean(config.rateLimits.admin_redaction),
+    },
+    limits: limiter,
     profiles,
     inviteChecks: {
       async permissionsOf(userId) {

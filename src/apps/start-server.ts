@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { writeSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
 import { createRateLimiter } from '../http/rate-limiter.ts';
+import { shareLimits } from './shared-limits.ts';
 import { createHttpServer } from '../http/server.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
@@ -54,7 +55,7 @@ export async function startServer(
     });
     const { bus, roles } = connections;
     const committer = createCommitter(database, bus);
-    const limiter = createRateLimiter(config.rateLimits, clock);
+    const limiter = createRateLimiter(config.rateLimits, clock, { isShared: bus.tag !== '' });
     const domains = assembleDomains({
       config,
       log,
@@ -70,6 +71,7 @@ export async function startServer(
     });
     await connections.join();
     const { name, workers } = connections;
+    const stopSharing = bus.tag === '' ? null : shareLimits(limiter, bus, bus.tag);
     const passOn = createPassOn({ workers, holders: config.workers.holders, log });
     const self = { app: appNameOf(config), name };
     const isAlone = config.workers.app === null;
@@ -94,6 +96,7 @@ export async function startServer(
       isFirstStart: storage.isNew,
       async close() {
         clearInterval(tidying);
+        stopSharing?.();
         await connections.drain();
         await http.close(closeGraceMs);
         await committer.drain();

@@ -1,5 +1,14 @@
 import { positive } from './kinds.ts';
-import { group, inert, mappingOf, option, section, type Option, type ValuesOf } from './option.ts';
+import {
+  group,
+  inert,
+  mappingOf,
+  option,
+  optional,
+  section,
+  type Option,
+  type ValuesOf,
+} from './option.ts';
 
 /** Uses a second and how many at once. */
 export interface Rate {
@@ -12,14 +21,20 @@ export const unlimitedPerSecond = 1_000_000;
 
 type GivenRate = Readonly<{ per_second: number; burst_count: number }>;
 
+const membersOf = (perSecond: number, burst: number) => ({
+  per_second: option(positive, perSecond, 'Uses a second in the long run.'),
+  burst_count: option(positive, burst, 'Uses at once.'),
+});
+
 function rate(perSecond: number, burst: number, doc: string): Option<GivenRate> {
-  const members = {
-    per_second: option(positive, perSecond, 'Uses a second in the long run.'),
-    burst_count: option(positive, burst, 'Uses at once.'),
-  };
-  return option(mappingOf(members), { per_second: perSecond, burst_count: burst }, doc, {
-    defaultText: `\`{per_second: ${perSecond}, burst_count: ${burst}}\``,
-  });
+  return option(
+    mappingOf(membersOf(perSecond, burst)),
+    { per_second: perSecond, burst_count: burst },
+    doc,
+    {
+      defaultText: `\`{per_second: ${perSecond}, burst_count: ${burst}}\``,
+    },
+  );
 }
 
 export const rateLimitsSection = section(
@@ -48,9 +63,15 @@ export const rateLimitsSection = section(
     rc_invites: group(
       {
         per_issuer: rate(0.3, 10, 'By who invites.'),
-        ...inert({ per_room: 'by room', per_user: 'by who is invited' }),
+        per_room: rate(0.3, 10, 'By room.'),
+        per_user: rate(0.003, 5, 'By who is invited.'),
       },
       'Invites.',
+    ),
+    rc_joins_per_room: rate(1, 10, 'Joins, by room.'),
+    rc_admin_redaction: optional(
+      mappingOf(membersOf(1, 10)),
+      "Redactions of others' events, by user; without it they count as `rc_message`.",
     ),
     rc_presence: group(
       { per_user: rate(0.1, 1, 'By user.') },
@@ -68,8 +89,6 @@ export const rateLimitsSection = section(
     ),
     rc_media_create: rate(10, 50, 'New media ids for later uploads, by user.'),
     ...inert({
-      rc_admin_redaction: 'redactions by moderators',
-      rc_joins_per_room: 'joins of one room',
       rc_federation: 'requests of other servers',
     }),
   },
@@ -91,6 +110,10 @@ export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options
     login_failed: rateOf(values.rc_login.failed_attempts),
     join: rateOf(values.rc_joins.local),
     invite: rateOf(values.rc_invites.per_issuer),
+    invite_room: rateOf(values.rc_invites.per_room),
+    invite_user: rateOf(values.rc_invites.per_user),
+    join_room: rateOf(values.rc_joins_per_room),
+    admin_redaction: values.rc_admin_redaction ? rateOf(values.rc_admin_redaction) : undefined,
     presence: rateOf(values.rc_presence.per_user),
     room_creation: rateOf(values.rc_room_creation),
     reports: rateOf(values.rc_reports),

@@ -99,7 +99,8 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     const requester = await requesterOf(exchange);
     exchange.requester = requester;
     if (rateLimit !== 'none' && requester?.appservice?.rateLimited !== false) {
-      needs.limiter.take(rateLimit, requester?.userId ?? request.remoteAddress);
+      const key = requester?.userId ?? request.remoteAddress;
+      needs.limiter.take(rateLimit, key, requester?.ownRateLimit);
     }
     const body = await bodyOf(req);
     checkQuery(query);

@@ -1,6 +1,7 @@
 import type { TSchema, Static } from 'typebox';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode } from '../kernel/errors.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** Who may call an endpoint. `optional`: a token is checked when there is one. `guest`: users and guests. */
 export type Auth = 'none' | 'optional' | 'user' | 'guest' | 'admin' | 'appservice' | 'server';
@@ -46,7 +47,10 @@ export type RateLimitClass =
   | 'login_failed'
   | 'admin_redaction'
   | 'join'
+  | 'join_room'
   | 'invite'
+  | 'invite_room'
+  | 'invite_user'
   | 'room_creation'
   | 'media_create'
   | 'delayed_event'
@@ -72,6 +76,8 @@ export interface Requester {
   isSuspended?: boolean;
   /** The application service whose token was used, if any. */
   appservice: { id: string; sender: string; rateLimited: boolean } | null;
+  /** An admin has given the user a limit of its own; null: none at all. Absent: the usual ones. */
+  ownRateLimit?: RateLimit | null;
 }
 
 export interface RequestInfo {

@@ -99,3 +99,53 @@ test('never more pass than the burst and what has leaked since', () => {
     }),
   );
 });
+
+test("a user's own limit takes the place of the usual one; null is none", () => {
+  const { limiter, pass } = limiterAt({ message: { perSecond: 1, burst: 1 } });
+  const own = { perSecond: 1, burst: 3 };
+  const take = () => waitOf(() => limiter.take('message', '@a:b', own));
+  assert.deepEqual([take(), take(), take(), take()], [null, null, null, 1000]);
+  pass(1000);
+  for (let i = 0; i < 50; i++) limiter.take('message', '@a:b', null);
+  assert.equal(take(), null);
+});
+
+test('processes that tell each other are as one, but for a share of the burst in each', () => {
+  const limit = { perSecond: 1, burst: 12 };
+  const uses = fc.array(fc.nat(3), { minLength: 30, maxLength: 80 });
+  fc.assert(
+    fc.property(uses, fc.boolean(), (processes, isShared) => {
+      const limiters = Array.from({ length: 4 }, () =>
+        createRateLimiter({ message: limit }, { now: () => 5 }, { isShared: true }),
+      );
+      let taken = 0;
+      for (const at of processes) {
+        if (waitOf(() => limiters[at]!.take('message', 'a')) === null) taken++;
+        if (!isShared) continue;
+        for (const limiter of limiters) {
+          const news = limiter.news();
+          for (const other of limiters) if (other !== limiter) other.heard(news);
+        }
+      }
+      // Without news each has a burst of its own; with them three quarters of one at most come on top.
+      const most = isShared ? limit.burst + 3 * (limit.burst / 4) : 4 * limit.burst;
+      assert.ok(taken <= most, `${taken} of ${most}`);
+      assert.ok(taken >= limit.burst || taken === processes.length);
+    }),
+  );
+});
+
+test('what is used little is not told of, and what was told is not told again', () => {
+  const limiter = createRateLimiter(
+    { message: { perSecond: 1, burst: 8 } },
+    { now: () => 5 },
+    { isShared: true },
+  );
+  limiter.take('message', 'a');
+  assert.deepEqual(limiter.news(), []);
+  limiter.take('message', 'a');
+  assert.deepEqual(limiter.news(), [{ limitClass: 'message', key: 'a', count: 2 }]);
+  assert.deepEqual(limiter.news(), []);
+  limiter.take('message', 'a');
+  assert.deepEqual(limiter.news(), [{ limitClass: 'message', key: 'a', count: 1 }]);
+});

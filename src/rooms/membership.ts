@@ -1,6 +1,7 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { checkActorMayInvite } from './invite-checks.ts';
+import { takeLimit } from './limits.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
 import { examineJoin } from './restricted-join.ts';
@@ -37,6 +38,7 @@ export async function join(
   if (!access) {
     throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
   }
+  if (access.membership !== 'join') takeLimit(services, actor, 'join_room', roomId);
   const [{ authoriser, predecessor }, content] = await Promise.all([
     examineJoin(services, access, actor),
     memberContent(services.profiles, actor.userId, 'join', extra),

@@ -142,6 +142,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     config,
     profiles,
     inviteChecks: needs.inviteChecks,
+    limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
     bus,

@@ -1,3 +1,5 @@
+import type { RateLimit } from '../http/rate-limit.ts';
+import type { RateLimiter } from '../http/rate-limiter.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
@@ -19,6 +21,8 @@ export interface RoomsConfig {
   publicationRules: readonly DirectoryRule[];
   /** [experimental_features.msc4354_enabled]: events may be sticky. */
   hasStickyEvents: boolean;
+  /** [rc_admin_redaction] is set: redactions of others' events have a limit of their own. */
+  limitsRedactionsOfOthers: boolean;
   /** [forget_rooms_on_leave] */
   forgetsRoomsOnLeave: boolean;
 }
@@ -66,7 +70,9 @@ export interface Actor {
   deviceNid: number | null;
   isGuest: boolean;
   isAdmin: boolean;
-  appservice: { id: string } | null;
+  appservice: { id: string; rateLimited?: boolean } | null;
+  /** As in Requester. */
+  ownRateLimit?: RateLimit | null;
 }
 
 /** An event that a client wants to be sent later. */
@@ -88,6 +94,7 @@ export interface InviteChecks {
 }
 
 export interface RoomsEnvironment {
+  limits: Pick<RateLimiter, 'take'>;
   clock: Clock;
   config: RoomsConfig;
   profiles: Profiles;

@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { TestClient, type Json } from '../harness/client.ts';
 import { startWorkerSet } from '../harness/topology.ts';
 
@@ -16,6 +17,7 @@ routing:
   initial_sync: [generic_worker3]
 `;
 const client = '/_matrix/client/v3';
+const reportsMax = 12;
 
 interface Worker {
   name: string;
@@ -50,7 +52,10 @@ describe('a set of workers', () => {
   let close: () => Promise<void>;
 
   before(async () => {
-    const { set, dataDir } = await startWorkerSet('', workers);
+    const { set, dataDir } = await startWorkerSet(
+      `rc_reports: { per_second: 0.001, burst_count: ${reportsMax} }`,
+      workers,
+    );
     url = set.urls[0]!;
     const folder = join(dataDir, 'data', 'run');
     const sockets = (await readdir(folder)).filter((name) => /^\w+\.\d+\.sock$/.test(name));
@@ -116,6 +121,25 @@ describe('a set of workers', () => {
     const bob = await TestClient.register(url);
     await bob.ok('POST', `${client}/user_directory/search`, { search_term: 'bob' });
     assert.deepEqual(await countsOf('searchUserDirectory'), { user_dir1: 1 });
+  });
+
+  it('limits what a user does at all processes together', async () => {
+    const [dave, erin] = await Promise.all([TestClient.register(url), TestClient.register(url)]);
+    const path = `${client}/users/${encodeURIComponent(erin.userId)}/report`;
+    const workersAsked = all.filter(({ name }) => /generic|main/.test(name));
+    let accepted = 0;
+    for (let round = 0; round < reportsMax; round++) {
+      // oxlint-disable no-await-in-loop
+      const answers = await Promise.all(
+        workersAsked.map((worker) => ask(worker, 'POST', path, dave.token, { reason: 'much' })),
+      );
+      accepted += answers.filter(({ status }) => status === 200).length;
+      // They tell each other many times a second.
+      await pause(150);
+      // oxlint-enable no-await-in-loop
+    }
+    assert.ok(accepted >= reportsMax && accepted < 2 * reportsMax, `${accepted} were accepted`);
+    assert.equal((await ask(all[0]!, 'POST', path, erin.token, { reason: 'own' })).status, 200);
   });
 
   it('answers any request at any process', async () => {

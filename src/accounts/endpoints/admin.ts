@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import type { RateLimit } from '../../http/rate-limit.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isMacRight, isNonceGood, newNonce } from '../shared-secret.ts';
 import { hashPassword } from '../password-hash.ts';
@@ -144,4 +145,72 @@ const moderation = (['suspend', 'lock'] as const).flatMap((action) => {
   return [set, get];
 });
 
-export const adminEndpoints = [getNonce, registerBySecret, whois, ...moderation];
+const ratePath = '/_synapse/admin/v1/users/:userId/override_ratelimit';
+const rateSource = 'Synapse admin API, "Override ratelimiting for users"';
+
+/** The answer about a user's own limit: nothing when there is none. */
+const shownRate = (limit: RateLimit | null) =>
+  limit === null ? {} : { messages_per_second: limit.perSecond, burst_count: limit.burst };
+
+const getOwnRateLimit = declare({
+  operation: 'getOverrideRatelimit',
+  method: 'GET',
+  paths: [ratePath],
+  auth: 'admin',
+  runsOn,
+  summary: "A user's own rate limit",
+  source: rateSource,
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ params }, { moderation: moderated }) {
+    const account = await moderated.localAccount(params['userId']!);
+    return shownRate(await moderated.ownRateLimit(account));
+  },
+});
+
+const setOwnRateLimit = declare({
+  operation: 'setOverrideRatelimit',
+  method: 'POST',
+  paths: [ratePath],
+  auth: 'admin',
+  runsOn,
+  summary: 'Gives a user a rate limit that takes the place of the usual ones; 0: none at all',
+  source: rateSource,
+  body: Type.Object({
+    messages_per_second: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    burst_count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+  }),
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ params, body }, { moderation: moderated }) {
+    const account = await moderated.localAccount(params['userId']!);
+    const limit = { perSecond: body.messages_per_second ?? 0, burst: body.burst_count ?? 0 };
+    await moderated.setOwnRateLimit(account, limit);
+    return shownRate(limit);
+  },
+});
+
+const deleteOwnRateLimit = declare({
+  operation: 'deleteOverrideRatelimit',
+  method: 'DELETE',
+  paths: [ratePath],
+  auth: 'admin',
+  runsOn,
+  summary: 'Gives a user the usual rate limits again',
+  source: rateSource,
+  bodyMode: 'optional',
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ params }, { moderation: moderated }) {
+    const account = await moderated.localAccount(params['userId']!);
+    await moderated.setOwnRateLimit(account, null);
+    return {};
+  },
+});
+
+export const adminEndpoints = [
+  getNonce,
+  registerBySecret,
+  whois,
+  ...moderation,
+  getOwnRateLimit,
+  setOwnRateLimit,
+  deleteOwnRateLimit,
+];

@@ -121,6 +121,23 @@ export const updateSuspended = statement<[userNid: number, value: boolean], obje
   `update accounts set is_suspended = $2 where user_nid = $1`,
 );
 
+/** Null: the usual limits. */
+export const updateRateLimit = statement<
+  [userNid: number, perSecond: number | null, burst: number | null],
+  object
+>(
+  'accounts.set_rate_limit',
+  `update accounts set rate_per_second = $2, rate_burst = $3 where user_nid = $1`,
+);
+
+export const selectRateLimit = statement<
+  [userNid: number],
+  { perSecond: number | null; burst: number | null }
+>(
+  'accounts.rate_limit',
+  `select rate_per_second as "perSecond", rate_burst as burst from accounts where user_nid = $1`,
+);
+
 export const updateAdmin = statement<[userNid: number, value: boolean], object>(
   'accounts.set_admin',
   `update accounts set is_admin = $2 where user_nid = $1`,

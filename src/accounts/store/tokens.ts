@@ -17,6 +17,8 @@ export interface TokenRow {
   isSuspended: boolean;
   isDeactivated: boolean;
   accountValidUntilTs: number | null;
+  ratePerSecond: number | null;
+  rateBurst: number | null;
 }
 
 export const selectToken = statement<[tokenHash: Buffer], TokenRow>(
@@ -26,7 +28,8 @@ export const selectToken = statement<[tokenHash: Buffer], TokenRow>(
      t.is_used as "isUsed", t.refresh_nid as "refreshNid", a.is_guest as "isGuest",
      a.is_admin as "isAdmin", a.is_shadow_banned as "isShadowBanned", a.is_locked as "isLocked",
      a.is_suspended as "isSuspended", a.is_deactivated as "isDeactivated",
-     a.valid_until_ts as "accountValidUntilTs"
+     a.valid_until_ts as "accountValidUntilTs", a.rate_per_second as "ratePerSecond",
+     a.rate_burst as "rateBurst"
    from access_tokens t
      join users u using (user_nid)
      join accounts a using (user_nid)

@@ -3,6 +3,7 @@ import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isUserId } from '../../matrix/ids.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
+import { takeLimit } from '../limits.ts';
 import * as membership from '../membership.ts';
 import type { ThreepidInvite } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
@@ -184,6 +185,8 @@ const inviteUser = (['POST', 'PUT'] as const).map((method) =>
       }
       checkTarget(body.user_id);
       const { user_id: target, reason } = body;
+      takeLimit(services, requester, 'invite_room', params['roomId']!);
+      takeLimit(services, requester, 'invite_user', target);
       await membership.invite(services, requester, params['roomId']!, target, { reason });
       return {};
     },

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../matrix/pdu.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import { checkCanonicalAlias } from '../canonical-alias.ts';
 import { checkActorMayInvite } from '../invite-checks.ts';
+import { takeLimit } from '../limits.ts';
 import { checkNewRelation } from '../new-relation.ts';
 import type { DelayWish } from '../needs.ts';
 import { stickyMsMax } from '../sticky.ts';
@@ -180,6 +181,21 @@ const setRoomState = declare({
   },
 });
 
+/** Moderators who clear up may have a limit of their own. */
+async function limitRedaction(
+  services: RoomServices,
+  requester: Requester,
+  { roomId, redacts }: { roomId: string; redacts: string },
+): Promise<void> {
+  let isOthers = false;
+  if (services.config.limitsRedactionsOfOthers) {
+    const { roomNid } = await services.access.joined(roomId, requester);
+    const target = await services.timeline.event(roomNid, redacts);
+    isOthers = target !== null && target.senderNid !== requester.userNid;
+  }
+  takeLimit(services, requester, isOthers ? 'admin_redaction' : 'message', requester.userId);
+}
+
 async function redact(
   services: RoomServices,
   requester: Requester,
@@ -208,7 +224,6 @@ const redactEvent = (['PUT', 'POST'] as const).map((method) =>
       method === 'PUT' ? '/rooms/:roomId/redact/:eventId/:txnId' : '/rooms/:roomId/redact/:eventId',
     ),
     auth: 'guest',
-    rateLimit: 'message',
     runsOn,
     summary: 'Empties an event of its content',
     source: 'CS 1.19, redactEvent',
@@ -216,11 +231,12 @@ const redactEvent = (['PUT', 'POST'] as const).map((method) =>
     body: contentBody,
     bodyMode: 'optional',
     errors: ['M_FORBIDDEN', 'M_NOT_FOUND'],
-    handle({ params, body, requester }, services) {
+    async handle({ params, body, requester }, services) {
       const { roomId, eventId, txnId } = params;
       const content: JsonObject = {};
       if (typeof body['reason'] === 'string') content['reason'] = body['reason'];
       const wanted = { roomId: roomId!, redacts: eventId!, txnId: txnId ?? null };
+      await limitRedaction(services, requester, wanted);
       return redact(services, requester, wanted, content);
     },
   }),
