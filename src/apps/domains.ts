@@ -58,7 +58,7 @@ import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
 import { assembleMedia } from './media.ts';
-import { pushMail, withMailsForNew } from './push.ts';
+import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
 
 /** What every domain of a process is built on. */
@@ -365,7 +365,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     isEnabled: config.search.isEnabled,
   });
   const push = createPush({
-    config: config.push,
+    config: pushConfig(config),
     database,
     events,
     bus,

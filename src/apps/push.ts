@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { ThreepidWork, UserRef } from '../accounts/module.ts';
-import type { PushMailConfig } from '../push/module.ts';
+import type { Config } from '../config/config.ts';
+import type { PushConfig, PushMailConfig } from '../push/module.ts';
 import type { Foundation } from './domains.ts';
+
+/** What is configured for push; a main process that leaves it to others does not push alone either. */
+export function pushConfig({ push, workers }: Config): PushConfig {
+  const isMain = workers.app === null || workers.app === 'homeserver';
+  const isLeft = isMain && workers.leftByMain.has('pusher') && !workers.holders.has('pusher');
+  return { ...push, isEnabled: push.isEnabled && !isLeft };
+}
 
 /** Mails about missed messages: whether there are any, and what their links are made of. */
 export function pushMail({ config, signingKey }: Foundation) {

@@ -79,8 +79,11 @@ export class HeldPushers implements JudgedUsers {
       this.starts.delete(userNid);
     } else this.#byUser.set(userNid, now);
     if (before.length === 0) {
+      // One without has been judged with the shard, and the user with it.
       const starts = rows.flatMap(({ startPos }) => startPos ?? []);
-      if (starts.length > 0) this.starts.set(userNid, Math.min(...starts));
+      if (starts.length > 0 && starts.length === rows.length) {
+        this.starts.set(userNid, Math.min(...starts));
+      }
     }
     return (before.length === 0) !== (now.length === 0);
   }

@@ -68,8 +68,9 @@ export function createHolder(needs: HolderNeeds): Holder {
   }
 
   async function takeIn(shards: number[]): Promise<void> {
-    const [progress, rows, waiting] = await Promise.all([
-      notifications.progress(shards),
+    // First: what an earlier holder keeps after it is judged here once more.
+    const progress = await notifications.progress(shards);
+    const [rows, waiting] = await Promise.all([
       store.ofShards(shards),
       notifications.waiting(shards),
     ]);

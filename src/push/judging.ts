@@ -92,7 +92,8 @@ export function createJudging({ bus, clock, rooms, store }: JudgingNeeds): Judgi
         found.push({ userNid, pos, roomNid, eventNid, threadId, actions: text });
       }
     }
-    return found;
+    // As they are while this was judged: another process goes on for those given away meanwhile.
+    return { found, shards: [...users.shards.keys()] };
   }
 
   return {
@@ -102,18 +103,17 @@ export function createJudging({ bus, clock, rooms, store }: JudgingNeeds): Judgi
       const froms = [...users.shards.values(), ...users.starts.values()];
       let pos = Math.min(lastPos, ...froms);
       while (pos < lastPos) {
-        const shards = [...users.shards.keys()];
         const starts = [...users.starts];
         if (users.isEmpty()) {
-          users.judged(shards, lastPos);
+          users.judged([...users.shards.keys()], lastPos);
           break;
         }
         // oxlint-disable-next-line no-await-in-loop
         const { events, uptoPos } = await next(pos, lastPos);
         // oxlint-disable-next-line no-await-in-loop
-        const found = await judge(events, users);
+        const { found, shards } = await judge(events, users);
         const newUserNids = starts.flatMap(([nid, fromPos]) =>
-          fromPos < uptoPos && uptoPos >= (users.shards.get(users.shardOf(nid) ?? -1) ?? 0)
+          fromPos <= uptoPos && uptoPos >= (users.shards.get(users.shardOf(nid) ?? -1) ?? 0)
             ? [nid]
             : [],
         );
