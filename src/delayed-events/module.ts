@@ -76,7 +76,7 @@ export function createDelayedEvents(needs: DelayedEventsNeeds): DelayedEvents {
 
   return {
     endpoints: bindEndpoints(delayedEventEndpoints, { store, sender, clock, expect }),
-    async delay({ requester, roomId, type, stateKey, content, delayMs, transaction }) {
+    async delay({ requester, roomId, type, stateKey, content, delayMs, stickyMs, transaction }) {
       if (config.delayMsMax === 0) {
         throw unstableError('M_MAX_DELAY_UNSUPPORTED', 'This server delays no events');
       }
@@ -102,6 +102,7 @@ export function createDelayedEvents(needs: DelayedEventsNeeds): DelayedEvents {
         stateKey,
         content: text,
         delayMs,
+        stickyMs,
         nowTs,
         waitingMax,
       });

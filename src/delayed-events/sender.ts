@@ -38,12 +38,14 @@ export function createDelayedEventSender(needs: SenderNeeds): DelayedEventSender
   let running: Promise<void> | null = null;
   let isStopped = false;
 
-  async function send({ delayId, userId, roomId, type, stateKey, content }: DelayedRow) {
+  async function send(row: DelayedRow) {
+    const { delayId, userId, roomId, type, stateKey, content, stickyMs } = row;
     const event = {
       sender: userId,
       type,
       content: JSON.parse(content) as JsonObject,
       ...(stateKey === null ? {} : { stateKey }),
+      ...(stickyMs === null ? {} : { stickyMs }),
     };
     // However often it is tried, it is sent once.
     const transaction = { deviceNid: null, txnId: delayId, scope: 'delayed' };

@@ -84,6 +84,8 @@ export interface DelayWish {
   stateKey: string | null;
   content: JsonObject;
   delayMs: number;
+  /** For how long it is sticky once sent (MSC4354), in milliseconds; null: it is not. */
+  stickyMs: number | null;
   transaction: TransactionKey | null;
 }
 

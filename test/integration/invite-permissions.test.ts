@@ -51,6 +51,8 @@ test('who wants no invites gets none, by any way of inviting', async () => {
   );
   const path = `${bob.room(roomId)}/state/m.room.member/${alice.userId}`;
   assert.equal(await bob.refused('PUT', path, { membership: 'invite' }), isBlocked);
+  const late = `${path}?org.matrix.msc4140.delay=1000`;
+  assert.equal(await bob.refused('PUT', late, { membership: 'invite' }), isBlocked);
   const wish = { invite: [alice.userId] };
   assert.equal(await bob.refused('POST', `${v3}/createRoom`, wish), isBlocked);
   assert.deepEqual(await invites(alice), everywhere());

@@ -9,7 +9,9 @@ let alice: TestClient;
 let sent = 0;
 
 before(async () => {
-  server = await startTestServer('experimental_features:\n  msc4354_enabled: true\n');
+  server = await startTestServer(
+    'max_event_delay_duration: 1h\nexperimental_features:\n  msc4354_enabled: true\n',
+  );
   alice = await TestClient.register(server.url, 'alice');
 });
 after(() => server.close());
@@ -51,6 +53,22 @@ test('a sticky event says so, for an hour at most', async () => {
   assert.deepEqual(shown['msc4354_sticky'], { duration_ms: 5000 });
   assert.equal(shown['unsigned']['replaces_state'], first);
   assert.deepEqual(shown['unsigned']['prev_content'], { n: 1 });
+});
+
+test('a delayed event is sticky once it has been sent', async () => {
+  const roomId = await alice.createRoom();
+  const query = 'org.matrix.msc4140.delay=10&org.matrix.msc4354.sticky_duration_ms=60000';
+  await alice.ok('PUT', `${alice.room(roomId)}/send/m.room.message/late?${query}`, {
+    msgtype: 'm.text',
+    body: 'late',
+  });
+  const event = await eventually(async () => {
+    const { timeline } = roomIn(await alice.sync(), roomId);
+    const found = (timeline.events as Json[]).find((one) => one['content'].body === 'late');
+    assert.ok(found);
+    return found;
+  });
+  assert.deepEqual(event['msc4354_sticky'], { duration_ms: 60_000 });
 });
 
 test('who has been away, or joins, is sent what is sticky and not in the timeline', async () => {

@@ -12,6 +12,8 @@ export interface DelayedRow {
   content: string;
   delayMs: number;
   startedTs: number;
+  /** For how long it is sticky once sent, in milliseconds; null: it is not. */
+  stickyMs: number | null;
 }
 
 export interface NewDelayed {
@@ -27,6 +29,7 @@ export interface NewDelayed {
   stateKey: string | null;
   content: string;
   delayMs: number;
+  stickyMs: number | null;
   nowTs: number;
   /** Most that a user may have waiting. */
   waitingMax: number;
@@ -34,7 +37,7 @@ export interface NewDelayed {
 
 const columns = `d.delay_id as "delayId", u.user_id as "userId", d.room_id as "roomId",
   d.event_type as type, d.state_key as "stateKey", d.content, d.delay_ms as "delayMs",
-  d.started_ts as "startedTs"`;
+  d.started_ts as "startedTs", d.sticky_ms as "stickyMs"`;
 
 /** Somebody else has set the state since, so that it is not to be set any more. */
 const isSuperseded = `(d.state_key is not null and exists (
@@ -53,10 +56,10 @@ const insertDelayed = statement<unknown[], { delayId: string; isNew: boolean }>(
      where user_nid = $3 and device_nid = $4 and txn_scope = $5 and txn_id = $6),
    added as (
      insert into delayed_events (delay_id, shard, user_nid, device_nid, txn_scope, txn_id, room_nid,
-         room_id, event_type, state_key, content, delay_ms, started_ts, send_ts, added_pos)
+         room_id, event_type, state_key, content, delay_ms, started_ts, send_ts, added_pos, sticky_ms)
        select $1::text, $2::smallint, $3::bigint, $4::bigint, $5::text, $6::text, $7::bigint,
          $8::text, $9::text, $10::text, $11::text, $12::bigint, $13::bigint,
-         $13::bigint + $12::bigint, (select last_value from stream_position)
+         $13::bigint + $12::bigint, (select last_value from stream_position), $15::bigint
        where not exists (select from known)
          and (select count(*) from delayed_events where user_nid = $3 and finished_ts is null) < $14
      on conflict (user_nid, device_nid, txn_scope, txn_id) where txn_id is not null
@@ -163,6 +166,7 @@ export function createDelayedEventStore(database: Queryable) {
         row.delayMs,
         row.nowTs,
         row.waitingMax,
+        row.stickyMs,
       ];
       return (await database.query(insertDelayed, params))[0] ?? null;
     },

@@ -106,7 +106,8 @@ const sendMessage = declare({
     if (delayMs !== null) {
       const transaction = transactionOf(requester, `delay ${roomId} ${eventType}`, txnId!);
       const event = { roomId: roomId!, type: eventType!, stateKey: null, content: body };
-      return delayed(services, { requester, ...event, delayMs, transaction });
+      const { stickyMs = null } = stickiness(services, query);
+      return delayed(services, { requester, ...event, delayMs, stickyMs, transaction });
     }
     const wanted = { roomId: roomId!, type: eventType!, txnId: txnId!, query };
     return sendEvent(services, requester, wanted, body);
@@ -158,16 +159,17 @@ const setRoomState = declare({
     if (type === 'm.room.member' && typeof body['membership'] !== 'string') {
       throw new MatrixError('M_BAD_JSON', 'The content needs a `membership`');
     }
-    const delayMs = delayIn(query);
-    if (delayMs !== null) {
-      const event = { roomId: roomId!, type: type!, stateKey, content: body };
-      return delayed(services, { requester, ...event, delayMs, transaction: null });
-    }
-    if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
     if (type === 'm.room.member' && body['membership'] === 'invite') {
       await services.access.joined(roomId!, requester);
       await checkActorMayInvite(services, requester, [stateKey]);
     }
+    const delayMs = delayIn(query);
+    if (delayMs !== null) {
+      const event = { roomId: roomId!, type: type!, stateKey, content: body };
+      const { stickyMs = null } = stickiness(services, query);
+      return delayed(services, { requester, ...event, delayMs, stickyMs, transaction: null });
+    }
+    if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
     const event: ProtoEvent = {
       sender: requester.userId,
       type: type!,
