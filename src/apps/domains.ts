@@ -280,6 +280,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     bus,
     receipts,
     threadSubscriptions: usedThreadSubscriptions,
+    ruleFeatures: config.experimental,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
   });
   const relations = createRelations({
@@ -383,6 +384,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     invitePermissions: (userNid) => accountData.data.invitePermissions(userNid),
     threadSubscriptions: usedThreadSubscriptions,
+    ruleFeatures: config.experimental,
   });
   accounts.events.subscribe(push.accountEvents);
   const keyBackup = createKeyBackup({ database });

@@ -8,6 +8,7 @@ export const experimentalSection = section(
   {
     experimental_features: group(
       {
+        msc3930_enabled: option(flag, false, 'Users are told of polls as of messages (MSC3930).'),
         msc4108_enabled: option(
           flag,
           false,
@@ -42,6 +43,7 @@ export const experimentalSection = section(
 
 export interface ExperimentalFeatures {
   threadSubscriptions: boolean;
+  polls: boolean;
   inviteFilters: boolean;
   stickyEvents: boolean;
 }
@@ -52,6 +54,7 @@ export function readExperimental({
 }: ValuesOf<typeof experimentalSection.options>): ExperimentalFeatures {
   return {
     threadSubscriptions: features.msc4306_enabled,
+    polls: features.msc3930_enabled,
     inviteFilters: features.msc4155_enabled,
     stickyEvents: features.msc4354_enabled,
   };

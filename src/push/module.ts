@@ -6,7 +6,7 @@ import type { Templates } from '../templates/module.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { RulesetClasses } from '../matrix/push-rules/classes.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
-import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
+import type { RuleDifferences, RuleFeatures } from '../matrix/push-rules/rule.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Log } from '../kernel/log.ts';
 import type { OutboundHttp } from '../outbound/outbound-http.ts';
@@ -66,6 +66,7 @@ export interface PushNeeds {
   invitePermissions(userNid: number): Maybe<InvitePermissions>;
   /** Null: users do not subscribe to threads. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms' | 'ofUsers'> | null;
+  ruleFeatures: RuleFeatures;
 }
 
 export interface Push {
@@ -84,7 +85,7 @@ export function createPush(needs: PushNeeds): Push {
   const pusherStore = createPusherStore(database);
   const notifications = createNotificationStore(database, needs.events);
   const rooms = createPushRoomStore(database);
-  const classes = new RulesetClasses({ threadSubscriptions: threadSubscriptions !== null });
+  const classes = new RulesetClasses(needs.ruleFeatures);
   async function rulesOf(userNid: number) {
     const [differences, ignored, invites] = await Promise.all([
       needs.pushRules(userNid),

@@ -6,7 +6,7 @@ import {
   threadSubscriptionStream,
   type ThreadSubscriptions,
 } from '../thread-subscriptions/module.ts';
-import type { RuleDifferences } from '../matrix/push-rules/rule.ts';
+import type { RuleDifferences, RuleFeatures } from '../matrix/push-rules/rule.ts';
 import { receiptStream, type Receipt, type Receipts } from '../receipts/module.ts';
 import { eventStream } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -23,6 +23,7 @@ export interface UnreadNeeds {
   receipts: Pick<Receipts, 'own'>;
   /** Null: users do not subscribe to threads. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms'> | null;
+  ruleFeatures?: RuleFeatures;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
 }
 
@@ -54,7 +55,7 @@ const attemptsMax = 5;
 export function createUnread(needs: UnreadNeeds): Unread {
   const { bus, threadSubscriptions } = needs;
   const store = createUnreadStore(needs.events);
-  const classes = new RulesetClasses({ threadSubscriptions: threadSubscriptions !== null });
+  const classes = new RulesetClasses(needs.ruleFeatures);
   const watches = new Map<number, RoomWatch>();
   /** Rooms being read, and whether something happened there meanwhile. */
   const loading = new Map<number, { isDirty: boolean; users: number }>();

@@ -96,7 +96,7 @@ const member = fc.record({
 });
 
 test('classes and exceptions say for everybody what evaluate says', () => {
-  const features = { threadSubscriptions: true };
+  const features = { threadSubscriptions: true, polls: false };
   const classes = new RulesetClasses(features);
   const subscribers = fc.option(fc.uniqueArray(fc.constantFrom(...userIds), { maxLength: 3 }));
   fc.assert(

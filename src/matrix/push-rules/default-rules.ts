@@ -24,6 +24,8 @@ function rule(
   return { kind, ruleId, enabled: true, conditions, actions };
 }
 
+const poll = (made: DefaultRule): DefaultRule => ({ ...made, proposal: 'polls' });
+const pollType = 'org.matrix.msc3381.poll.';
 const legacy = (made: DefaultRule): DefaultRule => ({ ...made, isLegacyMention: true });
 
 const override = (ruleId: string, conditions: DefaultRule['conditions'], actions: Action[]) =>
@@ -80,6 +82,7 @@ export const defaultRules: readonly DefaultRule[] = [
   ),
   override('.m.rule.reaction', [ofType('m.reaction')], []),
   override('.m.rule.room.server_acl', [ofType('m.room.server_acl'), match('state_key', '')], []),
+  poll(override('.org.matrix.msc3930.rule.poll_response', [ofType(`${pollType}response`)], [])),
   override('.m.rule.suppress_edits', [is('content.m\\.relates_to.rel_type', 'm.replace')], []),
   legacy(
     rule(
@@ -114,6 +117,18 @@ export const defaultRules: readonly DefaultRule[] = [
   ),
   underride('.m.rule.message', [ofType('m.room.message')], [notify]),
   underride('.m.rule.encrypted', [ofType('m.room.encrypted')], [notify]),
+  ...['start', 'end'].flatMap((part) => [
+    poll(
+      underride(
+        `.org.matrix.msc3930.rule.poll_${part}_one_to_one`,
+        [twoMembers, ofType(`${pollType}${part}`)],
+        [notify, sound('default')],
+      ),
+    ),
+    poll(
+      underride(`.org.matrix.msc3930.rule.poll_${part}`, [ofType(`${pollType}${part}`)], [notify]),
+    ),
+  ]),
 ];
 
 /** By rule id. */

@@ -150,7 +150,7 @@ test('each kind of condition', () => {
 });
 
 test('threads notify those who subscribe to them (MSC4306)', () => {
-  const features = { threadSubscriptions: true };
+  const features = { threadSubscriptions: true, polls: false };
   const says = (subscribers: string[] | null, content: JsonObject, own: RuleDifferences = {}) => {
     const facts = new EventFacts(message(content), subscribers && new Set(subscribers));
     return evaluate(compileRuleset(own, features), facts, alice);

@@ -84,7 +84,7 @@ export function compileRuleset(
   };
   for (const kind of ruleKinds) {
     if (!isRuleKind(kind, features)) continue;
-    for (const ranked of rankedRules(kind, differences)) add(kind, ranked);
+    for (const ranked of rankedRules(kind, differences, features)) add(kind, ranked);
   }
   return { rules, ownRulesUseDisplayName, signature: JSON.stringify(signature) };
 }

@@ -15,9 +15,11 @@ export type RuleKind = (typeof ruleKinds)[number];
 export interface RuleFeatures {
   /** MSC4306: the kind `postcontent`, which has rules of the server only. */
   readonly threadSubscriptions: boolean;
+  /** MSC3930: polls are told of like messages, and answers to them not at all. */
+  readonly polls: boolean;
 }
 
-export const noRuleFeatures: RuleFeatures = { threadSubscriptions: false };
+export const noRuleFeatures: RuleFeatures = { threadSubscriptions: false, polls: false };
 
 export function isRuleKind(text: string, features: RuleFeatures): text is RuleKind {
   if (text === 'postcontent') return features.threadSubscriptions;
@@ -89,4 +91,6 @@ export interface DefaultRule {
   conditions: (Condition | SelfCondition)[];
   /** Does not apply to events that say whom they mention (`m.mentions`). */
   isLegacyMention?: true;
+  /** There only where the proposal is switched on. */
+  proposal?: keyof RuleFeatures;
 }

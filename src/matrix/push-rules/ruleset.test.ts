@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UnknownRule, withActions, withEnabled, withoutRule, withRule } from './edit-rules.ts';
 import { InvalidRule, parseActions, parseUserRule } from './parse-rule.ts';
+import type { RuleFeatures } from './rule.ts';
 import { rulesetOf } from './ruleset.ts';
 import type { PushRule, RuleDifferences } from './rule.ts';
 
@@ -109,7 +110,7 @@ test('says what is wrong with a rule', () => {
 });
 
 test('the kind postcontent is there with thread subscriptions only', () => {
-  const features = { threadSubscriptions: true };
+  const features = { threadSubscriptions: true, polls: false };
   assert.equal(rulesetOf({}, '@a:x').postcontent, undefined);
   const shown = rulesetOf({}, '@a:x', features).postcontent!;
   assert.deepEqual(ids(shown), [
@@ -121,4 +122,18 @@ test('the kind postcontent is there with thread subscriptions only', () => {
   const off = withEnabled({}, 'postcontent', shown[0]!.rule_id, false);
   assert.equal(rulesetOf(off, '@a:x', features).postcontent![0]!.enabled, false);
   assert.throws(() => parseUserRule('postcontent', 'mine', { actions: [] }), InvalidRule);
+});
+
+test('rules of polls are there where they are switched on, those for two before those for all', () => {
+  const ids = (features?: RuleFeatures) =>
+    Object.values(rulesetOf({}, '@a:x', features))
+      .flat()
+      .map(({ rule_id: id }) => id)
+      .filter((id) => id.includes('poll'));
+  assert.deepEqual(ids(), []);
+  const prefix = '.org.matrix.msc3930.rule.poll_';
+  assert.deepEqual(
+    ids({ threadSubscriptions: false, polls: true }),
+    ['response', 'start_one_to_one', 'start', 'end_one_to_one', 'end'].map((id) => prefix + id),
+  );
 });

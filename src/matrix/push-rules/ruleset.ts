@@ -69,8 +69,14 @@ export type RankedRule = { own: UserRule } | { server: DefaultRule };
 const isMaster = (rule: DefaultRule) => rule.ruleId === '.m.rule.master';
 
 /** All rules of a kind, highest priority first: `.m.rule.master`, the user's, the server's. */
-export function rankedRules(kind: RuleKind, differences: RuleDifferences): RankedRule[] {
-  const server = defaultRules.filter((rule) => rule.kind === kind);
+export function rankedRules(
+  kind: RuleKind,
+  differences: RuleDifferences,
+  features: RuleFeatures,
+): RankedRule[] {
+  const server = defaultRules.filter(
+    ({ kind: own, proposal }) => own === kind && (proposal === undefined || features[proposal]),
+  );
   return [
     ...server.filter(isMaster).map((rule) => ({ server: rule })),
     ...(differences.own?.[kind] ?? []).map((rule) => ({ own: rule })),
@@ -87,7 +93,7 @@ export function rulesetOf(
   const ruleset: Ruleset = { override: [], content: [], room: [], sender: [], underride: [] };
   for (const kind of ruleKinds) {
     if (!isRuleKind(kind, features)) continue;
-    ruleset[kind] = rankedRules(kind, differences).map((rule) =>
+    ruleset[kind] = rankedRules(kind, differences, features).map((rule) =>
       'own' in rule ? fromUser(rule.own) : fromDefault(rule.server, differences, userId),
     );
   }
