@@ -20,6 +20,7 @@ import { eventStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
 import { createAccessStore } from './store/access.ts';
 import { createAliasStore } from './store/aliases.ts';
+import { createAppserviceDirectoryStore } from './store/appservice-directories.ts';
 import { createDirectoryStore } from './store/directory.ts';
 import { createForkStore } from './store/fork-events.ts';
 import { withEventNames } from './store/event-names.ts';
@@ -154,6 +155,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),
+    appserviceDirectories: createAppserviceDirectoryStore(database),
     interned,
     transactions: createTransactions(transactionStore),
     roomData,

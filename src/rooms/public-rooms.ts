@@ -1,5 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { RoomServices } from './services.ts';
+import type { AppserviceNetwork } from './store/appservice-directories.ts';
 import type { PublicRoomPlace, PublicRoomRow } from './store/directory.ts';
 
 /** A room as the directory, summaries and space hierarchies show it. */
@@ -56,6 +57,26 @@ export interface PublicRoomsWish {
   since?: string | undefined;
   searchTerm?: string | undefined;
   roomTypes?: (string | null)[] | undefined;
+  /** Default: the server's own. */
+  directory?: AppserviceNetwork | 'all' | null;
+}
+
+/**
+ * Whose directory a search is of: the server's own, that of one network by its `instance_id` in the
+ * answer of `/thirdparty/protocols`, or all of them. Throws M_INVALID_PARAM.
+ */
+export function wantedDirectory(
+  isAll: boolean | undefined,
+  instanceId: string | null | undefined,
+): AppserviceNetwork | 'all' | null {
+  if (instanceId === undefined || instanceId === null) return isAll ? 'all' : null;
+  if (isAll) {
+    const message = '`include_all_networks` and `third_party_instance_id` exclude each other';
+    throw new MatrixError('M_INVALID_PARAM', message);
+  }
+  const bar = instanceId.indexOf('|');
+  if (bar === -1) throw new MatrixError('M_INVALID_PARAM', 'Invalid `third_party_instance_id`');
+  return { appserviceId: instanceId.slice(0, bar), networkId: instanceId.slice(bar + 1) };
 }
 
 const pageMax = 500;
@@ -71,7 +92,13 @@ export async function publicRooms(services: RoomServices, wish: PublicRoomsWish)
   const pattern = term ? `%${term.replace(/[\\%_]/g, '\\$&')}%` : null;
   const types = wish.roomTypes?.map((type) => type ?? '') ?? null;
   const after = parseAfter(wish.since);
-  const rows = await services.directory.publicRooms(after, limit + 1, pattern, types);
+  const rows = await services.directory.publicRooms(
+    after,
+    limit + 1,
+    pattern,
+    types,
+    wish.directory ?? null,
+  );
   const shown = rows.slice(0, limit);
   return {
     chunk: shown.map(summaryOf),

@@ -6,6 +6,7 @@ import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
+import type { AppserviceDirectoryStore } from './store/appservice-directories.ts';
 import type { DirectoryStore } from './store/directory.ts';
 import type { NewRelationStore } from './store/new-relation.ts';
 import type { Interned } from './store/interned.ts';
@@ -26,6 +27,7 @@ export interface RoomServices extends RoomsEnvironment {
   timeline: TimelineStore;
   aliases: AliasStore;
   directory: DirectoryStore;
+  appserviceDirectories: AppserviceDirectoryStore;
   interned: Interned;
   transactions: Transactions;
   newRelations: NewRelationStore;

@@ -89,3 +89,55 @@ test('why a bridge cannot be reached, and who may not ask', async () => {
   assert.equal(await irc.refused('POST', pingOf('dead'), {}), '403 M_FORBIDDEN');
   assert.equal(await alice.refused('POST', pingOf('irc'), {}), '403 M_FORBIDDEN');
 });
+
+test('bridges have directories of their own, one for each network', async () => {
+  const [irc, mute] = [await bridgeClient('irc'), await bridgeClient('mute')];
+  const alice = await TestClient.register(server.url);
+  const [bridged, elsewhere, local] = [
+    await alice.createRoom({ name: 'bridged' }),
+    await alice.createRoom({ name: 'elsewhere' }),
+    await alice.createRoom({ name: 'local', visibility: 'public' }),
+  ];
+  const entry = (network: string, roomId: string) =>
+    `/_matrix/client/v3/directory/list/appservice/${network}/${encodeURIComponent(roomId)}`;
+  const list = async (wish: Record<string, unknown>): Promise<string[]> => {
+    const { chunk } = await alice.ok('POST', '/_matrix/client/v3/publicRooms', wish);
+    return (chunk as { name: string }[]).map(({ name }) => name).toSorted();
+  };
+  await irc.ok('PUT', entry('libera', bridged), { visibility: 'public' });
+  await irc.ok('PUT', entry('libera', bridged), { visibility: 'public' });
+  await irc.ok('PUT', entry('libera', local), { visibility: 'public' });
+  await mute.ok('PUT', entry('libera', elsewhere), { visibility: 'public' });
+
+  assert.deepEqual(await list({}), ['local']);
+  assert.deepEqual(await list({ third_party_instance_id: 'irc|libera' }), ['bridged', 'local']);
+  assert.deepEqual(await list({ third_party_instance_id: 'mute|libera' }), ['elsewhere']);
+  assert.deepEqual(await list({ third_party_instance_id: 'irc|oftc' }), []);
+  const all = { include_all_networks: true };
+  assert.deepEqual(await list(all), ['bridged', 'elsewhere', 'local']);
+  const page = await alice.ok('POST', '/_matrix/client/v3/publicRooms', { ...all, limit: 2 });
+  assert.equal(page['total_room_count_estimate'], 3);
+  assert.equal((await list({ ...all, limit: 2, since: page['next_batch'] })).length, 1);
+
+  await irc.ok('PUT', entry('libera', bridged), { visibility: 'private' });
+  await irc.ok('DELETE', entry('libera', local));
+  await irc.ok('DELETE', entry('libera', elsewhere));
+  assert.deepEqual(await list({ third_party_instance_id: 'irc|libera' }), []);
+  assert.deepEqual(await list(all), ['elsewhere', 'local'], 'the others are as they were');
+});
+
+test('directories of bridges: what is refused', async () => {
+  const [irc, alice] = [await bridgeClient('irc'), await TestClient.register(server.url)];
+  const entry = '/_matrix/client/v3/directory/list/appservice/libera';
+  const shown = { visibility: 'public' };
+  assert.equal(await alice.refused('PUT', `${entry}/!a:test.example`, shown), '403 M_FORBIDDEN');
+  assert.equal(await irc.refused('PUT', `${entry}/!a:test.example`, shown), '404 M_NOT_FOUND');
+  for (const wish of [
+    { third_party_instance_id: 'no bar' },
+    { third_party_instance_id: 'irc|libera', include_all_networks: true },
+  ]) {
+    // oxlint-disable-next-line no-await-in-loop
+    const refusal = await alice.refused('POST', '/_matrix/client/v3/publicRooms', wish);
+    assert.equal(refusal, '400 M_INVALID_PARAM');
+  }
+});

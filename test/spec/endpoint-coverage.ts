@@ -17,7 +17,6 @@ interface Listed {
 
 /** Endpoints that are not there yet, by path, with what they come with. */
 const notYet: Readonly<Record<string, string>> = {
-  '/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}': 'application services',
   '/_matrix/client/v3/login/sso/redirect': 'single sign-on',
   '/_matrix/client/v3/login/sso/redirect/{idpId}': 'single sign-on',
   '/_matrix/client/r0/login/cas/redirect': 'single sign-on',

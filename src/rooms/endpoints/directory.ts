@@ -3,7 +3,7 @@ import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isRoomAlias, serverNameOf } from '../../matrix/ids.ts';
 import * as aliases from '../alias-directory.ts';
-import { publicRooms } from '../public-rooms.ts';
+import { publicRooms, wantedDirectory } from '../public-rooms.ts';
 import type { RoomServices } from '../services.ts';
 
 const declare = endpoint<RoomServices>();
@@ -106,6 +106,10 @@ const getRoomVisibilityOnDirectory = declare({
   },
 });
 
+const visibilityBody = Type.Object({
+  visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('private')])),
+});
+
 const setRoomVisibilityOnDirectory = declare({
   operation: 'setRoomVisibilityOnDirectory',
   method: 'PUT',
@@ -114,9 +118,7 @@ const setRoomVisibilityOnDirectory = declare({
   runsOn,
   summary: 'Shows a room in the directory, or hides it',
   source: 'CS 1.19, setRoomVisibilityOnDirectory',
-  body: Type.Object({
-    visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('private')])),
-  }),
+  body: visibilityBody,
   bodyMode: 'optional',
   errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
   async handle({ params, body, requester }, services) {
@@ -125,6 +127,34 @@ const setRoomVisibilityOnDirectory = declare({
     return {};
   },
 });
+
+const appserviceDirectory = (['PUT', 'DELETE'] as const).map((method) =>
+  declare({
+    operation:
+      method === 'PUT'
+        ? 'updateAppserviceRoomDirectoryVisibility'
+        : 'deleteAppserviceDirectoryRoom',
+    method,
+    paths: clientPaths('/directory/list/appservice/:networkId/:roomId'),
+    auth: 'appservice',
+    runsOn: { group: 'main', balance: 'none' },
+    summary: 'Shows a room in the directory of a network that a bridge leads to, or hides it',
+    source: 'CS 1.19, updateAppserviceRoomDirectoryVisibility',
+    body: visibilityBody,
+    bodyMode: 'optional',
+    errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+    async handle({ params, body, requester }, services) {
+      const roomId = params['roomId']!;
+      if (!(await services.directory.find(roomId))) {
+        throw new MatrixError('M_NOT_FOUND', 'Unknown room');
+      }
+      const isShown = method === 'PUT' && (body.visibility ?? 'public') === 'public';
+      const network = { appserviceId: requester.appservice!.id, networkId: params['networkId']! };
+      await services.appserviceDirectories.set(network, roomId, isShown);
+      return {};
+    },
+  }),
+);
 
 const limit = Type.Optional(Type.Integer());
 const listQuery = Type.Object({
@@ -181,6 +211,7 @@ const queryPublicRooms = declare({
     third_party_instance_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   }),
   bodyMode: 'optional',
+  errors: ['M_INVALID_PARAM'],
   handle({ query, body }, services) {
     checkServer(query.server, services.config.serverName);
     return publicRooms(services, {
@@ -188,6 +219,7 @@ const queryPublicRooms = declare({
       since: body.since,
       searchTerm: body.filter?.generic_search_term ?? undefined,
       roomTypes: body.filter?.room_types ?? undefined,
+      directory: wantedDirectory(body.include_all_networks, body.third_party_instance_id),
     });
   },
 });
@@ -199,6 +231,7 @@ export const directoryEndpoints = [
   getLocalAliases,
   getRoomVisibilityOnDirectory,
   setRoomVisibilityOnDirectory,
+  ...appserviceDirectory,
   getPublicRooms,
   queryPublicRooms,
 ];

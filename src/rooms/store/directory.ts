@@ -1,6 +1,7 @@
 import type { Queryable } from '../../database/database.ts';
 import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
+import type { AppserviceNetwork } from './appservice-directories.ts';
 import { endless } from './columns.ts';
 
 export interface PublicRoomRow {
@@ -26,13 +27,16 @@ const summaryState = `(
   where t.event_type in ${shownTypes})`;
 
 const selectPublic = statement<
-  [number | null, number | null, number, string | null, (string | null)[] | null],
+  [number | null, number | null, number, string | null, (string | null)[] | null, string[] | null],
   PublicRoomRow
 >(
   'select_public_rooms',
   `with room as (
      select r.room_nid, r.room_id, r.joined_count, coalesce(${summaryState}, '{}') as state
-     from rooms r where r.is_public and not r.is_blocked),
+     from rooms r where not r.is_blocked and r.room_nid in (
+       select room_nid from rooms where is_public and ($6::text[] is null or $6 = '{}')
+       union select room_nid from appservice_directories
+       where $6 = '{}' or (appservice_id = $6[1] and network_id = $6[2]))),
    fitting as (
      select *, count(*) over () as total from room
      where ($4::text is null
@@ -72,12 +76,16 @@ export interface PublicRoomPlace {
 /** The room directory. */
 export function createDirectoryStore(database: Queryable) {
   return {
-    /** Largest first. `pattern`: for `ilike`; `roomTypes`: `''` stands for rooms without a type. */
+    /**
+     * Largest first. `pattern`: for `ilike`; `roomTypes`: `''` stands for rooms without a type;
+     * `directory`: null for the server's own.
+     */
     publicRooms: (
       after: PublicRoomPlace | null,
       limit: number,
       pattern: string | null,
       roomTypes: string[] | null,
+      directory: AppserviceNetwork | 'all' | null,
     ) =>
       database.query(selectPublic, [
         after?.joinedCount ?? null,
@@ -85,6 +93,7 @@ export function createDirectoryStore(database: Queryable) {
         limit,
         pattern,
         roomTypes,
+        directory === 'all' ? [] : directory && [directory.appserviceId, directory.networkId],
       ]),
     async summary(roomNid: number) {
       return (await database.query(selectSummary, [roomNid]))[0] ?? null;
