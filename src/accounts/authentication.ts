@@ -62,6 +62,8 @@ export interface AuthenticatorDependencies {
   appservices: AppserviceRegistrations;
   /** Accounts that were to be renewed and were not can do nothing. */
   accountsExpire: boolean;
+  /** Makes the account of an application service's own user; nothing when there is one. */
+  registerSender(service: AppserviceRegistration): Promise<void>;
 }
 
 export function createAuthenticator(dependencies: AuthenticatorDependencies): Authenticator {
@@ -212,7 +214,7 @@ function checkUsable(row: TokenRow, now: number): void {
 }
 
 async function readMasquerade(
-  { database, clock }: AuthenticatorDependencies,
+  { database, clock, registerSender }: AuthenticatorDependencies,
   service: AppserviceRegistration,
   userId: string,
   deviceId: string | null,
@@ -220,7 +222,12 @@ async function readMasquerade(
   if (!isInterestedInUser(service, userId)) {
     throw new MatrixError('M_FORBIDDEN', 'Application service cannot masquerade as this user.');
   }
-  const [row] = await database.query(selectMasquerade, [userId, deviceId]);
+  let [row] = await database.query(selectMasquerade, [userId, deviceId]);
+  if (!row && userId === service.sender) {
+    // Its registration file is all that a service needs to act as itself.
+    await registerSender(service);
+    [row] = await database.query(selectMasquerade, [userId, deviceId]);
+  }
   if (!row) {
     throw new MatrixError('M_FORBIDDEN', 'Application service has not registered this user.');
   }

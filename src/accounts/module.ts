@@ -89,6 +89,15 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
   const uiAuth = createUiAuth(database, clock, config.uiAuthTimeoutMs);
   addBuiltInStages(uiAuth, { database, clock, credentials });
   const { serverName } = config;
+  const registration = createRegistration({
+    database,
+    clock,
+    config,
+    appservices,
+    directory,
+    sessions,
+    events,
+  });
   const services: AccountServices = {
     database,
     config,
@@ -101,6 +110,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
       connections,
       appservices,
       accountsExpire: config.accountsExpire,
+      registerSender: registration.registerSender,
     }),
     connections,
     devices,
@@ -126,15 +136,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
         requiresCaptcha: config.registration.requiresCaptcha,
         requiresTerms: config.registration.requiresTerms,
       }),
-    registration: createRegistration({
-      database,
-      clock,
-      config,
-      appservices,
-      directory,
-      sessions,
-      events,
-    }),
+    registration,
     registrationTokens: createRegistrationTokens(database, clock),
     roomVersions: needs.roomVersions,
     sessions,

@@ -51,6 +51,8 @@ export interface Registration {
   appserviceUserId(username: string, service: AppserviceRegistration): string;
   /** One statement. Rejects with M_USER_IN_USE. */
   register(account: NewAccount): Promise<Registered>;
+  /** Makes the account of an application service's own user; nothing when there is one. */
+  registerSender(service: AppserviceRegistration): Promise<void>;
   /** A guest's account becomes a full one under the same user id. */
   upgradeGuest(guest: AccountRow, passwordHash: string | null): Promise<void>;
 }
@@ -140,6 +142,10 @@ export function createRegistration(dependencies: RegistrationDependencies): Regi
         if (registered) return registered;
       }
       throw new Error('no free generated user id was found');
+    },
+    async registerSender({ id, sender }) {
+      const account = { userId: sender, passwordHash: null, appserviceId: id, device: null };
+      await insert(account, sender);
     },
     async upgradeGuest(guest, passwordHash) {
       const upgraded = await database.query(upgradeGuest, [guest.userNid, passwordHash]);
