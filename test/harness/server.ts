@@ -54,8 +54,8 @@ const sharedUrl = process.env['LATTICE_TEST_URL'];
 export async function startTestServer(extra = ''): Promise<TestServer> {
   if (sharedUrl !== undefined) {
     if (extra === '') return { url: sharedUrl, dataDir: '', close: async () => undefined };
-    const { startWorkerSet } = await import('./topology.ts');
-    const { set, dataDir } = await startWorkerSet(extra);
+    const { fewWorkers, startWorkerSet } = await import('./topology.ts');
+    const { set, dataDir } = await startWorkerSet(extra, fewWorkers);
     return {
       url: set.urls[0]!,
       dataDir,

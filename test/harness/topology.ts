@@ -18,6 +18,16 @@ stream_writers:
   events: [generic_worker1, generic_worker2]
 `;
 
+/** Fewer, for tests that need a configuration of their own: every process costs half a second of CPU. */
+export const fewWorkers = `
+workers:
+  generic_worker: 2
+  media_repository: 1
+  pusher: 1
+stream_writers:
+  events: [generic_worker1, generic_worker2]
+`;
+
 /** A set of processes with its own database, and the folder it keeps. */
 export async function startWorkerSet(
   extra = '',
