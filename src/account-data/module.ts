@@ -32,6 +32,8 @@ export interface AccountDataNeeds {
   ruleFeatures?: RuleFeatures;
   /** Whom users let invite them, and whom not, by lists (MSC4155). Absent: no lists. */
   filtersInvites?: boolean;
+  /** An empty content deletes an entry (MSC3391). */
+  emptyDeletes?: boolean;
 }
 
 export interface AccountDataModule {
@@ -76,7 +78,8 @@ export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
     filtersInvites,
   });
   const filters = createStoredFilters(createFilterStore(database));
-  const services = { clock, data, store, filters, rooms };
+  const { emptyDeletes = false } = needs;
+  const services = { clock, data, store, filters, rooms, emptyDeletes };
   const declared = [...accountDataEndpoints, ...tagAndFilterEndpoints, ...pushRuleEndpoints];
 
   return {

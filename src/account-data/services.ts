@@ -22,6 +22,8 @@ export interface AccountDataServices {
   store: AccountDataStore;
   filters: StoredFilters;
   rooms: RoomLookup;
+  /** An empty content deletes an entry (MSC3391). */
+  emptyDeletes: boolean;
 }
 
 /** Users reach their own data only. Throws M_FORBIDDEN. */

@@ -219,6 +219,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     userIdOf: (userNid) => interned.userId(userNid),
     ruleFeatures: config.experimental,
     filtersInvites: config.experimental.inviteFilters,
+    emptyDeletes: config.experimental.emptyDeletes,
   });
   const notices = assembleNotices(foundation, { accounts, rooms, accountData });
   const accountValidity = createAccountValidity({

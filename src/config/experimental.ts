@@ -8,6 +8,11 @@ export const experimentalSection = section(
   {
     experimental_features: group(
       {
+        msc3391_enabled: option(
+          flag,
+          false,
+          'Account data that is set to nothing is deleted (MSC3391).',
+        ),
         msc3930_enabled: option(flag, false, 'Users are told of polls as of messages (MSC3930).'),
         msc4108_enabled: option(
           flag,
@@ -44,6 +49,7 @@ export const experimentalSection = section(
 export interface ExperimentalFeatures {
   threadSubscriptions: boolean;
   polls: boolean;
+  emptyDeletes: boolean;
   inviteFilters: boolean;
   stickyEvents: boolean;
 }
@@ -55,6 +61,7 @@ export function readExperimental({
   return {
     threadSubscriptions: features.msc4306_enabled,
     polls: features.msc3930_enabled,
+    emptyDeletes: features.msc3391_enabled,
     inviteFilters: features.msc4155_enabled,
     stickyEvents: features.msc4354_enabled,
   };

@@ -85,6 +85,11 @@ export function createDelayedEvents(needs: DelayedEventsNeeds): DelayedEvents {
         throw unstableError('M_MAX_DELAY_EXCEEDED', 'The delay is too long', most);
       }
       const { roomNid } = await rooms.access.joined(roomId, requester);
+      if (content === null) {
+        const earlier = transaction && (await store.ofTransaction(requester.userNid, transaction));
+        if (!earlier) throw new MatrixError('M_NOT_JSON', 'Content not JSON.');
+        return earlier;
+      }
       const text = JSON.stringify(content);
       if (text.length > contentLengthMax) throw new MatrixError('M_TOO_LARGE', 'event too large');
       const shard = shardOf(delayedEventRole, roomId);

@@ -82,7 +82,8 @@ export interface DelayWish {
   type: string;
   /** Null for messages. */
   stateKey: string | null;
-  content: JsonObject;
+  /** Null: the request has none, as may be when it is made once more. */
+  content: JsonObject | null;
   delayMs: number;
   /** For how long it is sticky once sent (MSC4354), in milliseconds; null: it is not. */
   stickyMs: number | null;

@@ -51,6 +51,10 @@ test('delayed messages are sent when their time comes, in their order', async ()
   const first = await later(alice, roomId, 'first', 600, 'same');
   const second = await later(alice, roomId, 'second', 700);
   assert.equal(await later(alice, roomId, 'first', 600, 'same'), first, 'it was asked for again');
+  const path = (txnId: string) =>
+    withDelay(`${alice.room(roomId)}/send/m.room.message/${txnId}`, 600);
+  assert.equal((await alice.ok('PUT', path('same')))['delay_id'], first, 'also without a body');
+  assert.equal(await alice.refused('PUT', path('other')), '400 M_NOT_JSON');
   const shown = await waiting(alice);
   assert.deepEqual(
     shown.map((one) => [one['delay_id'], one['room_id'], one['type'], one['delay']]),

@@ -22,6 +22,10 @@ function checkMayWrite(type: string): void {
   }
 }
 
+/** What is stored of a content; null, which deletes, where that is what an empty one means (MSC3391). */
+const kept = ({ emptyDeletes }: AccountDataServices, body: object) =>
+  emptyDeletes && Object.keys(body).length === 0 ? null : JSON.stringify(body);
+
 const notFound = () => new MatrixError('M_NOT_FOUND', 'Account data not found');
 
 const setAccountData = declare({
@@ -34,11 +38,11 @@ const setAccountData = declare({
   source: 'CS 1.19, setAccountData',
   body: content,
   errors: ['M_FORBIDDEN', 'M_BAD_JSON'],
-  async handle({ params, body, requester }, { data }) {
+  async handle({ params, body, requester }, services) {
     const { userId, type } = params;
     checkOwn(requester, userId!, 'account data');
     checkMayWrite(type!);
-    await data.set(requester.userNid, 0, type!, JSON.stringify(body));
+    await services.data.set(requester.userNid, 0, type!, kept(services, body));
     return {};
   },
 });
@@ -97,7 +101,7 @@ const setRoomAccountData = declare({
     checkOwn(requester, userId!, 'account data');
     checkMayWrite(type!);
     const roomNid = await roomNidOf(services, roomId!, requester);
-    await services.data.set(requester.userNid, roomNid, type!, JSON.stringify(body));
+    await services.data.set(requester.userNid, roomNid, type!, kept(services, body));
     return {};
   },
 });

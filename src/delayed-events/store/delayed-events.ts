@@ -69,6 +69,15 @@ const insertDelayed = statement<unknown[], { delayId: string; isNew: boolean }>(
    union all select delay_id, delay_id = $1 from added`,
 );
 
+const selectOfTransaction = statement<
+  [userNid: number, deviceNid: number, scope: string, txnId: string],
+  { delayId: string }
+>(
+  'delayed_events.of_transaction',
+  `select delay_id as "delayId" from delayed_events
+   where user_nid = $1 and device_nid = $2 and txn_scope = $3 and txn_id = $4`,
+);
+
 const selectWaiting = statement<[userNid: number], DelayedRow>(
   'delayed_events.waiting',
   `select ${columns} from delayed_events d join users u on u.user_nid = d.user_nid
@@ -169,6 +178,14 @@ export function createDelayedEventStore(database: Queryable) {
         row.stickyMs,
       ];
       return (await database.query(insertDelayed, params))[0] ?? null;
+    },
+    /** The delay that a request has made; null: none. */
+    async ofTransaction(
+      userNid: number,
+      { deviceNid, scope, txnId }: { deviceNid: number | null; scope: string; txnId: string },
+    ): Promise<string | null> {
+      const params = [userNid, deviceNid ?? 0, scope, txnId] as const;
+      return (await database.query(selectOfTransaction, [...params]))[0]?.delayId ?? null;
     },
     waiting: (userNid: number) => database.query(selectWaiting, [userNid]),
     /** False: it does not wait, or never was. */

@@ -99,18 +99,21 @@ const sendMessage = declare({
   source: 'CS 1.19, sendMessage',
   query: sendQuery,
   body: contentBody,
-  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
-  handle({ params, query, body, requester }, services) {
+  bodyMode: 'optional',
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_NOT_JSON', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
+  handle({ params, query, body, requester, request }, services) {
     const { roomId, eventType, txnId } = params;
     const delayMs = delayIn(query);
+    const content = request.headers['content-length'] === '0' ? null : body;
     if (delayMs !== null) {
       const transaction = transactionOf(requester, `delay ${roomId} ${eventType}`, txnId!);
-      const event = { roomId: roomId!, type: eventType!, stateKey: null, content: body };
+      const event = { roomId: roomId!, type: eventType!, stateKey: null, content };
       const { stickyMs = null } = stickiness(services, query);
       return delayed(services, { requester, ...event, delayMs, stickyMs, transaction });
     }
+    if (content === null) throw new MatrixError('M_NOT_JSON', 'Content not JSON.');
     const wanted = { roomId: roomId!, type: eventType!, txnId: txnId!, query };
-    return sendEvent(services, requester, wanted, body);
+    return sendEvent(services, requester, wanted, content);
   },
 });
 
