@@ -21,20 +21,22 @@ const selectSpan = statement<[uptoPos: number, rowsMax: number], { from: number;
 /** Rooms that have become public or private, and with them all who are in them. */
 const followPublicRooms = statement<[fromPos: number, uptoPos: number], object>(
   'user_directory.follow_public_rooms',
-  `with changed as (
+  `with changed as materialized (
      select distinct s.room_nid from room_state s join event_types t using (type_nid)
      where s.from_pos > $1 and s.from_pos <= $2
        and t.event_type in ('m.room.join_rules', 'm.room.history_visibility')
    ), public as (
-     select c.room_nid from changed c where exists (
-       select from room_state s join event_types t using (type_nid)
-         join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
-       where s.room_nid = c.room_nid and s.to_pos = 9223372036854775807 and s.state_key = ''
-         and case t.event_type
+     -- Room by room: a plan over all rooms at once would look at all of their state.
+     select c.room_nid from changed c where (
+       select bool_or(case t.event_type
            when 'm.room.join_rules' then ${readableJson('e.content')} ->> 'join_rule' = 'public'
-           when 'm.room.history_visibility'
-             then ${readableJson('e.content')} ->> 'history_visibility' = 'world_readable'
+           else ${readableJson('e.content')} ->> 'history_visibility' = 'world_readable'
          end)
+       from event_types t
+         join room_state s on s.room_nid = c.room_nid and s.type_nid = t.type_nid
+           and s.state_key = '' and s.to_pos = 9223372036854775807
+         join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
+       where t.event_type in ('m.room.join_rules', 'm.room.history_visibility'))
    ), opened as (
      insert into user_directory_public_rooms (room_nid) select room_nid from public
      on conflict do nothing returning room_nid
