@@ -93,6 +93,19 @@ test('a sync waits for news, and for no longer than it was told', async () => {
   assert.deepEqual(idsOf(joined(await waiting, roomId)['timeline'].events), [eventId]);
 });
 
+test('a presence wakes those who wait, also that of somebody who does not sync', async () => {
+  const [alice, bob] = (await registerAll('alice', 'bob')) as [TestClient, TestClient];
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.join(roomId);
+  const { next_batch: since } = await bob.sync();
+  const waiting = bob.sync({ since: since as string, timeout: '20000', set_presence: 'offline' });
+  const path = `${v3}/presence/${encodeURIComponent(alice.userId)}/status`;
+  await alice.ok('PUT', path, { presence: 'online', status_msg: 'here' });
+  const events = (await waiting)['presence']?.events as Json[];
+  const alices = events.find(({ sender }) => sender === alice.userId);
+  assert.equal(alices?.['content'].status_msg, 'here');
+});
+
 test('a gap: the timeline is limited, prev_batch leads to what is missing', async () => {
   const [alice, bob] = await registerAll('alice', 'bob');
   const roomId = await alice!.createRoom({ preset: 'public_chat' });

@@ -168,6 +168,17 @@ export function createSyncViews(
     return user;
   }
 
+  /** The same for somebody who has not synced lately: which rooms they share is to be asked. */
+  async function wakeSharing(userNid: number): Promise<void> {
+    if (rooms.size === 0) return;
+    // Without an answer they see it with whatever wakes them next.
+    const rows = await store.memberships(userNid).catch(() => []);
+    const woken = rows.flatMap(({ roomNid, membership }) =>
+      membership === 'join' ? [...(rooms.get(roomNid)?.activeUsers ?? [])] : [],
+    );
+    for (const { waiters } of new Set(woken)) for (const waiter of waiters) waiter();
+  }
+
   return {
     async acquire(userNid, userId) {
       let user = users.get(userNid);
@@ -221,7 +232,9 @@ export function createSyncViews(
       }
     },
     touchSharing(userNid) {
-      for (const { view } of users.get(userNid)?.rooms.values() ?? []) {
+      const sharer = users.get(userNid);
+      if (!sharer) return void wakeSharing(userNid);
+      for (const { view } of sharer.rooms.values()) {
         if (view) for (const user of view.activeUsers) toWake.add(user);
       }
     },
