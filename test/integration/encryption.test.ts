@@ -208,11 +208,13 @@ test(
     const aliceId = idOf(alice.device);
     const statusFor = (client: MatrixClient) =>
       client.getCrypto()!.getDeviceVerificationStatus(aliceId, secondId);
-    const isListed = async (client: MatrixClient) => {
+    const isListed = async (client: MatrixClient, deviceId = secondId) => {
       const known = await client.getCrypto()!.getUserDeviceInfo([aliceId], true);
-      return known.get(aliceId)?.has(secondId) === true;
+      return known.get(aliceId)?.has(deviceId) === true;
     };
     await untilTrue(async () => (await isListed(alice.device)) && isListed(bob.device));
+    // A request from a device that the client does not know yet is dropped by it.
+    await untilTrue(() => isListed(second, alice.device.getDeviceId()!));
     assert.equal((await statusFor(bob.device))?.signedByOwner, false);
     await verify(alice.device, second);
     await untilTrue(async () => {
