@@ -69,7 +69,7 @@ export function createDevices(dependencies: DevicesDependencies): Devices {
   const { database, clock, connections, sessions, events } = dependencies;
 
   async function ended(user: UserRef, gone: DeletedDevice[]): Promise<void> {
-    sessions.changed(user.userNid);
+    await sessions.changed(user.userNid);
     if (gone.length > 0) await events.devicesDeleted(user, gone);
   }
 

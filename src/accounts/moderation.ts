@@ -59,7 +59,7 @@ export function createModeration(dependencies: ModerationDependencies): Moderati
   function setter<T>(statement: Parameters<typeof database.query<[number, T], object>>[0]) {
     return async (user: UserRef, value: T) => {
       await database.query(statement, [user.userNid, value]);
-      sessions.changed(user.userNid);
+      await sessions.changed(user.userNid);
     };
   }
 
@@ -82,7 +82,7 @@ export function createModeration(dependencies: ModerationDependencies): Moderati
     async setOwnRateLimit({ userNid }, limit) {
       const params = [userNid, limit?.perSecond ?? null, limit?.burst ?? null] as const;
       await database.query(updateRateLimit, [...params]);
-      sessions.changed(userNid);
+      await sessions.changed(userNid);
     },
     setLocked: setter(updateLocked),
     setSuspended: setter(updateSuspended),

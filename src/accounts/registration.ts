@@ -150,7 +150,7 @@ export function createRegistration(dependencies: RegistrationDependencies): Regi
     async upgradeGuest(guest, passwordHash) {
       const upgraded = await database.query(upgradeGuest, [guest.userNid, passwordHash]);
       if (upgraded.length === 0) throw inUse();
-      sessions.changed(guest.userNid);
+      await sessions.changed(guest.userNid);
     },
   };
 }

@@ -59,8 +59,8 @@ export interface Sessions {
   /** A token without a device with which an admin acts as a user. */
   puppet(user: UserRef, puppeteerNid: number, validUntilTs: number | null): Promise<string>;
   endToken(userNid: number, tokenNid: number): Promise<void>;
-  /** What is remembered of the user is void, in every process. */
-  changed(userNid: number): void;
+  /** What is remembered of the user is void; resolves when every process knows. */
+  changed(userNid: number): Promise<void>;
 }
 
 /** Longer device ids are refused. */
@@ -87,8 +87,9 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
   });
   bus.onMissed(() => cache.clear());
 
-  function changed(userNid: number): void {
+  async function changed(userNid: number): Promise<void> {
     bus.publish([{ stream: sessionStream, pos: bus.nextEphemeral(), row: { userNid } }]);
+    await bus.delivered();
   }
 
   function newTokens(userId: string, refresh: boolean): NewTokens {
@@ -136,7 +137,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
       tokens.refreshValidUntilTs,
       tokens.sessionValidUntilTs,
     ]);
-    if (made!.replaced > 0) changed(user.userNid);
+    if (made!.replaced > 0) await changed(user.userNid);
     if (made!.isNew) await events.devicesAdded(user, [deviceId]);
     return answer(user.userId, deviceId, tokens);
   }
@@ -184,7 +185,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
     },
     async endToken(userNid, tokenNid) {
       await database.query(deleteToken, [userNid, tokenNid]);
-      changed(userNid);
+      await changed(userNid);
     },
     changed,
   };

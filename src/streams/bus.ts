@@ -39,10 +39,15 @@ export interface Bus {
   /** Null when the readers here are as far, else a promise that they are, or that it took too long. */
   reached(pos: number): Promise<void> | null;
   /**
-   * Resolves when the readers here are as far as the database was at the call, or it took too long;
-   * null when they always are.
+   * Resolves when the readers here have what was there at the call, or it took too long: rows up to
+   * where the database was, others as far as they had been sent. Null when they always have.
    */
   caughtUp(): Promise<void> | null;
+  /**
+   * Resolves when what was published here has come to the other processes, or it took too long; null
+   * when there are none. Durable rows need no such wait: who asks elsewhere looks for them there.
+   */
+  delivered(): Promise<void> | null;
   /** The newest ephemeral position. */
   ephemeralPosition(): number;
   /** Draws the position for a row of a stream that is not durable. */
@@ -105,6 +110,7 @@ export function createLocalBus(options: LocalBusOptions): Bus {
     position: () => position,
     reached: () => null,
     caughtUp: () => null,
+    delivered: () => null,
     ephemeralPosition: () => ephemeral,
     nextEphemeral: () => ++ephemeral,
   };

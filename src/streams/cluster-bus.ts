@@ -16,6 +16,11 @@ export interface Transport {
   /** Both handlers are set before anything arrives. */
   listen(onText: (text: string) => void, onConnected: (isConnected: boolean) => void): void;
   isConnected(): boolean;
+  /**
+   * Resolves when all that was sent before, here and by others, has arrived here and elsewhere, or
+   * when the connection is lost.
+   */
+  echo(): Promise<void>;
 }
 
 export interface ClusterBusOptions {
@@ -189,11 +194,12 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
     position: () => sequencer.position(),
     reached: (pos) => (pos <= sequencer.position() ? null : waiters.wait(pos)),
     async caughtUp() {
-      const pos = await lastStreamPosition(database);
+      const [pos] = await Promise.all([lastStreamPosition(database), transport.echo()]);
       sequencer.heardOf(pos);
       minded();
       if (pos > sequencer.position()) await waiters.wait(pos);
     },
+    delivered: () => transport.echo(),
     ephemeralPosition: () => ephemeral,
     nextEphemeral,
     lag: () => sequencer.highest() - sequencer.position(),

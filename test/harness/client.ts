@@ -92,4 +92,16 @@ export class TestClient {
   sync(query: Record<string, string> = {}): Promise<Json> {
     return this.ok('GET', `/_matrix/client/v3/sync?${new URLSearchParams(query).toString()}`);
   }
+
+  /**
+   * A sync that has what is looked for. Other things wake who waits as well (somebody's presence), and
+   * on a worker set another process answers than the one that has written, an instant later.
+   */
+  async syncUntil(query: Record<string, string>, isThere: (sync: Json) => boolean): Promise<Json> {
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop
+      const sync = await this.sync({ timeout: '1000', ...query });
+      if (isThere(sync)) return sync;
+    }
+  }
 }

@@ -10,7 +10,9 @@ before(async () => {
 });
 after(() => server.close());
 
-const joined = (sync: Json, roomId: string) => sync['rooms'].join[roomId] as Json;
+const joined = (sync: Json, roomId: string) => (sync['rooms']?.join?.[roomId] ?? {}) as Json;
+const hasPart = (part: string, roomId: string) => (sync: Json) =>
+  ((joined(sync, roomId)[part]?.events ?? []) as Json[]).length > 0;
 const bodies = (events: Json[]) =>
   events
     .filter((event) => event['type'] === 'm.room.message')
@@ -29,7 +31,8 @@ describe('two users in a room', () => {
     await bob.join(roomId);
     const start = await bob.sync();
     await alice.send(roomId, 'hello');
-    const next = await bob.sync({ since: start['next_batch'], timeout: '5000' });
+    const query = { since: start['next_batch'] as string };
+    const next = await bob.syncUntil(query, hasPart('timeline', roomId));
     assert.deepEqual(bodies(joined(next, roomId)['timeline'].events), ['hello']);
     assert.equal(joined(next, roomId)['unread_notifications'].notification_count, 1);
   });
@@ -47,7 +50,7 @@ describe('two users in a room', () => {
     const quiet = await bob.sync({ since, timeout: '50' });
     assert.deepEqual(quiet['rooms']?.join ?? {}, {});
     since = quiet['next_batch'];
-    const poll = bob.sync({ since, timeout: '10000' });
+    const poll = bob.syncUntil({ since, timeout: '10000' }, hasPart('ephemeral', roomId));
     await alice.ok('PUT', `${alice.room(roomId)}/typing/${alice.userId}`, {
       typing: true,
       timeout: 10_000,

@@ -22,22 +22,6 @@ const roomsIn = (sync: Json) =>
   Object.values((sync['rooms'] ?? {}) as Json).flatMap((section) => Object.keys(section as Json));
 const filtered = (filter: Json) => ({ filter: JSON.stringify(filter) });
 
-/**
- * A sync that has what is looked for. On a worker set another process answers than the one that has
- * written, an instant later.
- */
-async function syncUntil(
-  client: TestClient,
-  query: Record<string, string>,
-  isThere: (sync: Json) => boolean,
-): Promise<Json> {
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop
-    const sync = await client.sync({ timeout: '1000', ...query });
-    if (isThere(sync)) return sync;
-  }
-}
-
 const hasEvent = (roomId: string, eventId: string) => (sync: Json) =>
   idsOf((joined(sync, roomId)['timeline']?.events ?? []) as Json[]).includes(eventId);
 const isIn = (section: string, roomId: string) => (sync: Json) =>
@@ -72,7 +56,7 @@ test('an incremental sync has what is new and nothing else', async () => {
   assert.deepEqual(roomsIn(none), []);
   const sent = await sendMany(alice!, roomId, 2);
   const query = { since: none['next_batch'] as string };
-  const next = await syncUntil(alice!, query, hasEvent(roomId, sent[1]!));
+  const next = await alice!.syncUntil(query, hasEvent(roomId, sent[1]!));
   const { timeline, state: changed } = joined(next, roomId);
   assert.deepEqual(idsOf(timeline.events), sent);
   assert.equal(timeline.limited ?? false, false);
@@ -88,7 +72,8 @@ test('a sync waits for news, and for no longer than it was told', async () => {
   const { next_batch: since } = await alice!.sync();
   const empty = await alice!.sync({ since, timeout: '1' });
   assert.deepEqual(roomsIn(empty), []);
-  const waiting = alice!.sync({ since: empty['next_batch'], timeout: '30000' });
+  const query = { since: empty['next_batch'] as string, timeout: '30000' };
+  const waiting = alice!.syncUntil(query, isIn('join', roomId));
   const eventId = await alice!.send(roomId, 'news');
   assert.deepEqual(idsOf(joined(await waiting, roomId)['timeline'].events), [eventId]);
 });
@@ -104,7 +89,7 @@ test('a presence wakes those who wait, also that of somebody who does not sync',
     )?.['content'].status_msg;
   // Longer than a test may take: only being woken ends it.
   const query = { since: since as string, timeout: '300000', set_presence: 'offline' };
-  const waiting = syncUntil(bob, query, (sync) => statusIn(sync) === 'here');
+  const waiting = bob.syncUntil(query, (sync) => statusIn(sync) === 'here');
   const path = `${v3}/presence/${encodeURIComponent(alice.userId)}/status`;
   await alice.ok('PUT', path, { presence: 'online', status_msg: 'here' });
   await waiting;
@@ -117,7 +102,7 @@ test('a gap: the timeline is limited, prev_batch leads to what is missing', asyn
   await bob!.join(roomId);
   const sent = await sendMany(alice!, roomId, 6);
   const query = { since, ...filtered({ room: { timeline: { limit: 2 } } }) };
-  const sync = await syncUntil(alice!, query, hasEvent(roomId, sent.at(-1)!));
+  const sync = await alice!.syncUntil(query, hasEvent(roomId, sent.at(-1)!));
   const room = joined(sync, roomId);
   assert.equal(room['timeline'].limited, true);
   assert.deepEqual(idsOf(room['timeline'].events), sent.slice(-2));
@@ -134,7 +119,7 @@ test('state is that before the timeline; with state_after that behind it', async
   await sendMany(alice!, roomId, 3);
   const last = await alice!.setState(roomId, 'm.room.name', { name: 'Two' });
   const query = { since, ...filtered({ room: { timeline: { limit: 2 } } }) };
-  const before = joined(await syncUntil(alice!, query, hasEvent(roomId, last)), roomId);
+  const before = joined(await alice!.syncUntil(query, hasEvent(roomId, last)), roomId);
   assert.deepEqual(keysOf(before['state'].events), ['m.room.topic|']);
   assert.equal(before['state_after'], undefined);
   const behind = joined(await alice!.sync({ ...query, use_state_after: 'true' }), roomId);
@@ -151,7 +136,7 @@ test('full_state brings all the state, also of rooms without news', async () => 
   const [quiet, busy] = [await alice!.createRoom(), await alice!.createRoom()];
   const { next_batch: since } = await alice!.sync();
   const sent = await alice!.send(busy, 'x');
-  const plain = await syncUntil(alice!, { since }, hasEvent(busy, sent));
+  const plain = await alice!.syncUntil({ since }, hasEvent(busy, sent));
   assert.deepEqual(Object.keys(plain['rooms'].join), [busy]);
   const full = await alice!.sync({ since, full_state: 'true' });
   for (const roomId of [quiet, busy]) {
@@ -170,7 +155,7 @@ test('filters: rooms, types, senders, fields, limits', async () => {
   const theirs = await bob!.send(roomId, 'theirs');
   await alice!.setState(roomId, 'm.room.topic', { topic: 'x' });
   const last = await alice!.send(other, 'elsewhere');
-  await syncUntil(alice!, { since }, hasEvent(other, last));
+  await alice!.syncUntil({ since }, hasEvent(other, last));
   const timelineWith = async (room: Json) => {
     const sync = await alice!.sync({ since, ...filtered({ room }) });
     return Object.entries((sync['rooms']?.join ?? {}) as Json).flatMap(([, { timeline }]) =>
@@ -214,7 +199,7 @@ test('lazy loading: members of those who speak, each sent once', async () => {
       .filter((event) => event['type'] === 'm.room.member')
       .map((event) => event['state_key'] as string)
       .toSorted();
-  const first = await syncUntil(alice!, filter, hasEvent(roomId, sent.at(-1)!));
+  const first = await alice!.syncUntil(filter, hasEvent(roomId, sent.at(-1)!));
   const heroes = joined(first, roomId)['summary'] as Json;
   assert.equal(heroes['m.joined_member_count'], 3);
   assert.deepEqual((heroes['m.heroes'] as string[]).toSorted(), [bob!.userId, carol!.userId]);
@@ -222,7 +207,7 @@ test('lazy loading: members of those who speak, each sent once', async () => {
   assert.ok(membersIn(first).includes(alice!.userId));
   const { next_batch: since } = first;
   const again = await bob!.send(roomId, 'again');
-  const second = await syncUntil(alice!, { since, ...filter }, hasEvent(roomId, again));
+  const second = await alice!.syncUntil({ since, ...filter }, hasEvent(roomId, again));
   assert.deepEqual(membersIn(second), [], 'what was sent is not sent again');
   const redundant = filtered({
     room: { state: { lazy_load_members: true, include_redundant_members: true } },
@@ -236,20 +221,20 @@ test('invited: stripped state; joined: the room, with a gap before it; left: unt
   const roomId = await alice!.createRoom({ name: 'Party', preset: 'private_chat' });
   const start = await bob!.sync();
   await alice!.ok('POST', `${alice!.room(roomId)}/invite`, { user_id: bob!.userId });
-  const invited = await syncUntil(bob!, { since: start['next_batch'] }, isIn('invite', roomId));
+  const invited = await bob!.syncUntil({ since: start['next_batch'] }, isIn('invite', roomId));
   const stripped = invited['rooms'].invite[roomId]['invite_state'].events as Json[];
   assert.ok(keysOf(stripped).includes('m.room.name|'));
   assert.ok(keysOf(stripped).includes(`m.room.member|${bob!.userId}`));
   assert.equal(stripped[0]!['event_id'] ?? null, null, 'it is stripped');
   await alice!.send(roomId, 'before');
   await bob!.join(roomId);
-  const came = await syncUntil(bob!, { since: invited['next_batch'] }, isIn('join', roomId));
+  const came = await bob!.syncUntil({ since: invited['next_batch'] }, isIn('join', roomId));
   assert.ok(joined(came, roomId)['timeline'].events.length > 0);
   assert.equal(came['rooms'].invite?.[roomId], undefined);
   const seen = await alice!.send(roomId, 'seen');
   await bob!.ok('POST', `${bob!.room(roomId)}/leave`, {});
   const unseen = await alice!.send(roomId, 'unseen');
-  const left = await syncUntil(bob!, { since: came['next_batch'] }, isIn('leave', roomId));
+  const left = await bob!.syncUntil({ since: came['next_batch'] }, isIn('leave', roomId));
   assert.equal(left['rooms'].join?.[roomId], undefined);
   const ids = idsOf(left['rooms'].leave[roomId].timeline.events);
   assert.equal(ids[0], seen);
@@ -268,33 +253,33 @@ test('invited: stripped state; joined: the room, with a gap before it; left: unt
 test('an invite that is turned down, a knock, a kick, a ban', async () => {
   const [alice, bob] = await registerAll('alice', 'bob');
   const invite = await alice!.createRoom({ invite: [bob!.userId] });
-  const first = await syncUntil(bob!, {}, isIn('invite', invite));
+  const first = await bob!.syncUntil({}, isIn('invite', invite));
   await bob!.ok('POST', `${bob!.room(invite)}/leave`, {});
-  const turnedDown = await syncUntil(bob!, { since: first['next_batch'] }, isIn('leave', invite));
+  const turnedDown = await bob!.syncUntil({ since: first['next_batch'] }, isIn('leave', invite));
   assert.equal(turnedDown['rooms'].invite?.[invite], undefined);
   const door = await alice!.createRoom({
     name: 'Door',
     initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
   });
   await bob!.ok('POST', `${v3}/knock/${encodeURIComponent(door)}`, { reason: 'please' });
-  const knocked = await syncUntil(bob!, { since: turnedDown['next_batch'] }, isIn('knock', door));
+  const knocked = await bob!.syncUntil({ since: turnedDown['next_batch'] }, isIn('knock', door));
   const state = knocked['rooms'].knock[door]['knock_state'].events as Json[];
   assert.ok(keysOf(state).includes('m.room.name|'));
   const room = alice!.room(door);
   await alice!.ok('POST', `${room}/invite`, { user_id: bob!.userId });
   await bob!.join(door);
-  const inside = await syncUntil(bob!, { since: knocked['next_batch'] }, isIn('join', door));
+  const inside = await bob!.syncUntil({ since: knocked['next_batch'] }, isIn('join', door));
   await alice!.ok('POST', `${room}/kick`, { user_id: bob!.userId, reason: 'out' });
-  const kicked = await syncUntil(bob!, { since: inside['next_batch'] }, isIn('leave', door));
+  const kicked = await bob!.syncUntil({ since: inside['next_batch'] }, isIn('leave', door));
   const last = (kicked['rooms'].leave[door].timeline.events as Json[]).at(-1)!;
   assert.equal(last['content'].reason, 'out');
   await alice!.ok('POST', `${room}/ban`, { user_id: bob!.userId });
-  const banned = await syncUntil(bob!, { since: kicked['next_batch'] }, isIn('leave', door));
+  const banned = await bob!.syncUntil({ since: kicked['next_batch'] }, isIn('leave', door));
   const ban = (banned['rooms'].leave[door].timeline.events as Json[]).at(-1)!;
   assert.equal(ban['content'].membership, 'ban');
   await bob!.ok('POST', `${bob!.room(door)}/forget`, {});
   const withLeft = filtered({ room: { include_leave: true } });
-  await syncUntil(bob!, withLeft, (sync) => !isIn('leave', door)(sync));
+  await bob!.syncUntil(withLeft, (sync) => !isIn('leave', door)(sync));
 });
 
 test('history visibility: who joins sees as far back as the room allows', async () => {
@@ -311,7 +296,7 @@ test('history visibility: who joins sees as far back as the room allows', async 
   await bob!.join(shared);
   await bob!.join(private_);
   const late = await alice!.send(private_, 'late');
-  const sync = await syncUntil(bob!, {}, hasEvent(private_, late));
+  const sync = await bob!.syncUntil({}, hasEvent(private_, late));
   assert.ok(idsOf(joined(sync, shared)['timeline'].events).includes(early[0]!));
   const ids = idsOf(joined(sync, private_)['timeline'].events);
   assert.ok(ids.includes(late) && !ids.includes(early[1]!));
@@ -330,7 +315,7 @@ test('unread counts by thread', async () => {
   };
   await reply('first');
   const second = await reply('second');
-  await syncUntil(bob!, {}, hasEvent(roomId, second));
+  await bob!.syncUntil({}, hasEvent(roomId, second));
   const count = async (threads: boolean) =>
     joined(
       await bob!.sync(filtered({ room: { timeline: { unread_thread_notifications: threads } } })),
@@ -347,7 +332,7 @@ test('unread counts by thread', async () => {
   const hasRead = (sync: Json) =>
     joined(sync, roomId)['unread_thread_notifications']?.[root] === undefined;
   const byThread = filtered({ room: { timeline: { unread_thread_notifications: true } } });
-  await syncUntil(bob!, byThread, hasRead);
+  await bob!.syncUntil(byThread, hasRead);
   const read = await count(true);
   assert.equal(read['unread_notifications'].notification_count, 1);
 });
@@ -357,7 +342,7 @@ test('a sent event carries its transaction id, for the device that has sent it',
   const roomId = await alice!.createRoom();
   const { next_batch: since } = await alice!.sync();
   const sent = await alice!.send(roomId, 'x', 'my-txn');
-  const mine = await syncUntil(alice!, { since }, hasEvent(roomId, sent));
+  const mine = await alice!.syncUntil({ since }, hasEvent(roomId, sent));
   const [event] = joined(mine, roomId)['timeline'].events as Json[];
   assert.equal(event!['unsigned'].transaction_id, 'my-txn');
   const other = new TestClient(server.url);
@@ -367,7 +352,7 @@ test('a sent event carries its transaction id, for the device that has sent it',
     password: `password of ${alice!.userId.slice(1).split(':')[0]}`,
   });
   other.token = login['access_token'] as string;
-  const theirs = await syncUntil(other, { since }, hasEvent(roomId, sent));
+  const theirs = await other.syncUntil({ since }, hasEvent(roomId, sent));
   const [same] = joined(theirs, roomId)['timeline'].events as Json[];
   assert.equal(same!['unsigned'].transaction_id, undefined);
 });

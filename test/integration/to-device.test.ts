@@ -30,7 +30,7 @@ async function send(
 
 const toBob = (n: number) => ({ [bob.userId]: { [bob.deviceId]: { n } } });
 const numbers = (answer: Json) =>
-  (answer['to_device'].events as Json[]).map((event) => event['content'].n as number);
+  ((answer['to_device']?.events ?? []) as Json[]).map((event) => event['content'].n as number);
 
 /** Another device of a user. */
 async function logIn(user: TestClient): Promise<TestClient> {
@@ -67,7 +67,7 @@ test('a device that waits is woken, another one of the user is not told', async 
     other.sync(),
   ]);
   const [answer] = await Promise.all([
-    bob.sync({ since, timeout: '20000' }),
+    bob.syncUntil({ since, timeout: '20000' }, (sync) => numbers(sync).length > 0),
     send(alice, toBob(2)),
   ]);
   assert.deepEqual(numbers(answer), [2]);

@@ -85,6 +85,7 @@ class SimulatedProcess {
           this.#onConnected = onConnected;
         },
         isConnected: () => this.isConnected,
+        echo: async () => {},
       },
     });
     this.bus.subscribe(stream, (rows) => {

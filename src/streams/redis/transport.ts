@@ -3,12 +3,11 @@ import { randomLetters } from '../../kernel/random.ts';
 import type { Transport } from '../cluster-bus.ts';
 import { openRedis, type RedisOptions } from './connect.ts';
 
-/** How often a message to oneself shows that messages pass. */
+/** How often at least a message to oneself shows that messages pass. */
 const echoMs = 1_000;
 /** Without an echo for so long, messages are taken not to pass. */
 const silenceMsMax = 2_500;
 const reconnectMs = 500;
-const echoMark = '!';
 
 /** Texts between the processes of a server, through Redis pub/sub on one channel. */
 export interface RedisTransport extends Transport {
@@ -23,8 +22,9 @@ export function createRedisTransport(
   channel: string,
   log: Log,
 ): RedisTransport {
-  const own = `${echoMark}${randomLetters(12)}`;
   const name = `${channel}/${options.database}`;
+  /** Redis keeps the order of messages, also between channels. */
+  const ownName = `${name}/${randomLetters(12)}`;
   const publisher = openRedis(options, 'publish');
   const subscriber = openRedis(options, 'subscribe');
   let onText: (text: string) => void = () => undefined;
@@ -33,6 +33,10 @@ export function createRedisTransport(
   let heardAtMs = 0;
   let isClosed = false;
   let timer: NodeJS.Timeout | null = null;
+  let asking: (() => void)[] = [];
+  let asked = 0;
+  /** Who waits for which echo, ascending. */
+  const waiting = new Map<number, (() => void)[]>();
   let opened: () => void = () => undefined;
 
   function setConnected(now: boolean, reason: string): void {
@@ -40,6 +44,7 @@ export function createRedisTransport(
     isConnected = now;
     if (now) log.info('connected to Redis');
     else if (!isClosed) log.warn({ reason }, 'Redis is gone; processes look into the database');
+    if (!now) answer(Infinity);
     onConnected(now);
   }
 
@@ -48,22 +53,38 @@ export function createRedisTransport(
   publisher.on('error', lost);
   subscriber.on('error', lost);
 
-  function receive(text: string): void {
-    if (!text.startsWith(echoMark)) {
-      onText(text);
-      return;
+  function answer(upto: number): void {
+    for (const [number, resolves] of waiting) {
+      if (number > upto) return;
+      waiting.delete(number);
+      for (const resolve of resolves) resolve();
     }
-    if (text !== own) return;
+  }
+
+  function hear(number: string): void {
     heardAtMs = performance.now();
     setConnected(true, '');
     opened();
+    answer(Number(number));
+  }
+
+  /** One message for all who ask in one turn of the event loop. */
+  function ask(resolve: () => void): void {
+    asking.push(resolve);
+    if (asking.length > 1) return;
+    setImmediate(() => {
+      const number = ++asked;
+      waiting.set(number, asking);
+      asking = [];
+      publisher.publish(ownName, String(number)).catch(() => answer(number));
+    });
   }
 
   function beat(): void {
     if (isConnected && performance.now() - heardAtMs > silenceMsMax) {
       setConnected(false, 'messages do not pass');
     }
-    publisher.publish(name, own).catch(() => undefined);
+    ask(() => undefined);
   }
 
   async function connected(work: () => Promise<unknown>): Promise<void> {
@@ -90,6 +111,7 @@ export function createRedisTransport(
     send(text) {
       if (isConnected) publisher.publish(name, text).catch(() => undefined);
     },
+    echo: () => (isConnected ? new Promise(ask) : Promise.resolve()),
     async open() {
       const first = new Promise<void>((resolve) => {
         opened = resolve;
@@ -98,7 +120,8 @@ export function createRedisTransport(
       void connected(() => publisher.connect()).then(beat);
       void connected(async () => {
         await subscriber.connect();
-        await subscriber.subscribe(name, receive);
+        await subscriber.subscribe(name, (text) => onText(text));
+        await subscriber.subscribe(ownName, hear);
       }).then(beat);
       timer = setInterval(beat, echoMs);
       await first;
@@ -108,6 +131,7 @@ export function createRedisTransport(
       isClosed = true;
       if (timer) clearInterval(timer);
       isConnected = false;
+      answer(Infinity);
       await Promise.allSettled([publisher.destroy(), subscriber.destroy()]);
     },
   };
