@@ -1,9 +1,6 @@
 import pg from 'pg';
-import { paramText } from './param-text.ts';
-import type { Statement } from './statement.ts';
-
-/** Any declared statement. */
-export type AnyStatement = Statement<never, unknown>;
+import { columnTypes } from './column-types.ts';
+import { StatementBatch, type AnyStatement, type BatchItem } from './statement-batch.ts';
 
 /**
  * The database cannot be asked now: it cannot be reached, or the connection was lost. When it is
@@ -16,22 +13,6 @@ export class DatabaseUnavailable extends Error {
     this.name = 'DatabaseUnavailable';
   }
 }
-
-const int8 = 20;
-const int8Array = 1016;
-const parseInt8Array = (text: string) =>
-  text === '{}' ? [] : text.slice(1, -1).split(',').map(Number);
-
-/** bigint columns are ids, positions and times, all below 2^53: they arrive as numbers. */
-export const columnTypes = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    if (format !== 'binary') {
-      if (oid === int8) return Number;
-      if (oid === int8Array) return parseInt8Array;
-    }
-    return pg.types.getTypeParser(oid, format) as (value: string) => unknown;
-  },
-};
 
 const retryMsMin = 50;
 const retryMsMax = 500;
@@ -112,16 +93,24 @@ function failure(error: unknown): unknown {
   return endsConnection ? new DatabaseUnavailable(error) : error;
 }
 
-/** Runs a statement, prepared under its name once per connection. */
-export async function runOn(
+/** Runs statements as one transaction, in one round trip; gives the rows of each. */
+export async function runAll(
   client: pg.ClientBase,
-  { name, text }: AnyStatement,
-  params: readonly unknown[],
-): Promise<unknown[]> {
+  items: readonly BatchItem[],
+): Promise<unknown[][]> {
+  const batch = new StatementBatch(items);
   try {
-    const result = await client.query({ name, text, values: params.map(paramText) });
-    return result.rows as unknown[];
+    return await client.query(batch).answer;
   } catch (error) {
     throw failure(error);
   }
+}
+
+/** Runs a statement, prepared under its name once per connection. */
+export async function runOn(
+  client: pg.ClientBase,
+  statement: AnyStatement,
+  params: readonly unknown[],
+): Promise<unknown[]> {
+  return (await runAll(client, [{ statement, params }]))[0]!;
 }

@@ -1,4 +1,7 @@
 import type { Statement } from './statement.ts';
+import type { BatchItem } from './statement-batch.ts';
+
+export type { BatchItem } from './statement-batch.ts';
 
 /** Runs statements inside one transaction, or on one connection. */
 export interface Queryable {
@@ -15,18 +18,12 @@ export interface Database extends Queryable {
   /** Commits when `work` resolves, rolls back when it throws. Serialization failures are retried. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   /**
-   * Runs statements as one transaction in one round trip: begin, each statement, commit, all
-   * pipelined on a dedicated connection of the caller's `lane`. Lanes are created on first use;
-   * calls on one lane run in order. Resolves with the rows of each statement; if any fails,
+   * Runs statements as one transaction in one round trip, on a dedicated connection of the caller's
+   * `lane`. Lanes are created on first use; calls on one lane run in order. Resolves with the rows of each statement; if any fails,
    * nothing is kept and the first error is thrown.
    */
   batch(lane: string, work: readonly BatchItem[]): Promise<unknown[][]>;
   close(): Promise<void>;
-}
-
-export interface BatchItem {
-  statement: Statement<never, unknown>;
-  params: readonly unknown[];
 }
 
 /** Whether a write was refused because a unique key is taken; `constraint`: by this one. */

@@ -1,8 +1,10 @@
 import pg from 'pg';
-import { columnTypes, PipelinedConnection, runOn, type AnyStatement } from './connection.ts';
-import type { BatchItem, Database, Queryable } from './database.ts';
+import { columnTypes } from './column-types.ts';
+import { PipelinedConnection, runAll, runOn } from './connection.ts';
+import type { Database, Queryable } from './database.ts';
 import { committingMsMax } from './positions.ts';
 import { statement } from './statement.ts';
+import type { AnyStatement } from './statement-batch.ts';
 
 export interface DatabaseOptions {
   connection: pg.ClientConfig;
@@ -21,20 +23,6 @@ const attemptsMax = 5;
 function isConflict(error: unknown): boolean {
   const code = error instanceof pg.DatabaseError ? error.code : undefined;
   return code === '40001' || code === '40P01';
-}
-
-async function runBatch(client: pg.Client, items: readonly BatchItem[]): Promise<unknown[][]> {
-  // A single statement is a transaction of its own.
-  if (items.length === 1) return [await runOn(client, items[0]!.statement, items[0]!.params)];
-  // All are sent before the first has answered; after an error PostgreSQL refuses the rest of the
-  // transaction, and the commit at its end becomes a rollback.
-  const opened = runOn(client, begin, []);
-  const answers = items.map((item) => runOn(client, item.statement, item.params));
-  const closed = runOn(client, commit, []);
-  const settled = await Promise.allSettled([opened, ...answers, closed]);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return settled.slice(1, -1).map((result) => (result as PromiseFulfilledResult<unknown[]>).value);
 }
 
 /** Opens a database over pipelined connections and a pool; see `Database`. Connects at first use. */
@@ -110,7 +98,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     async batch(name, items) {
       if (items.length === 0) return [];
       const lane = laneOf(name);
-      return runBatch(lane.current ?? (await lane.open()), items);
+      return runAll(lane.current ?? (await lane.open()), items);
     },
     async close() {
       const connections = [...readers, ...lanes.values()];

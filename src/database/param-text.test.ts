@@ -43,9 +43,11 @@ test('arrays arrive as they were sent', async () => {
   );
 });
 
-test('what is not known here is left to the driver', async () => {
+test('bytes arrive as they were sent; what has no text is refused', async () => {
   const [row] = await testDatabase.database.query(echoBytes, [[Buffer.from([0, 255])]]);
   assert.deepEqual(row!.bytes, [Buffer.from([0, 255])]);
   assert.equal(paramText('{'), '{');
   assert.equal(paramText(null), null);
+  assert.throws(() => paramText({}), TypeError);
+  assert.throws(() => paramText([[1]]), TypeError);
 });

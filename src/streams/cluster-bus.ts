@@ -72,7 +72,7 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
     readers.deliver(rows);
     waiters.reached(position);
   });
-  const decode = createDecoder((stream) => readers.has(stream));
+  const decode = createDecoder(tag, (stream) => readers.has(stream));
   let ephemeral = clock.now();
   let number = 0;
   let recovered = 0;
@@ -153,7 +153,7 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
 
   function receive(text: string): void {
     const message = decode(text);
-    if (message.sender === tag) return;
+    if (!message) return;
     senders.note(message.sender, message.number);
     const durable = message.rows.filter((row) => row.stream.durable);
     const others = message.rows.filter((row) => !row.stream.durable);

@@ -26,8 +26,9 @@ export function encodeMessage({ sender, number, rows }: BusMessage): string {
   return text;
 }
 
-/** Reads messages; `isRead` says whose content is wanted. */
-export function createDecoder(isRead: (stream: Stream<unknown>) => boolean) {
+/** Reads messages of others than `tag`; `isRead` says whose content is wanted. Null: it is one's own. */
+export function createDecoder(tag: string, isRead: (stream: Stream<unknown>) => boolean) {
+  const ownHead = `${tag} `;
   let byName = new Map<string, Stream<unknown>>();
 
   function streamOf(name: string): Stream<unknown> | undefined {
@@ -37,7 +38,8 @@ export function createDecoder(isRead: (stream: Stream<unknown>) => boolean) {
     return byName.get(name);
   }
 
-  return function decode(text: string): BusMessage {
+  return function decode(text: string): BusMessage | null {
+    if (text.startsWith(ownHead)) return null;
     const [head = '', ...lines] = text.split('\n');
     const [sender = '', number = ''] = head.split(' ');
     const rows: StreamRow[] = [];

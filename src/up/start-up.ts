@@ -21,6 +21,7 @@ import { listenForControl, type ControlRequest } from './control.ts';
 import { Fleet } from './fleet.ts';
 import { startRedis } from './redis-server.ts';
 import { controlPathOf, makeRunFolder } from './run-folder.ts';
+import { scheduleAsBatch } from './scheduling.ts';
 import { renderTable, workerLine } from './table.ts';
 import { writeSharedFile } from './worker-files.ts';
 
@@ -107,6 +108,7 @@ async function start(
   started: Started,
 ): Promise<RunningSet> {
   const { config } = await loadConfig(configPaths);
+  await scheduleAsBatch(process.pid);
   const folder = await makeRunFolder(config.dataDir);
   started.add(folder.remove);
   const embedded = config.database
