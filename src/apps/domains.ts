@@ -160,7 +160,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     async sharesRoom(userNid, otherUserId) {
       const other = await interned.find(otherUserId);
-      return other !== null && (await rooms.services.members.sharing(userNid, [other])).size > 0;
+      return other !== null && rooms.services.members.share(userNid, other);
     },
     remoteProfile: async () => null,
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
@@ -244,7 +244,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     bus,
     roles,
-    whoShares: (userNid, candidates) => rooms.services.members.sharing(userNid, candidates),
+    whoShares: (userNid, candidates) => rooms.services.joinedRooms.sharing(userNid, candidates),
+    sharesRoom: (one, other) => rooms.services.members.share(one, other),
     userNidOf: (userId) => interned.find(userId),
     mayChange: (userId) => isWithin(limiter, 'presence', userId),
   });
@@ -328,6 +329,7 @@ export function assembleDomains(foundation: Foundation): Domains {
         }
       : null,
     aggregations: relations.aggregations,
+    joinedRooms: rooms.services.joinedRooms,
     erasedAmong: accounts.services.directory.erasedAmong,
     filters: accountData.filters,
   };

@@ -54,7 +54,7 @@ const nothing = () => {};
 
 /** Presence, kept in memory. */
 export function createPresence(needs: PresenceNeeds): PresenceModule {
-  const { config, clock, bus, whoShares, userNidOf } = needs;
+  const { config, clock, bus, whoShares, sharesRoom, userNidOf } = needs;
   const board = createBoard(bus);
   const tracker = createTracker(config, clock, bus, board, needs.mayChange);
   const shared = createSharedTracker({ roles: needs.roles, bus, clock, config, board, tracker });
@@ -89,7 +89,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
       board,
       tracker,
       shared,
-      whoShares,
+      sharesRoom,
       userNidOf,
     }),
     syncing: (user, state) => (isTracked ? shared.syncing(user, state) : nothing),

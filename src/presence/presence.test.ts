@@ -197,6 +197,7 @@ function createModule(config: Partial<PresenceConfig> = {}) {
       asked.push([...candidates]);
       return new Set(candidates.filter((nid) => nid + userNid === 3));
     },
+    sharesRoom: async (userNid, otherNid) => userNid + otherNid === 3,
     userNidOf: (userId) => (userId === '@b:x' ? 2 : userId === '@c:x' ? 3 : null),
   });
   const call = async (at: number, userId: string, body: object = {}): Promise<unknown> =>

@@ -13,6 +13,7 @@ import { timelineEndpoints } from './endpoints/timeline.ts';
 import type { Aggregations } from './aggregations.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
+import { createJoinedRooms } from './joined-rooms.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
@@ -78,6 +79,7 @@ export { createRoom } from './create-room.ts';
 export { updateMemberProfiles } from './member-profiles.ts';
 export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
+export type { JoinedRooms } from './joined-rooms.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
@@ -151,6 +153,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     create: (request) => writer.create(request),
     access: createRoomAccess(members, bus),
     members,
+    joinedRooms: createJoinedRooms(members, bus),
     states: withStateCache(createStateStore(named), bus),
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),

@@ -3,6 +3,7 @@ import type { RoomWriter } from './writer/shared-writer.ts';
 import type { Aggregations } from './aggregations.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
+import type { JoinedRooms } from './joined-rooms.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
@@ -23,6 +24,7 @@ export interface RoomServices extends RoomsEnvironment {
   create(request: CreateRequest): Promise<string>;
   access: RoomAccessCache;
   members: AccessStore;
+  joinedRooms: JoinedRooms;
   states: RoomStates;
   timeline: TimelineStore;
   aliases: AliasStore;

@@ -67,7 +67,7 @@ export interface Sync {
 export function createSync(needs: SyncNeeds): Sync {
   const { events: database, bus, clock, sources } = needs;
   const timelines = createTimelineStore(database);
-  const views = createSyncViews(timelines, bus, (nid) => sources.typing.changedAt(nid));
+  const views = createSyncViews(timelines, bus, sources);
   const loader = createRoomLoader(timelines, createRoomStateStore(database), sources.erasedAmong);
   const lazyMembers = createLazyMemberMemory();
   const deviceNews = createDeviceNews(sources);

@@ -1,5 +1,5 @@
 import type { Receipt } from '../receipts/module.ts';
-import type { Aggregations, ErasedAmong, StoredEvent } from '../rooms/module.ts';
+import type { Aggregations, ErasedAmong, JoinedRooms, StoredEvent } from '../rooms/module.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
@@ -132,6 +132,7 @@ export interface SyncSources {
   /** Null: there are none here. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'changes'> | null;
   aggregations: Aggregations;
+  joinedRooms: Pick<JoinedRooms, 'of'>;
   erasedAmong: ErasedAmong;
   filters: {
     /** A stored filter. Rejects with M_NOT_FOUND. */

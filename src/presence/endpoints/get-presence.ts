@@ -23,12 +23,12 @@ export const getPresence = endpoint<PresenceServices>()({
   },
   errors: ['M_FORBIDDEN'],
   async handle({ params, requester }, services) {
-    const { config, clock, board, tracker, whoShares, userNidOf } = services;
+    const { config, clock, board, tracker, sharesRoom, userNidOf } = services;
     if (!config.isEnabled) return { presence: 'offline' };
     const isSelf = params.userId === requester.userId;
     const userNid = isSelf ? requester.userNid : await userNidOf(params.userId);
     const isVisible =
-      userNid !== null && (isSelf || (await whoShares(requester.userNid, [userNid])).has(userNid));
+      userNid !== null && (isSelf || (await sharesRoom(requester.userNid, userNid)));
     if (!isVisible) {
       throw new MatrixError('M_FORBIDDEN', 'only those who share a room see a user’s presence');
     }

@@ -11,11 +11,13 @@ export interface PresenceSurroundings {
     userNid: number,
     candidates: readonly number[],
   ) => ReadonlySet<number> | Promise<ReadonlySet<number>>;
+  /** Whether two users share a room, also when that is so only since now. */
+  sharesRoom: (userNid: number, otherNid: number) => Promise<boolean>;
   /** Null: no such user is known. */
   userNidOf: (userId: string) => number | null | Promise<number | null>;
 }
 
-export interface PresenceServices extends PresenceSurroundings {
+export interface PresenceServices extends Omit<PresenceSurroundings, 'whoShares'> {
   clock: Clock;
   config: PresenceConfig;
   board: Board;

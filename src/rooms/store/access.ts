@@ -61,13 +61,17 @@ const markForgotten = statement<[number, number], { pos: number }>(
    where user_nid = $1 and room_nid = $2 and membership <> 'join' returning pos`,
 );
 
-const selectSharing = statement<[number, number[]], { userNid: number }>(
-  'select_users_sharing_rooms',
-  `select c.nid as "userNid" from unnest($2::bigint[]) as c(nid)
-   where exists (
-     select from memberships a join memberships b on b.room_nid = a.room_nid
-     where a.user_nid = $1 and a.membership = 'join' and b.user_nid = c.nid
-       and b.membership = 'join')`,
+const selectShared = statement<[number, number], { roomNid: number }>(
+  'select_shared_room',
+  `select a.room_nid as "roomNid" from memberships a join memberships b on b.room_nid = a.room_nid
+   where a.user_nid = $1 and a.membership = 'join' and b.user_nid = $2 and b.membership = 'join'
+   limit 1`,
+);
+
+const selectJoinedRooms = statement<[number[]], { userNid: number; roomNid: number }>(
+  'select_joined_rooms_of_users',
+  `select user_nid as "userNid", room_nid as "roomNid" from memberships
+   where user_nid = any($1) and membership = 'join'`,
 );
 
 /** Who is in which room. */
@@ -98,10 +102,10 @@ export function createAccessStore(database: Queryable) {
     async forget(userNid: number, roomNid: number): Promise<boolean> {
       return (await database.query(markForgotten, [userNid, roomNid])).length > 0;
     },
-    /** Those of the candidates who are joined to a room that the user is joined to. */
-    async sharing(userNid: number, candidates: readonly number[]): Promise<Set<number>> {
-      const rows = await database.query(selectSharing, [userNid, [...candidates]]);
-      return new Set(rows.map((row) => row.userNid));
+    joinedRooms: (userNids: number[]) => database.query(selectJoinedRooms, [userNids]),
+    /** Whether two users are joined to the same room. */
+    async share(userNid: number, otherNid: number): Promise<boolean> {
+      return (await database.query(selectShared, [userNid, otherNid])).length > 0;
     },
   };
 }

@@ -2,6 +2,7 @@ import { boundedCache } from '../../kernel/bounded-cache.ts';
 import type { Bus } from '../../streams/bus.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
 import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/module.ts';
+import type { SyncSources } from '../sources.ts';
 import type { TimelineStore } from '../store/timelines.ts';
 import type { DeviceView } from './device-view.ts';
 import { RoomView } from './room-view.ts';
@@ -47,11 +48,10 @@ function hasLeft(
   return before?.membership === 'join' || (isGone && (before?.wasJoined ?? false));
 }
 
-/** `typingChangedAt`: the ephemeral position at which who is typing in a room changed last. */
 export function createSyncViews(
-  store: TimelineStore,
+  store: Pick<TimelineStore, 'memberships'>,
   bus: Bus,
-  typingChangedAt: (roomNid: number) => number,
+  { typing, joinedRooms }: Pick<SyncSources, 'typing' | 'joinedRooms'>,
 ): SyncViews {
   const rooms = new Map<number, RoomView>();
   const users = new Map<number, UserView>();
@@ -82,7 +82,7 @@ export function createSyncViews(
   ): RoomView {
     let view = rooms.get(room.roomNid);
     if (!view) {
-      view = new RoomView(room, position, typingChangedAt(room.roomNid));
+      view = new RoomView(room, position, typing.changedAt(room.roomNid));
       rooms.set(room.roomNid, view);
     }
     view.activeUsers.add(user);
@@ -172,11 +172,9 @@ export function createSyncViews(
   async function wakeSharing(userNid: number): Promise<void> {
     if (rooms.size === 0) return;
     // Without an answer they see it with whatever wakes them next.
-    const rows = await store.memberships(userNid).catch(() => []);
-    const woken = rows.flatMap(({ roomNid, membership }) =>
-      membership === 'join' ? [...(rooms.get(roomNid)?.activeUsers ?? [])] : [],
-    );
-    for (const { waiters } of new Set(woken)) for (const waiter of waiters) waiter();
+    const joined = await Promise.resolve(joinedRooms.of(userNid)).catch(() => []);
+    const woken = new Set([...joined].flatMap((nid) => [...(rooms.get(nid)?.activeUsers ?? [])]));
+    for (const { waiters } of woken) for (const waiter of waiters) waiter();
   }
 
   return {
@@ -233,7 +231,10 @@ export function createSyncViews(
     },
     touchSharing(userNid) {
       const sharer = users.get(userNid);
-      if (!sharer) return void wakeSharing(userNid);
+      if (!sharer) {
+        void wakeSharing(userNid);
+        return;
+      }
       for (const { view } of sharer.rooms.values()) {
         if (view) for (const user of view.activeUsers) toWake.add(user);
       }
