@@ -268,5 +268,7 @@ test('the access log and the metrics tell of each request', async (t) => {
   assert.match(text, /synapse_http_server_response_time_seconds_count{.*code="404".*} 1\n/);
   assert.match(text, /in_flight_requests_count{method="GET",servlet="user"} 0\n/);
   assert.match(text, /^process_cpu_user_seconds_total /m);
+  assert.match(text, /^nodejs_eventloop_utilization (0|1|0\.\d+)$/m);
+  assert.doesNotMatch(text, /_lag_p99_/);
   assert.match(text, /^synapse_build_info{version="/m);
 });

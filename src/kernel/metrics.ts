@@ -1,12 +1,32 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { version } from './version.ts';
 
+/**
+ * Percentiles of the event loop's lag are not offered: a timer that wakes the process a hundred times a
+ * second measures them, and was most of what an idle server did. Its utilisation says as much.
+ */
+const lagPercentiles = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
+  (name) => `nodejs_eventloop_lag_${name}_seconds`,
+);
+/** How often that timer wakes the process, milliseconds. */
+const lagTimerMs = 60 * 60 * 1000;
+
 /** The Prometheus metrics of a process. Names are those that dashboards for Synapse know. */
 export class Metrics {
   readonly registry = new Registry();
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    const { registry: register } = this;
+    collectDefaultMetrics({ register, eventLoopMonitoringPrecision: lagTimerMs });
+    for (const name of lagPercentiles) register.removeSingleMetric(name);
+    let last = performance.eventLoopUtilization();
+    const help = 'Share of the time since it was asked last in which the event loop was busy';
+    this.gauge('nodejs_eventloop_utilization', help, () => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, last);
+      last = now;
+      return utilization;
+    });
     this.info('synapse_build_info', 'What runs here', { version, nodeversion: process.version });
   }
 
