@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WrittenFile } from './media-store.ts';
 
@@ -47,7 +47,11 @@ export function createTemporaryFiles(folder: string): TemporaryFiles {
   }
 
   async function discard(path: string): Promise<void> {
-    await rm(path, { force: true });
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
   }
 
   return {
