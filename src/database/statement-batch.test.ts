@@ -63,6 +63,14 @@ test('when one fails nothing is kept, and the next batch is not the worse for it
   assert.deepEqual(await words(), [...wordsBefore, 'second']);
 });
 
+test('a batch does not suffer from one before it that failed and would have prepared its statement', async () => {
+  const late = statement<[number], { n: number }>('test.late', 'select $1::integer as n');
+  const isGone = run(item(fails, [0]), item(late, [1]));
+  const isGood = Promise.all([run(item(late, [2])), run(item(late, [3]), item(late, [4]))]);
+  await assert.rejects(isGone, { name: 'error' });
+  assert.deepEqual(await isGood, [[[{ n: 2 }]], [[{ n: 3 }], [{ n: 4 }]]]);
+});
+
 test('batches that are sent before the first has answered do not mix', async () => {
   const answers = await Promise.allSettled(
     Array.from({ length: 60 }, (_, i) =>

@@ -18,7 +18,8 @@ interface Column {
 
 /** What is known of a statement on a connection. */
 interface Prepared {
-  /** False: whether PostgreSQL has it is not known, since something failed. */
+  wasSent: boolean;
+  /** PostgreSQL has it: it has answered, and nothing has failed since. */
   isSure: boolean;
   /** Null until PostgreSQL has described them. */
   columns: readonly Column[] | null;
@@ -74,6 +75,7 @@ export class StatementBatch extends pg.Query {
   readonly answer: Promise<unknown[][]>;
   readonly #items: readonly { statement: AnyStatement; values: unknown[] }[];
   readonly #results: unknown[][] = [];
+  #known: Map<string, Prepared> | null = null;
   readonly #prepared: Prepared[] = [];
   #current: unknown[] = [];
   #failure: unknown = null;
@@ -96,7 +98,7 @@ export class StatementBatch extends pg.Query {
   /** Called by the driver in its turn, as all that follow. */
   override submit = (connection: unknown): null => {
     const wire = connection as Wire;
-    const known = preparedOf(wire);
+    const known = (this.#known = preparedOf(wire));
     wire.stream.cork();
     for (const { statement, values } of this.#items) {
       this.#prepared.push(this.#send(wire, known, statement, values));
@@ -113,11 +115,15 @@ export class StatementBatch extends pg.Query {
     values: unknown[],
   ): Prepared {
     let prepared = known.get(name);
-    if (!prepared?.isSure) {
-      if (prepared) wire.close({ type: 'S', name });
-      wire.parse({ name, text });
-      prepared = { isSure: true, columns: null };
+    if (!prepared) {
+      prepared = { wasSent: false, isSure: false, columns: null };
       known.set(name, prepared);
+    }
+    if (!prepared.isSure) {
+      // A batch before this one may fail before it comes to the statement.
+      if (prepared.wasSent) wire.close({ type: 'S', name });
+      wire.parse({ name, text });
+      prepared.wasSent = true;
     }
     wire.bind({ statement: name, values });
     if (!prepared.columns) wire.describe({ type: 'P' });
@@ -140,6 +146,7 @@ export class StatementBatch extends pg.Query {
 
   handleCommandComplete(): void {
     const prepared = this.#prepared[this.#results.length]!;
+    prepared.isSure = true;
     // It gives no rows.
     prepared.columns ??= [];
     this.#results.push(this.#current);
@@ -147,7 +154,10 @@ export class StatementBatch extends pg.Query {
   }
 
   handleError(error: unknown): void {
-    for (const prepared of this.#prepared.slice(this.#results.length)) prepared.isSure = false;
+    // Others that are under way go on with what they know.
+    for (const { statement } of this.#items.slice(this.#results.length)) {
+      this.#known?.set(statement.name, { wasSent: true, isSure: false, columns: null });
+    }
     this.#reject(error);
   }
 
