@@ -167,6 +167,12 @@ const inPhase = (request: VerificationRequest, phase: VerificationPhase) =>
     look();
   });
 
+/**
+ * The SDK refers to a verification weakly. Only the test holds it, and only a promise that the verification
+ * would resolve holds the test: the garbage collector takes all of it, unless it can be reached from here.
+ */
+const verifications: VerificationRequest[] = [];
+
 /** Two devices compare emoji, which are always found to be the same. */
 async function verify(one: MatrixClient, other: MatrixClient): Promise<void> {
   const received = new Promise<VerificationRequest>((resolve) => {
@@ -176,6 +182,7 @@ async function verify(one: MatrixClient, other: MatrixClient): Promise<void> {
     .getCrypto()!
     .requestDeviceVerification(idOf(other), other.getDeviceId()!);
   const asked = await received;
+  verifications.push(asking, asked);
   await asked.accept();
   await inPhase(asking, VerificationPhase.Ready);
   const first = await asking.startVerification('m.sas.v1');
