@@ -457,6 +457,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       policyServerKeys: config.wellKnown.policyServerKeys,
       features: {
         ...rendezvous.features,
+        'org.matrix.msc3881': config.experimental.pusherSwitches,
         'org.matrix.msc4155': config.experimental.inviteFilters,
         'org.matrix.msc4354': config.experimental.stickyEvents,
         'org.matrix.msc4306': usedThreadSubscriptions !== null,

@@ -5,10 +5,11 @@ import type { PushConfig, PushMailConfig } from '../push/module.ts';
 import type { Foundation } from './domains.ts';
 
 /** What is configured for push; a main process that leaves it to others does not push alone either. */
-export function pushConfig({ push, workers }: Config): PushConfig {
+export function pushConfig({ push, workers, experimental }: Config): PushConfig {
   const isMain = workers.app === null || workers.app === 'homeserver';
   const isLeft = isMain && workers.leftByMain.has('pusher') && !workers.holders.has('pusher');
-  return { ...push, isEnabled: push.isEnabled && !isLeft };
+  const hasSwitches = experimental.pusherSwitches;
+  return { ...push, isEnabled: push.isEnabled && !isLeft, hasSwitches };
 }
 
 /** Mails about missed messages: whether there are any, and what their links are made of. */

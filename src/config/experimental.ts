@@ -13,6 +13,11 @@ export const experimentalSection = section(
           false,
           'Account data that is set to nothing is deleted (MSC3391).',
         ),
+        msc3881_enabled: option(
+          flag,
+          false,
+          'Pushers can be switched off and on again, also from other devices (MSC3881).',
+        ),
         msc3930_enabled: option(flag, false, 'Users are told of polls as of messages (MSC3930).'),
         msc4108_enabled: option(
           flag,
@@ -50,6 +55,7 @@ export interface ExperimentalFeatures {
   threadSubscriptions: boolean;
   polls: boolean;
   emptyDeletes: boolean;
+  pusherSwitches: boolean;
   inviteFilters: boolean;
   stickyEvents: boolean;
 }
@@ -62,6 +68,7 @@ export function readExperimental({
     threadSubscriptions: features.msc4306_enabled,
     polls: features.msc3930_enabled,
     emptyDeletes: features.msc3391_enabled,
+    pusherSwitches: features.msc3881_enabled,
     inviteFilters: features.msc4155_enabled,
     stickyEvents: features.msc4354_enabled,
   };

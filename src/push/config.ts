@@ -8,6 +8,8 @@ export interface PushConfig {
   countsRooms: boolean;
   /** [push.jitter_delay] Pushes are late by up to this. */
   jitterMs: number;
+  /** [experimental_features.msc3881_enabled] Pushers can be switched off (MSC3881). */
+  hasSwitches: boolean;
 }
 
 /** What mails about missed messages are configured by. */

@@ -71,7 +71,7 @@ export function createHolder(needs: HolderNeeds): Holder {
     // First: what an earlier holder keeps after it is judged here once more.
     const progress = await notifications.progress(shards);
     const [rows, waiting] = await Promise.all([
-      store.ofShards(shards),
+      store.activeOfShards(shards),
       notifications.waiting(shards),
     ]);
     const posOf = new Map(progress.map(({ shard, pos }) => [shard, pos]));
@@ -101,7 +101,7 @@ export function createHolder(needs: HolderNeeds): Holder {
 
   async function takeInUsers(userNids: number[]): Promise<void> {
     for (const userNid of userNids) changedUsers.delete(userNid);
-    const rows = await store.ofUsers(userNids);
+    const rows = await store.activeOfUsers(userNids);
     const byUser = Map.groupBy(
       rows.filter((row) => held.shards.has(row.shard)),
       (row) => row.userNid,

@@ -27,6 +27,8 @@ const pusherRow: PusherRow = {
   pos: 0,
   startPos: null,
   failingSinceTs: null,
+  isEnabled: true,
+  deviceId: null,
 };
 
 const pendingAt = (pos: number, changes: Partial<PendingRow> = {}) =>
@@ -56,7 +58,13 @@ function setUp({ jitterMs = 0 } = {}) {
   held.renew(1, [pusherRow]);
   const [pusher] = held.ofUser(1);
   const pushes = createHttpPushes({
-    config: { isEnabled: true, includesContent: true, countsRooms: true, jitterMs },
+    config: {
+      isEnabled: true,
+      includesContent: true,
+      countsRooms: true,
+      jitterMs,
+      hasSwitches: false,
+    },
     clock: { now: () => state.now },
     log: createLog('error', { write: () => undefined }),
     gateway: {

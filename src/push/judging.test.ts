@@ -48,6 +48,8 @@ const pusherOf = (userNid: number, startPos: number | null): PusherRow => ({
   pos: 0,
   startPos,
   failingSinceTs: null,
+  isEnabled: true,
+  deviceId: null,
 });
 
 /** Users 1 and 2, in shards 1 and 2, are notified of everything. */

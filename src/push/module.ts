@@ -33,7 +33,7 @@ import { createUnsubscribeLinks } from './unsubscribe-links.ts';
 import { createPushMetrics } from './push-metrics.ts';
 import { createPushers } from './pushers.ts';
 import { createNotificationStore } from './store/notifications.ts';
-import { createPusherStore, type PusherSettings } from './store/pushers.ts';
+import { createPusherStore, type WantedPusher } from './store/pushers.ts';
 import { createPushRoomStore } from './store/rooms.ts';
 
 export type { PushConfig, PushMailConfig } from './config.ts';
@@ -172,7 +172,7 @@ export function createPush(needs: PushNeeds): Push {
     tidy: () => holder.tidy(),
     stop: () => holder.stop(),
     endpoints: [
-      ...bindEndpoints(pusherEndpoints, { pushers }),
+      ...bindEndpoints(pusherEndpoints, { pushers, hasSwitches: config.hasSwitches }),
       ...bindEndpoints([getNotifications], { history }),
       ...bindEndpoints(unsubscribeEndpoints, { links, pushers, templates: needs.templates }),
     ],
@@ -187,7 +187,7 @@ export function createPush(needs: PushNeeds): Push {
 }
 
 /** The pusher of those who are mailed without having asked for it. */
-const mailSettings = (address: string): PusherSettings => ({
+const mailSettings = (address: string): WantedPusher => ({
   kind: 'email',
   appId: 'm.email',
   pushkey: address,
@@ -196,4 +196,6 @@ const mailSettings = (address: string): PusherSettings => ({
   profileTag: null,
   lang: 'en',
   data: '{}',
+  isEnabled: true,
+  staysWithDevice: false,
 });

@@ -1,5 +1,5 @@
 import { MatrixError } from '../kernel/errors.ts';
-import type { PusherSettings } from './store/pushers.ts';
+import type { WantedPusher } from './store/pushers.ts';
 
 /** Limits of the specification (CS 1.19, postPusher): bytes of a pushkey, characters of an app id. */
 const pushkeyBytesMax = 512;
@@ -32,8 +32,26 @@ function checkGateway(data: object): void {
   }
 }
 
-/** What a client wants to be pushed by; throws M_MISSING_PARAM or M_INVALID_PARAM. */
-export function checkedSettings(body: Readonly<Record<string, unknown>>): PusherSettings {
+/** Names of MSC3881, of fields in pushers. */
+export const switchNames = {
+  enabled: 'org.matrix.msc3881.enabled',
+  deviceId: 'org.matrix.msc3881.device_id',
+} as const;
+
+function isEnabledIn(body: Readonly<Record<string, unknown>>): boolean {
+  const value = body[switchNames.enabled] ?? true;
+  if (typeof value !== 'boolean') throw invalid(`${switchNames.enabled} must be true or false`);
+  return value;
+}
+
+/**
+ * What a client wants to be pushed by; throws M_MISSING_PARAM or M_INVALID_PARAM. `hasSwitches`: it may be
+ * switched off (MSC3881).
+ */
+export function checkedSettings(
+  body: Readonly<Record<string, unknown>>,
+  hasSwitches: boolean,
+): WantedPusher {
   const missing = needed.filter((name) => !Object.hasOwn(body, name));
   if (missing.length > 0) {
     throw new MatrixError('M_MISSING_PARAM', `missing: ${missing.join(', ')}`);
@@ -45,7 +63,7 @@ export function checkedSettings(body: Readonly<Record<string, unknown>>): Pusher
     throw invalid('data must be an object');
   }
   if (kind === 'http') checkGateway(data);
-  const settings: PusherSettings = {
+  const settings: WantedPusher = {
     kind,
     appId: textIn(body, 'app_id'),
     pushkey: textIn(body, 'pushkey'),
@@ -54,6 +72,8 @@ export function checkedSettings(body: Readonly<Record<string, unknown>>): Pusher
     lang: textIn(body, 'lang'),
     profileTag: typeof profileTag === 'string' ? profileTag : null,
     data: JSON.stringify(data),
+    isEnabled: !hasSwitches || isEnabledIn(body),
+    staysWithDevice: hasSwitches && Object.hasOwn(body, switchNames.enabled),
   };
   if (Buffer.byteLength(settings.pushkey) > pushkeyBytesMax) {
     throw invalid(`pushkey may have ${pushkeyBytesMax} bytes`);

@@ -2,7 +2,7 @@ import type { AccountServices } from '../accounts/module.ts';
 import { shardOf } from '../cluster/role.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
-import type { PusherRow, PusherSettings, PusherStore } from './store/pushers.ts';
+import type { PusherRow, WantedPusher, PusherStore } from './store/pushers.ts';
 import { pusherRole, pusherStream } from './streams.ts';
 
 /** Who sets a pusher, and with what. */
@@ -17,7 +17,7 @@ export interface PusherOwner {
 export interface Pushers {
   of(userNid: number): Promise<PusherRow[]>;
   /** `append`: others may go on with the same pushkey of the same app. */
-  set(owner: PusherOwner, settings: PusherSettings, append: boolean): Promise<void>;
+  set(owner: PusherOwner, settings: WantedPusher, append: boolean): Promise<void>;
   remove(userNid: number, appId: string, pushkey: string): Promise<void>;
   removeOfDevices(userNid: number, deviceNids: number[]): Promise<void>;
   removeAll(userNid: number): Promise<void>;
@@ -40,7 +40,7 @@ export function createPushers({ store, bus, clock, threepids }: PushersNeeds): P
     }
   }
   return {
-    of: (userNid) => store.ofUsers([userNid]),
+    of: (userNid) => store.ofUser(userNid),
     async set(owner, settings, append) {
       const { userNid, userId, tokenNid, deviceNid } = owner;
       if (!append) tell(await store.deleteOfOthers(userNid, settings.appId, settings.pushkey));

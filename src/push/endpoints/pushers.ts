@@ -1,11 +1,13 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { checkedSettings } from '../pusher-settings.ts';
+import { checkedSettings, switchNames } from '../pusher-settings.ts';
 import type { Pushers } from '../pushers.ts';
 
 export interface PusherEndpointNeeds {
   pushers: Pushers;
+  /** Pushers can be switched off (MSC3881). */
+  hasSwitches: boolean;
 }
 
 const declare = endpoint<PusherEndpointNeeds>();
@@ -18,9 +20,9 @@ const getPushers = declare({
   auth: 'user',
   runsOn,
   summary: 'How the user is told of events',
-  source: 'CS 1.19, getPushers',
+  source: 'CS 1.19, getPushers; MSC3881',
   answers: { 200: Type.Object({ pushers: Type.Array(Type.Any()) }) },
-  async handle({ requester }, { pushers }) {
+  async handle({ requester }, { pushers, hasSwitches }) {
     const rows = await pushers.of(requester.userNid);
     return {
       pushers: rows.map((row) => ({
@@ -32,6 +34,9 @@ const getPushers = declare({
         lang: row.lang,
         profile_tag: row.profileTag ?? '',
         pushkey: row.pushkey,
+        ...(hasSwitches
+          ? { [switchNames.enabled]: row.isEnabled, [switchNames.deviceId]: row.deviceId }
+          : {}),
       })),
     };
   },
@@ -44,17 +49,17 @@ const setPusher = declare({
   auth: 'user',
   runsOn,
   summary: 'Sets or removes a way in which the user is told of events',
-  source: 'CS 1.19, postPusher',
+  source: 'CS 1.19, postPusher; MSC3881',
   body: Type.Record(Type.String(), Type.Any()),
   answers: { 200: Type.Object({}) },
   errors: ['M_MISSING_PARAM', 'M_INVALID_PARAM', 'M_THREEPID_NOT_FOUND'],
-  async handle({ body, requester }, { pushers }) {
+  async handle({ body, requester }, { pushers, hasSwitches }) {
     const { app_id: appId, pushkey, kind } = body;
     if (kind === null && typeof appId === 'string' && typeof pushkey === 'string') {
       await pushers.remove(requester.userNid, appId, pushkey);
       return {};
     }
-    const settings = checkedSettings(body);
+    const settings = checkedSettings(body, hasSwitches);
     if (settings.kind === 'email') {
       const pushkeyOf = await pushers.mailAddress(requester.userNid, settings.pushkey);
       if (pushkeyOf === null) {

@@ -14,6 +14,14 @@ export interface PusherSettings {
   lang: string;
   /** JSON text. */
   data: string;
+  /** False: it is kept, but nothing is pushed (MSC3881). */
+  isEnabled: boolean;
+}
+
+/** A pusher as a client wants it to be. */
+export interface WantedPusher extends PusherSettings {
+  /** It was switched on or off, maybe by another device than its own: it stays with that one. */
+  staysWithDevice: boolean;
 }
 
 export interface PusherRow extends PusherSettings {
@@ -26,49 +34,63 @@ export interface PusherRow extends PusherSettings {
   pos: number;
   startPos: number | null;
   failingSinceTs: number | null;
+  /** The device that set it; null: none did. */
+  deviceId: string | null;
 }
 
 const columns = `p.pusher_nid as "pusherNid", p.user_nid as "userNid", u.user_id as "userId", p.shard,
   p.app_id as "appId", p.pushkey, p.kind, p.app_display_name as "appDisplayName",
   p.device_display_name as "deviceDisplayName", p.profile_tag as "profileTag", p.lang, p.data,
   p.created_ts as "createdTs", p.pos, p.start_pos as "startPos",
-  p.failing_since_ts as "failingSinceTs"`;
+  p.failing_since_ts as "failingSinceTs", p.is_enabled as "isEnabled", d.device_id as "deviceId"`;
 
 const select = (where: string) =>
   `select ${columns} from pushers p join users u on u.user_nid = p.user_nid
+   left join devices d on d.user_nid = p.user_nid and d.device_nid = p.device_nid
    where ${where} order by p.pusher_nid`;
 
-const selectOfUsers = statement<[number[]], PusherRow>(
-  'pushers_of_users',
-  select('p.user_nid = any($1)'),
+const selectOfUser = statement<[number], PusherRow>('pushers_of_user', select('p.user_nid = $1'));
+const selectActiveOfUsers = statement<[number[]], PusherRow>(
+  'active_pushers_of_users',
+  select('p.user_nid = any($1) and p.is_enabled'),
 );
-const selectOfShards = statement<[number[]], PusherRow>(
-  'pushers_of_shards',
-  select('p.shard = any($1)'),
+const selectActiveOfShards = statement<[number[]], PusherRow>(
+  'active_pushers_of_shards',
+  select('p.shard = any($1) and p.is_enabled'),
 );
 
 type Upsert = [
   ...[userNid: number, shard: number, appId: string, pushkey: string, kind: string],
   ...[appName: string, deviceName: string, profileTag: string | null, lang: string, data: string],
   ...[tokenNid: number | null, deviceNid: number | null, createdTs: number],
+  ...[isEnabled: boolean, staysWithDevice: boolean],
 ];
 
-/** A pusher that is set again goes on where it was. */
+/**
+ * A pusher that is set again goes on where it was; one that was switched off begins anew. It belongs to the
+ * device that sets it, or stays with the one that has set it first.
+ */
 const upsertPusher = statement<Upsert, { pusherNid: number }>(
   'upsert_pusher',
   `with now as (
      select case when is_called then last_value else 0 end as pos from stream_position)
    insert into pushers as p (user_nid, shard, app_id, pushkey, kind, app_display_name,
-     device_display_name, profile_tag, lang, data, token_nid, device_nid, created_ts, pos, start_pos)
-   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now.pos,
-     case when exists (select from pushers o where o.user_nid = $1 and o.start_pos is null)
+     device_display_name, profile_tag, lang, data, token_nid, device_nid, created_ts, is_enabled,
+     pos, start_pos)
+   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now.pos,
+     case when exists (select from pushers o
+         where o.user_nid = $1 and o.start_pos is null and o.is_enabled)
        then null else now.pos end
    from now
    on conflict (app_id, pushkey, user_nid) do update set kind = excluded.kind,
      app_display_name = excluded.app_display_name,
      device_display_name = excluded.device_display_name, profile_tag = excluded.profile_tag,
-     lang = excluded.lang, data = excluded.data, token_nid = excluded.token_nid,
-     device_nid = excluded.device_nid, created_ts = excluded.created_ts, failing_since_ts = null
+     lang = excluded.lang, data = excluded.data,
+     token_nid = case when $15 then p.token_nid else excluded.token_nid end,
+     device_nid = case when $15 then p.device_nid else excluded.device_nid end, created_ts = excluded.created_ts, failing_since_ts = null,
+     is_enabled = excluded.is_enabled,
+     pos = case when p.is_enabled then p.pos else excluded.pos end,
+     start_pos = case when p.is_enabled then p.start_pos else excluded.start_pos end
    returning pusher_nid as "pusherNid"`,
 );
 
@@ -132,12 +154,14 @@ export interface WhoSets {
 
 export function createPusherStore(database: Database) {
   return {
-    ofUsers: (userNids: number[]) => database.query(selectOfUsers, [userNids]),
-    ofShards: (shards: number[]) => database.query(selectOfShards, [shards]),
-    async set(who: WhoSets, s: PusherSettings): Promise<void> {
+    ofUser: (userNid: number) => database.query(selectOfUser, [userNid]),
+    /** Without those that are switched off, as the next. */
+    activeOfUsers: (userNids: number[]) => database.query(selectActiveOfUsers, [userNids]),
+    activeOfShards: (shards: number[]) => database.query(selectActiveOfShards, [shards]),
+    async set(who: WhoSets, s: WantedPusher): Promise<void> {
       const { userNid, shard, tokenNid, deviceNid, createdTs } = who;
       const names = [s.appDisplayName, s.deviceDisplayName, s.profileTag, s.lang, s.data] as const;
-      const from = [tokenNid, deviceNid, createdTs] as const;
+      const from = [tokenNid, deviceNid, createdTs, s.isEnabled, s.staysWithDevice] as const;
       await database.query(upsertPusher, [
         ...([userNid, shard, s.appId, s.pushkey, s.kind] as const),
         ...names,
