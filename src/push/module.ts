@@ -52,7 +52,7 @@ export interface PushNeeds {
   roles: Roles;
   outbound: Pick<OutboundHttp, 'fetch'>;
   unread: Pick<Unread, 'counts'>;
-  accounts: Pick<AccountServices, 'threepids' | 'profiles'>;
+  accounts: Pick<AccountServices, 'threepids' | 'profiles' | 'moderation'>;
   /** Null: nobody is mailed. */
   mail: PushMailConfig | null;
   email: Email;
@@ -172,7 +172,11 @@ export function createPush(needs: PushNeeds): Push {
     tidy: () => holder.tidy(),
     stop: () => holder.stop(),
     endpoints: [
-      ...bindEndpoints(pusherEndpoints, { pushers, hasSwitches: config.hasSwitches }),
+      ...bindEndpoints(pusherEndpoints, {
+        pushers,
+        hasSwitches: config.hasSwitches,
+        localAccount: (userId) => needs.accounts.moderation.localAccount(userId),
+      }),
       ...bindEndpoints([getNotifications], { history }),
       ...bindEndpoints(unsubscribeEndpoints, { links, pushers, templates: needs.templates }),
     ],

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { registerAdmin } from '../harness/admin.ts';
 import { TestClient, uniqueName, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
+const secret = 'a secret';
 let server: TestServer;
 before(async () => {
-  server = await startTestServer();
+  server = await startTestServer(`registration_shared_secret: ${secret}`);
 });
 after(() => server.close());
 
@@ -51,6 +53,19 @@ test('a key is one user’s, unless the pusher is appended', async () => {
   await set(bob, shared);
   assert.deepEqual(await keysOf(alice), []);
   assert.deepEqual(await keysOf(bob), [shared['pushkey']]);
+});
+
+test('admins see the pushers of users', async () => {
+  const admin = await registerAdmin(server.url, secret);
+  const alice = await TestClient.register(server.url, 'alice');
+  const pusher = wish({ profile_tag: '' });
+  await set(alice, pusher);
+  const path = (userId: string) => `/_synapse/admin/v1/users/${encodeURIComponent(userId)}/pushers`;
+  assert.deepEqual(await admin.ok('GET', path(alice.userId)), { pushers: [pusher], total: 1 });
+  assert.deepEqual(await admin.ok('GET', path(admin.userId)), { pushers: [], total: 0 });
+  assert.equal(await alice.refused('GET', path(alice.userId)), '403 M_FORBIDDEN');
+  assert.equal(await admin.refused('GET', path('@nobody:test.example')), '404 M_NOT_FOUND');
+  assert.equal(await admin.refused('GET', path('@bob:elsewhere')), '400 M_INVALID_PARAM');
 });
 
 test('what cannot be pushed to is refused', async () => {

@@ -3,15 +3,29 @@ import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { checkedSettings, switchNames } from '../pusher-settings.ts';
 import type { Pushers } from '../pushers.ts';
+import type { PusherRow } from '../store/pushers.ts';
 
 export interface PusherEndpointNeeds {
   pushers: Pushers;
+  /** A user of this server; throws M_INVALID_PARAM or M_NOT_FOUND. */
+  localAccount(userId: string): Promise<{ userNid: number }>;
   /** Pushers can be switched off (MSC3881). */
   hasSwitches: boolean;
 }
 
 const declare = endpoint<PusherEndpointNeeds>();
 const runsOn = { group: 'main', balance: 'user' } as const;
+
+const shown = (row: PusherRow) => ({
+  app_display_name: row.appDisplayName,
+  app_id: row.appId,
+  data: JSON.parse(row.data) as unknown,
+  device_display_name: row.deviceDisplayName,
+  kind: row.kind,
+  lang: row.lang,
+  profile_tag: row.profileTag ?? '',
+  pushkey: row.pushkey,
+});
 
 const getPushers = declare({
   operation: 'getPushers',
@@ -26,14 +40,7 @@ const getPushers = declare({
     const rows = await pushers.of(requester.userNid);
     return {
       pushers: rows.map((row) => ({
-        app_display_name: row.appDisplayName,
-        app_id: row.appId,
-        data: JSON.parse(row.data) as unknown,
-        device_display_name: row.deviceDisplayName,
-        kind: row.kind,
-        lang: row.lang,
-        profile_tag: row.profileTag ?? '',
-        pushkey: row.pushkey,
+        ...shown(row),
         ...(hasSwitches
           ? { [switchNames.enabled]: row.isEnabled, [switchNames.deviceId]: row.deviceId }
           : {}),
@@ -74,4 +81,22 @@ const setPusher = declare({
   },
 });
 
-export const pusherEndpoints = [getPushers, setPusher];
+const getPushersOfUser = declare({
+  operation: 'getPushersOfUser',
+  method: 'GET',
+  paths: ['/_synapse/admin/v1/users/:userId/pushers'],
+  auth: 'admin',
+  runsOn: { group: 'main', balance: 'none' },
+  summary: 'How a user is told of events',
+  source: 'Synapse admin API, "List all pushers"',
+  params: Type.Object({ userId: Type.String() }),
+  answers: { 200: Type.Object({ pushers: Type.Array(Type.Any()), total: Type.Integer() }) },
+  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ params }, { pushers, localAccount }) {
+    const { userNid } = await localAccount(params.userId);
+    const rows = await pushers.of(userNid);
+    return { pushers: rows.map(shown), total: rows.length };
+  },
+});
+
+export const pusherEndpoints = [getPushers, setPusher, getPushersOfUser];
