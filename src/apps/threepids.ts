@@ -21,14 +21,14 @@ const sendBy =
 
 /** Mail, templates, and the mail addresses and phone numbers of accounts. */
 export function assembleThreepids(
-  { config, database, clock, log, limiter, signingKey }: Foundation,
+  { config, database, clock, log, metrics, limiter, signingKey }: Foundation,
   outbound: OutboundHttp,
   later: { accounts: () => Accounts; rooms: () => Rooms },
 ) {
   const { serverName, publicBaseUrl } = config;
   const { smtp, templatesFolder, hidesKnownAddresses, nextLinkDomains } = config.email;
   const templates = createTemplates(templatesFolder);
-  const email = createEmail({ config: smtp, serverName, templates, log });
+  const email = createEmail({ config: smtp, serverName, templates, log, metrics });
   const threepids = createThreepids({
     database,
     clock,

@@ -2,31 +2,37 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startSmtpServer, type SmtpServer } from '../../test/harness/smtp.ts';
 import { createLog } from '../kernel/log.ts';
+import { Metrics } from '../kernel/metrics.ts';
 import { createTemplates } from '../templates/module.ts';
 import { createEmail, MailFailed, type Email, type SmtpConfig } from './module.ts';
 
 let smtp: SmtpServer;
 let email: Email;
+const metrics = new Metrics();
 
-const emailWith = (config: SmtpConfig | null) =>
+const emailWith = (config: SmtpConfig | null, metrics = new Metrics()) =>
   createEmail({
     config,
     serverName: 'test.example',
     templates: createTemplates(null),
     log: createLog('error', { write: () => undefined }),
+    metrics,
   });
 
 before(async () => {
   smtp = await startSmtpServer();
-  email = emailWith({
-    host: '127.0.0.1',
-    port: smtp.port,
-    login: { user: 'me', password: 'secret' },
-    tls: 'offered',
-    tlsName: 'localhost',
-    from: 'Matrix <noreply@test.example>',
-    appName: 'Matrix',
-  });
+  email = emailWith(
+    {
+      host: '127.0.0.1',
+      port: smtp.port,
+      login: { user: 'me', password: 'secret' },
+      tls: 'offered',
+      tlsName: 'localhost',
+      from: 'Matrix <noreply@test.example>',
+      appName: 'Matrix',
+    },
+    metrics,
+  );
 });
 after(async () => {
   email.close();
@@ -65,5 +71,8 @@ test('a mail that is not taken is an error, as is a server that does not answer'
   await assert.rejects(email.send(mail), MailFailed);
   smtp.refuse(false);
   await email.send(mail);
+  const counted = await metrics.registry.getSingleMetricAsString('synapse_emails_sent_total');
+  const count = /type="registration"\} (\d+)/.exec(counted)?.[1];
+  assert.equal(Number(count), smtp.mails.length, 'those that were taken are counted');
   await assert.rejects(emailWith(null).send(mail), MailFailed);
 });

@@ -1,5 +1,6 @@
 import type { Transporter } from 'nodemailer';
 import type { Log } from '../kernel/log.ts';
+import type { Metrics } from '../kernel/metrics.ts';
 import type { Templates } from '../templates/module.ts';
 import type { SmtpConfig } from './config.ts';
 
@@ -11,6 +12,7 @@ export interface EmailNeeds {
   serverName: string;
   templates: Templates;
   log: Log;
+  metrics: Metrics;
 }
 
 /** A mail of a template: `<template>.txt` and `<template>.html`. */
@@ -76,7 +78,12 @@ const filledIn = (subject: string, values: Readonly<Record<string, unknown>>): s
     Object.hasOwn(values, name) ? String(values[name]) : whole,
   );
 
-export function createEmail({ config, serverName, templates, log }: EmailNeeds): Email {
+/** What Synapse calls mails of a template in its metrics, where it is another name. */
+const metricTypes: Readonly<Record<string, string>> = { notif_mail: 'notification' };
+
+export function createEmail(needs: EmailNeeds): Email {
+  const { config, serverName, templates, log, metrics } = needs;
+  const sent = metrics.counter('synapse_emails_sent_total', 'Mails that were sent', ['type']);
   let transport: Promise<Transporter> | null = null;
   return {
     isEnabled: config !== null,
@@ -103,6 +110,7 @@ export function createEmail({ config, serverName, templates, log }: EmailNeeds):
             ...headers,
           },
         });
+        sent.inc({ type: metricTypes[template] ?? template });
       } catch (error) {
         log.warn({ err: error, template }, 'a mail could not be sent');
         throw new MailFailed(error);
