@@ -107,6 +107,7 @@ export class ServerProcess {
     });
   }
 
+  /** After SIGTERM its PostgreSQL has ended too; after SIGKILL that still writes to its folder. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child!;
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;

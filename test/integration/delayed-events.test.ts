@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -163,7 +164,7 @@ test('what cannot be is refused, or not sent when its time comes', async () => {
 });
 
 test('what was due while the server was away is sent when it is back', async () => {
-  const { configPaths } = await makeDataDir();
+  const { dataDir, configPaths } = await makeDataDir();
   const own = new ServerProcess(configPaths);
   try {
     await own.start();
@@ -177,6 +178,7 @@ test('what was due while the server was away is sent when it is back', async () 
     await eventually(async () => assert.deepEqual(await bodies(alice, roomId), ['one', 'two']));
     assert.equal((await waiting(alice)).length, 1);
   } finally {
-    await own.end('SIGKILL');
+    await own.end('SIGTERM');
+    await rm(dataDir, { recursive: true, force: true });
   }
 });

@@ -101,7 +101,7 @@ test('kill -9 of the server in the middle of sending loses and doubles nothing',
     await checkNothingLost(alice, roomId, acknowledged);
     assert.equal(await server.end('SIGTERM'), 0);
   } finally {
-    await server.end('SIGKILL');
+    await server.end('SIGTERM');
     await rm(dataDir, { recursive: true, force: true });
   }
 });
@@ -120,7 +120,7 @@ test('kill -9 of PostgreSQL in the middle of sending loses and doubles nothing',
     await checkNothingLost(alice, roomId, acknowledged);
     assert.equal(await server.end('SIGTERM'), 0);
   } finally {
-    await server.end('SIGKILL');
+    await server.end('SIGTERM');
     await rm(dataDir, { recursive: true, force: true });
   }
 });

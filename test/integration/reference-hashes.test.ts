@@ -58,7 +58,7 @@ test('events of room versions 1 and 2 carry the hashes of those they refer to', 
       }
     }
   } finally {
-    await server.end('SIGKILL');
+    await server.end('SIGTERM');
     await rm(dataDir, { recursive: true, force: true });
   }
 });

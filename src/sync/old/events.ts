@@ -56,6 +56,7 @@ export function createOldEvents(needs: OldSyncNeeds, timelines: TimelineStore) {
 
   return async function events(request: EventsRequest): Promise<string> {
     const { reader, signal } = request;
+    if (request.timeoutMs === 0) await bus.caughtUp();
     const user = await views.acquire(reader.userNid, reader.userId);
     try {
       const untilMs = Date.now() + request.timeoutMs;
@@ -73,8 +74,12 @@ export function createOldEvents(needs: OldSyncNeeds, timelines: TimelineStore) {
           }),
         );
         texts.push(...typingJson(user, from));
-        // oxlint-disable-next-line no-await-in-loop
-        if (texts.length > 0 || !(await waitForNews({ user, device: null }, untilMs, signal))) {
+        const isBehind = bus.position() > upto.durable;
+        if (
+          texts.length > 0 ||
+          // oxlint-disable-next-line no-await-in-loop
+          (!isBehind && !(await waitForNews({ user, device: null }, untilMs, signal)))
+        ) {
           return `{"start":"${formatPosition(from)}","end":"${formatPosition(upto)}","chunk":[${texts.join(',')}]}`;
         }
       }

@@ -128,6 +128,7 @@ export function createOldSync(needs: OldSyncNeeds) {
   return {
     /** The whole snapshot, piece by piece. */
     async *initialSync(reader: SyncReader, options: OldSyncOptions): AsyncGenerator<string> {
+      await bus.caughtUp();
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
         const end = positionOf(bus);
@@ -152,6 +153,7 @@ export function createOldSync(needs: OldSyncNeeds) {
     },
     /** One room of it. Throws M_FORBIDDEN for a room that the user has not been in. */
     async roomInitialSync(reader: SyncReader, roomId: string, limit: number): Promise<string> {
+      await bus.caughtUp();
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
         const room = [...user.rooms.values()].find((own) => own.roomId === roomId);
