@@ -126,7 +126,7 @@ function wakeSyncs(bus: Bus, views: SyncViews): void {
     for (const { pos, row } of rows) views.touchRoom(row.roomNid, { typingPos: pos });
   });
   bus.subscribe(presenceStream, (rows) => {
-    for (const { row } of rows) views.touchSharing(row.userNid);
+    for (const { row } of rows) views.touchPresence(row.userNid);
   });
 }
 

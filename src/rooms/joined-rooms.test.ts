@@ -46,9 +46,10 @@ test('who shares a room is asked once, and known from then on', async () => {
   assert.deepEqual(await rooms.sharing(1, [2, 3, 4]), new Set([2]));
   assert.deepEqual(asked, [[1, 2, 3, 4]]);
   assert.deepEqual(rooms.sharing(2, [1, 3]), new Set([1]), 'at once');
-  assert.deepEqual(rooms.of(3), new Set([12]));
+  assert.deepEqual(rooms.ofAny([1, 3]), new Set([10, 11, 12]), 'at once');
   assert.deepEqual(await rooms.sharing(3, [1, 5]), new Set());
-  assert.deepEqual(asked, [[1, 2, 3, 4], [5]], 'only who is not known');
+  assert.deepEqual(await rooms.ofAny([2, 6]), new Set([11]));
+  assert.deepEqual(asked, [[1, 2, 3, 4], [5], [6]], 'only who is not known');
 });
 
 test('joining and leaving is seen at once; a changed profile asks nobody', async () => {

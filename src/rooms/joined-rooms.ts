@@ -10,8 +10,8 @@ type Rooms = ReadonlySet<number>;
 
 /** The rooms that users are joined to, remembered and kept true by the event stream. */
 export interface JoinedRooms {
-  /** The rooms of one user. */
-  of(userNid: number): Rooms | Promise<Rooms>;
+  /** The rooms that any of the users is joined to. At most one query, none when all are remembered. */
+  ofAny(userNids: readonly number[]): Rooms | Promise<Rooms>;
   /**
    * Which of the candidates are joined to a room that the user is joined to. At most one query, none
    * when all are remembered.
@@ -57,16 +57,29 @@ export function createJoinedRooms(store: Pick<AccessStore, 'joinedRooms'>, bus: 
   const among = (own: Rooms, others: ReadonlyMap<number, Rooms>) =>
     new Set([...others].flatMap(([nid, rooms]) => (overlaps(own, rooms) ? [nid] : [])));
 
+  /** What is remembered of the users, and those of whom nothing is. */
+  function recall(userNids: readonly number[]) {
+    const known = new Map<number, Rooms>();
+    const missing: number[] = [];
+    for (const nid of userNids) {
+      const rooms = cache.get(nid);
+      if (rooms) known.set(nid, rooms);
+      else missing.push(nid);
+    }
+    return { known, missing };
+  }
+
   return {
-    of: (userNid) => cache.get(userNid) ?? load([userNid]).then((found) => found.get(userNid)!),
+    ofAny(userNids) {
+      const { known, missing } = recall(userNids);
+      const own = [...known.values()].flatMap((rooms) => [...rooms]);
+      if (missing.length === 0) return new Set(own);
+      return load(missing).then(
+        (found) => new Set([...own, ...[...found.values()].flatMap((rooms) => [...rooms])]),
+      );
+    },
     sharing(userNid, candidates) {
-      const others = new Map<number, Rooms>();
-      const missing: number[] = [];
-      for (const nid of candidates) {
-        const rooms = cache.get(nid);
-        if (rooms) others.set(nid, rooms);
-        else missing.push(nid);
-      }
+      const { known: others, missing } = recall(candidates);
       const own = cache.get(userNid);
       if (!own) missing.push(userNid);
       if (own && missing.length === 0) return among(own, others);

@@ -132,7 +132,7 @@ export interface SyncSources {
   /** Null: there are none here. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'changes'> | null;
   aggregations: Aggregations;
-  joinedRooms: Pick<JoinedRooms, 'of'>;
+  joinedRooms: Pick<JoinedRooms, 'ofAny'>;
   erasedAmong: ErasedAmong;
   filters: {
     /** A stored filter. Rejects with M_NOT_FOUND. */

@@ -5,6 +5,7 @@ import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/mod
 import type { SyncSources } from '../sources.ts';
 import type { TimelineStore } from '../store/timelines.ts';
 import type { DeviceView } from './device-view.ts';
+import { createPresenceWakes } from './presence-wakes.ts';
 import { RoomView } from './room-view.ts';
 import { UserView, type RoomOfUser } from './user-view.ts';
 
@@ -31,8 +32,8 @@ export interface SyncViews {
   forgetDeviceKeys(): void;
   /** What the user and those in these rooms see of somebody's devices has changed. */
   touchDeviceLists(userNid: number, roomNids: readonly number[], pos: number): void;
-  /** Users sharing a room with this one may have something to see. */
-  touchSharing(userNid: number): void;
+  /** The user's presence has changed; those who share a room with them are woken soon. */
+  touchPresence(userNid: number): void;
   /** Wakes all long polls, for shutdown. */
   wakeAll(): void;
 }
@@ -168,14 +169,10 @@ export function createSyncViews(
     return user;
   }
 
-  /** The same for somebody who has not synced lately: which rooms they share is to be asked. */
-  async function wakeSharing(userNid: number): Promise<void> {
-    if (rooms.size === 0) return;
-    // Without an answer they see it with whatever wakes them next.
-    const joined = await Promise.resolve(joinedRooms.of(userNid)).catch(() => []);
-    const woken = new Set([...joined].flatMap((nid) => [...(rooms.get(nid)?.activeUsers ?? [])]));
+  const presenceWakes = createPresenceWakes(joinedRooms, (roomNids) => {
+    const woken = new Set([...roomNids].flatMap((nid) => [...(rooms.get(nid)?.activeUsers ?? [])]));
     for (const { waiters } of woken) for (const waiter of waiters) waiter();
-  }
+  });
 
   return {
     async acquire(userNid, userId) {
@@ -229,15 +226,8 @@ export function createSyncViews(
         toWake.add(user);
       }
     },
-    touchSharing(userNid) {
-      const sharer = users.get(userNid);
-      if (!sharer) {
-        void wakeSharing(userNid);
-        return;
-      }
-      for (const { view } of sharer.rooms.values()) {
-        if (view) for (const user of view.activeUsers) toWake.add(user);
-      }
+    touchPresence(userNid) {
+      if (rooms.size > 0) presenceWakes.changed(userNid);
     },
     wakeAll() {
       for (const user of users.values()) for (const waiter of user.waiters) waiter();
