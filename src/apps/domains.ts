@@ -22,7 +22,7 @@ import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { backgroundRole, everything } from './background.ts';
-import { createPresence, presenceEventJson, presenceStream } from '../presence/module.ts';
+import { createPresence, presenceStream } from '../presence/module.ts';
 import { createPush } from '../push/module.ts';
 import { createReceipts, receiptStream } from '../receipts/module.ts';
 import { createDelayedEvents } from '../delayed-events/module.ts';
@@ -310,11 +310,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     receipts,
     typing,
     presence: {
-      async changes(reader, after, newlySharing) {
-        const visible = await presence.visibleTo(reader.userNid, after, newlySharing);
-        const now = clock.now();
-        return visible.map((one) => presenceEventJson(one, now));
-      },
+      changes: ({ userNid }, after, newlySharing) =>
+        presence.eventsFor(userNid, after, newlySharing),
       syncing(user, setPresence) {
         notices.consent.noteSyncing(user);
         return presence.syncing(user, setPresence);

@@ -5,11 +5,11 @@ import { closeAfterBody } from './close-after-body.ts';
 import { corsHeaders } from './cors.ts';
 import { ClientGone } from './read-body.ts';
 import type { IncomingRequest } from './request-info.ts';
+import type { Stopping } from './stopping.ts';
 
 export interface AnswerErrorNeeds {
   log: Log;
-  /** Aborted when the server stops. */
-  stopping: AbortSignal;
+  stopping: Pick<Stopping, 'isStopping'>;
 }
 
 /** PostgreSQL's codes for values of clients that it cannot keep. */
@@ -51,7 +51,7 @@ function shown(
       status: 503,
     });
   }
-  if (isAbort(error) && stopping.aborted) {
+  if (isAbort(error) && stopping.isStopping) {
     return new MatrixError('M_UNKNOWN', 'The server is stopping', { status: 503 });
   }
   log.error({ err: error, request: request.id, url: request.url.split('?')[0] }, 'bug');

@@ -11,6 +11,7 @@ import type { RateLimiter } from './rate-limiter.ts';
 import { parseJsonObject, readBody } from './read-body.ts';
 import { IncomingRequest } from './request-info.ts';
 import { respond } from './respond.ts';
+import type { Stopping } from './stopping.ts';
 import { createValidator } from './validation.ts';
 
 /** Finds out who sends a request; synchronous when it is known already. */
@@ -28,8 +29,8 @@ export interface DispatcherNeeds {
   metrics: HttpMetrics;
   /** Answers requests that belong to no endpoint here; null: nobody does. */
   passOn?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | null;
-  /** Aborted when the server stops: long polls end. */
-  stopping: AbortSignal;
+  /** When the server stops long polls end. */
+  stopping: Stopping;
 }
 
 /** Locked users may still log out (client-server spec, "Account locking"). */
@@ -108,7 +109,7 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     const context = { params, query, body, requester, request, raw: { req, res } };
     const answer = await endpoint.handle(context);
     // The connection is not to be used again when the server stops.
-    if (needs.stopping.aborted) res.shouldKeepAlive = false;
+    if (needs.stopping.isStopping) res.shouldKeepAlive = false;
     if (!res.headersSent) await respond(res, answer, request.id);
   };
 }
@@ -183,7 +184,7 @@ export class Dispatcher {
       }
       await route.handle(exchange);
     } catch (error) {
-      if (this.#needs.stopping.aborted) res.shouldKeepAlive = false;
+      if (this.#needs.stopping.isStopping) res.shouldKeepAlive = false;
       answerError(error, res, request, this.#needs);
     } finally {
       const ms = performance.now() - started;

@@ -80,7 +80,17 @@ export interface Requester {
   ownRateLimit?: RateLimit | null;
 }
 
-export interface RequestInfo {
+/** The client that waits for an answer. */
+export interface Caller {
+  /** It has gone, or the server is stopping: there is no use in waiting any longer. */
+  readonly isGone: boolean;
+  /** Calls the listener, of which there is one at a time, once when that happens. */
+  onGone(listener: () => void): void;
+  /** Takes the listener back. */
+  offGone(): void;
+}
+
+export interface RequestInfo extends Caller {
   /** Shown in logs and in the `X-Request-Id` header, for example `PUT-1000`. */
   id: string;
   method: string;
@@ -91,8 +101,6 @@ export interface RequestInfo {
   headers: IncomingMessage['headers'];
   /** The raw access token, or null. */
   accessToken: string | null;
-  /** Aborted when the client goes away or the server stops. */
-  signal: AbortSignal;
 }
 
 /** An answer other than `200` with a JSON body. Handlers normally just return the body. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestInfo } from './endpoint.ts';
+import type { Stopping, Told } from './stopping.ts';
 
 let count = 0;
 
@@ -19,7 +20,7 @@ function addressOf(req: IncomingMessage, isForwarded: boolean): string {
   return req.socket.remoteAddress ?? '';
 }
 
-/** What handlers know of a request. The abort signal is only made when somebody looks at it. */
+/** What handlers know of a request. */
 export class IncomingRequest implements RequestInfo {
   readonly id: string;
   readonly method: string;
@@ -29,14 +30,14 @@ export class IncomingRequest implements RequestInfo {
   readonly headers: IncomingMessage['headers'];
   readonly accessToken: string | null;
   readonly #res: ServerResponse;
-  readonly #stopping: AbortSignal;
-  #signal: AbortSignal | null = null;
+  readonly #stopping: Stopping;
+  #told: Told | null = null;
 
   constructor(
     req: IncomingMessage,
     res: ServerResponse,
     query: Record<string, unknown>,
-    options: { isForwarded: boolean; stopping: AbortSignal },
+    options: { isForwarded: boolean; stopping: Stopping },
   ) {
     this.method = req.method ?? 'GET';
     this.id = `${this.method}-${++count}`;
@@ -49,18 +50,24 @@ export class IncomingRequest implements RequestInfo {
     this.#stopping = options.stopping;
   }
 
-  get signal(): AbortSignal {
-    if (this.#signal) return this.#signal;
-    const controller = new AbortController();
-    this.#signal = controller.signal;
-    const abort = () => controller.abort();
-    if (this.#stopping.aborted || this.#res.destroyed) abort();
-    this.#stopping.addEventListener('abort', abort, { once: true });
-    this.#res.once('close', () => {
-      this.#stopping.removeEventListener('abort', abort);
-      // Aborting costs an exception; after a whole answer nobody listens any more.
-      if (!this.#res.writableFinished) abort();
-    });
-    return this.#signal;
+  get isGone(): boolean {
+    return this.#stopping.isStopping || this.#res.destroyed;
+  }
+
+  onGone(listener: () => void): void {
+    const tell = () => {
+      this.offGone();
+      listener();
+    };
+    this.#told = { slot: -1, tell };
+    this.#stopping.add(this.#told);
+    this.#res.on('close', tell);
+  }
+
+  offGone(): void {
+    if (!this.#told) return;
+    this.#stopping.delete(this.#told);
+    this.#res.off('close', this.#told.tell);
+    this.#told = null;
   }
 }

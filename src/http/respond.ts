@@ -7,32 +7,43 @@ const json = 'application/json';
 /** Longer texts are encoded once instead of measured first; shorter ones go with the headers. */
 const encodedFrom = 16 * 1024;
 
-function sendText(
-  res: ServerResponse,
-  status: number,
-  text: string,
-  headers: Record<string, string>,
-): void {
-  if (text.length >= encodedFrom) {
-    sendBytes(res, status, Buffer.from(text), { 'Content-Type': json, ...headers });
-    return;
-  }
-  res.writeHead(status, {
-    ...corsHeaders,
-    'Content-Type': json,
-    'Content-Length': Buffer.byteLength(text),
-    ...headers,
-  });
-  res.end(text);
+/** What every answer has, and what an endpoint has set besides. */
+interface Head {
+  status: number;
+  requestId: string;
+  /** Null: nothing. */
+  extra: Record<string, string> | null;
 }
 
-function sendBytes(
+function writeHead(
   res: ServerResponse,
-  status: number,
-  bytes: Uint8Array,
-  headers: Record<string, string>,
+  { status, requestId, extra }: Head,
+  type: string,
+  length?: number,
 ): void {
-  res.writeHead(status, { ...corsHeaders, 'Content-Length': bytes.length, ...headers });
+  // Nothing is spread but the first: each further object costs as much as all the rest.
+  const headers: Record<string, string | number> = {
+    ...corsHeaders,
+    'Content-Type': type,
+    'X-Request-Id': requestId,
+  };
+  if (length !== undefined) headers['Content-Length'] = length;
+  res.writeHead(status, extra ? Object.assign(headers, extra) : headers);
+}
+
+function sendText(res: ServerResponse, head: Head, text: string, type: string): void {
+  if (text.length >= encodedFrom) {
+    sendBytes(res, head, Buffer.from(text), type);
+    return;
+  }
+  const length = Buffer.byteLength(text);
+  writeHead(res, head, type, length);
+  // What has a byte for each character is copied instead of encoded.
+  res.end(text, length === text.length ? 'latin1' : 'utf8');
+}
+
+function sendBytes(res: ServerResponse, head: Head, bytes: Uint8Array, type: string): void {
+  writeHead(res, head, type, bytes.length);
   res.end(bytes);
 }
 
@@ -50,46 +61,34 @@ function drained(res: ServerResponse): Promise<void> {
 }
 
 /** Writes piece by piece, no faster than the client reads. */
-async function stream(
-  res: ServerResponse,
-  status: number,
-  body: StreamedBody,
-  headers: Record<string, string>,
-): Promise<void> {
+async function stream(res: ServerResponse, head: Head, body: StreamedBody): Promise<void> {
   let isStarted = false;
   for await (const piece of body.pieces) {
     // The first piece shows that the answer can be made; until then an error can be told.
-    if (!isStarted)
-      res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
+    if (!isStarted) writeHead(res, head, body.contentType);
     isStarted = true;
     if (res.destroyed) return;
     if (!res.write(piece) && !res.destroyed) await drained(res);
   }
-  if (!isStarted)
-    res.writeHead(status, { ...corsHeaders, 'Content-Type': body.contentType, ...headers });
+  if (!isStarted) writeHead(res, head, body.contentType);
   res.end();
 }
 
-/** Sends what a handler has returned. */
-export async function respond(
+/** Sends what a handler has returned. A promise only when that takes more than one write. */
+export function respond(
   res: ServerResponse,
   answer: unknown,
   requestId: string,
-): Promise<void> {
-  const headers: Record<string, string> = { 'X-Request-Id': requestId };
-  let status = 200;
-  let body = answer;
-  if (answer instanceof Reply) {
-    ({ status, body } = answer);
-    Object.assign(headers, answer.headers);
-  }
-  if (body instanceof JsonText) sendText(res, status, body.text, headers);
-  else if (body instanceof StreamedBody) await stream(res, status, body, headers);
-  else if (body instanceof Uint8Array) sendBytes(res, status, body, headers);
-  else if (typeof body === 'string') {
-    const type = 'text/plain; charset=utf-8';
-    sendText(res, status, body, { 'Content-Type': type, ...headers });
-  } else if (body === undefined || body === null) {
-    sendText(res, status, '', { 'Content-Type': 'text/plain', ...headers });
-  } else sendText(res, status, JSON.stringify(body), headers);
+): Promise<void> | void {
+  const isReply = answer instanceof Reply;
+  const head = isReply
+    ? { status: answer.status, requestId, extra: answer.headers }
+    : { status: 200, requestId, extra: null };
+  const body = isReply ? answer.body : answer;
+  if (body instanceof JsonText) sendText(res, head, body.text, json);
+  else if (body instanceof StreamedBody) return stream(res, head, body);
+  else if (body instanceof Uint8Array) sendBytes(res, head, body, 'application/octet-stream');
+  else if (typeof body === 'string') sendText(res, head, body, 'text/plain; charset=utf-8');
+  else if (body === undefined || body === null) sendText(res, head, '', 'text/plain');
+  else sendText(res, head, JSON.stringify(body), json);
 }

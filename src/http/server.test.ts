@@ -161,9 +161,9 @@ test('long polls learn that the server stops', async (t) => {
     operation: 'poll',
     method: 'GET',
     paths: ['/poll'],
-    handle: ({ request: { signal } }) =>
+    handle: ({ request }) =>
       new Promise((resolve) => {
-        signal.addEventListener('abort', () => resolve({ ended: true }));
+        request.onGone(() => resolve({ ended: request.isGone }));
         began.resolve();
       }),
   });
@@ -183,11 +183,11 @@ test('handlers learn that their client has gone', async (t) => {
     operation: 'poll',
     method: 'GET',
     paths: ['/poll'],
-    async handle({ request: { signal } }) {
-      signal.addEventListener('abort', () => gone.resolve());
+    async handle({ request }) {
+      request.onGone(() => gone.resolve());
       began.resolve();
       await gone.promise;
-      signal.throwIfAborted();
+      assert.equal(request.isGone, true);
     },
   });
   const { port, logged, server } = await startTestServer(t, [poll]);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Dispatcher, type DispatcherNeeds } from './dispatcher.ts';
 import type { Endpoint } from './endpoint.ts';
+import { Stopping } from './stopping.ts';
 import { createListeners, type ListenerOptions } from './open-listeners.ts';
 
 export type { ListenerOptions } from './open-listeners.ts';
@@ -18,11 +19,11 @@ export function createHttpServer(
   endpoints: readonly Endpoint[],
   needs: Omit<DispatcherNeeds, 'stopping'>,
 ): HttpServer {
-  const stopping = new AbortController();
+  const stopping = new Stopping();
   const answer = (listener: ListenerOptions) => {
     const dispatcher = new Dispatcher(
       endpoints,
-      { ...needs, stopping: stopping.signal },
+      { ...needs, stopping },
       { resources: new Set(listener.resources), isForwarded: listener.isForwarded },
     );
     return (req: IncomingMessage, res: ServerResponse) => {
@@ -36,7 +37,7 @@ export function createHttpServer(
   return {
     listen,
     close(graceMs) {
-      stopping.abort();
+      stopping.stop();
       return close(graceMs);
     },
   };

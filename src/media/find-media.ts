@@ -1,4 +1,4 @@
-import type { Requester } from '../http/endpoint.ts';
+import type { Caller, Requester } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -17,7 +17,7 @@ export interface MediaQuestion {
   isOpen: boolean;
   /** An admin wants to see it in spite of its quarantine. */
   bypassesQuarantine: boolean;
-  signal: AbortSignal;
+  caller: Caller;
 }
 
 export interface FindMedia {
@@ -55,26 +55,26 @@ export function createFindMedia(needs: {
   });
 
   /** Settles when something was uploaded, when the time is over or when the client goes. */
-  function news(mediaId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  function news(mediaId: string, timeoutMs: number, caller: Caller): Promise<void> {
     return new Promise((resolve) => {
       const wakers = waiting.get(mediaId) ?? new Set();
       waiting.set(mediaId, wakers);
       const done = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', done);
+        caller.offGone();
         wakers.delete(done);
         if (wakers.size === 0) waiting.delete(mediaId);
         resolve();
       };
       const timer = setTimeout(done, timeoutMs);
       wakers.add(done);
-      signal.addEventListener('abort', done);
-      if (signal.aborted) done();
+      caller.onGone(done);
+      if (caller.isGone) done();
     });
   }
 
   async function uploaded(origin: string, question: MediaQuestion): Promise<MediaWithContent> {
-    const { mediaId, timeoutMs, signal } = question;
+    const { mediaId, timeoutMs, caller } = question;
     const untilTs = clock.now() + timeoutMs;
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop
@@ -83,11 +83,11 @@ export function createFindMedia(needs: {
       if (media.content !== null) return { ...media, content: media.content };
       const now = clock.now();
       if ((media.unusedExpiresTs ?? 0) <= now) throw notFound();
-      if (now >= untilTs || signal.aborted) {
+      if (now >= untilTs || caller.isGone) {
         throw new MatrixError('M_NOT_YET_UPLOADED', 'Nothing was uploaded to this media id yet');
       }
       // oxlint-disable-next-line no-await-in-loop
-      await news(mediaId, Math.min(untilTs - now, lookMs), signal);
+      await news(mediaId, Math.min(untilTs - now, lookMs), caller);
     }
   }
 

@@ -129,9 +129,9 @@ test('what nobody has looked at for long is deleted', async () => {
     ((now += 9 * day), await uploads.upload(textUpload('fresh'))),
   ];
   const question = { timeoutMs: 0, isOpen: false, bypassesQuarantine: false };
-  const { signal } = new AbortController();
+  const caller = { isGone: false, onGone: () => undefined, offGone: () => undefined };
   const serverName = 'test.example';
-  await find.find({ ...question, serverName, mediaId: idOf(seen), signal });
+  await find.find({ ...question, serverName, mediaId: idOf(seen), caller });
   await find.writeAccess();
   now += 2 * day;
   await sweep();

@@ -9,13 +9,13 @@ import type { PresenceSurroundings } from './endpoints/needs.ts';
 import { setPresence } from './endpoints/set-presence.ts';
 import { createSharedTracker } from './shared-tracker.ts';
 import { createTracker, type ActiveUser } from './tracker.ts';
+import { presenceEventJson } from './presence-event.ts';
 import type { Presence, PresenceState } from './streams.ts';
 
 export { defaultPresenceConfig } from './config.ts';
 export type { PresenceConfig } from './config.ts';
 export { isPresenceState, presenceStream } from './streams.ts';
 export type { Presence, PresenceState } from './streams.ts';
-export { presenceEventJson } from './presence-event.ts';
 export type { PresenceSurroundings } from './endpoints/needs.ts';
 export type { ActiveUser } from './tracker.ts';
 
@@ -35,21 +35,21 @@ export interface PresenceModule {
   /** The user has done something that counts as being active. */
   noteActivity(user: ActiveUser): void;
   /**
-   * For `/sync`: those who share a room with the reader, and the reader, whose presence changed
-   * after an ephemeral position (null: everybody who is there), and those of `newlySharing`
-   * whatever the position. Without a change it asks nobody and costs nothing.
+   * For `/sync`: `m.presence` events (JSON texts) of those who share a room with the reader, and the
+   * reader, whose presence changed after an ephemeral position (null: everybody who is there), and
+   * of `newlySharing` whatever the position. Without a change it asks nobody and costs nothing.
    */
-  visibleTo(
+  eventsFor(
     readerNid: number,
     after: number | null,
     newlySharing?: Iterable<number>,
-  ): readonly Presence[] | Promise<readonly Presence[]>;
+  ): readonly string[] | Promise<readonly string[]>;
   /** What another server says of its user, who shares a room with one of this server's. */
   receive(presence: Omit<Presence, 'isLocal'>): void;
   stop(): void;
 }
 
-const nobody: readonly Presence[] = [];
+const nobody: readonly string[] = [];
 const nothing = () => {};
 
 /** Presence, kept in memory. */
@@ -64,7 +64,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
     readerNid: number,
     changed: readonly Presence[],
     newlySharing: Iterable<number>,
-  ): Promise<Presence[]> {
+  ): Promise<string[]> {
     const found = new Map<number, Presence>();
     const candidates = changed.map(({ userNid }) => userNid).filter((nid) => nid !== readerNid);
     const shares =
@@ -79,7 +79,8 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
       if (!presence || presence.state === 'offline') continue;
       found.set(userNid, tracker.upToDate(presence));
     }
-    return [...found.values()];
+    const now = clock.now();
+    return [...found.values()].map((one) => presenceEventJson(one, now));
   }
 
   return {
@@ -96,7 +97,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
     noteActivity(user) {
       if (isTracked) shared.noteActivity(user);
     },
-    visibleTo(readerNid, after, newlySharing) {
+    eventsFor(readerNid, after, newlySharing) {
       if (!config.isEnabled) return nobody;
       const isUnchanged = after !== null && after >= board.lastPos();
       if (isUnchanged && newlySharing === undefined) return nobody;

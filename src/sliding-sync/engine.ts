@@ -1,3 +1,4 @@
+import type { Caller } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { emptyFilter } from '../matrix/filters/filter.ts';
 import { arriveAt, positionOf, type Bus } from '../streams/bus.ts';
@@ -53,7 +54,7 @@ export interface SlidingSyncCall {
   /** Null: the client begins anew. */
   place: ConnectionPlace | null;
   timeoutMs: number;
-  signal: AbortSignal;
+  caller: Caller;
 }
 
 interface Syncing {
@@ -231,7 +232,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
   return {
     /** JSON text of the answer. Throws M_UNKNOWN_POS. */
     async sync(call: SlidingSyncCall): Promise<string> {
-      const { reader, place, signal } = call;
+      const { reader, place, caller } = call;
       if (place) place.since = await arriveAt(bus, place.since);
       if (call.timeoutMs === 0) await bus.caughtUp();
       const user = await parts.views.acquire(reader.userNid, reader.userId);
@@ -245,7 +246,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
           if (answer !== null) return answer;
           const isBehind = bus.position() > upto.durable;
           // oxlint-disable-next-line no-await-in-loop
-          canWait = isBehind || (await waitForNews(syncing, untilMs, signal));
+          canWait = isBehind || (await waitForNews(syncing, untilMs, caller));
         }
       } finally {
         parts.views.release(user);

@@ -22,6 +22,8 @@ export interface DeviceNewsReader {
   open(user: UserView, deviceNid: number): Promise<DeviceView>;
   /** The device has what it was sent up to `since`. */
   acknowledge(user: UserView, device: DeviceView, since: StreamPosition): void;
+  /** Whether messages may be waiting for a device that has what came up to `since`. */
+  hasNews(device: DeviceView, since: StreamPosition): boolean;
   news(
     user: UserView,
     device: DeviceView,
@@ -114,9 +116,11 @@ export function createDeviceNews({
       device.inboxStartPos = pos < device.inboxPos ? pos + 1 : Infinity;
       void confirm(userNid, device, { pos, startPos });
     },
+    hasNews: (device, since) => device.hasMessages(reached(since)),
     news({ userNid }, device, since, uptoPos) {
+      if (!device.hasMessages(reached(since))) return nothing;
       const afterPos = Math.max(reached(since), device.acknowledgedPos);
-      return device.inboxPos <= afterPos ? nothing : waiting(userNid, device, afterPos, uptoPos);
+      return waiting(userNid, device, afterPos, uptoPos);
     },
     keysJson(user, device) {
       if (!device) return noKeys;

@@ -1,3 +1,5 @@
+import type { Caller } from '../http/endpoint.ts';
+import { allOf } from '../kernel/all-of.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { compileEventFields } from '../matrix/filters/event-fields.ts';
 import type { EventFilter, RoomEventFilter } from '../matrix/filters/event-filter.ts';
@@ -43,7 +45,7 @@ export interface SyncRequest {
   stateAfter: boolean;
   /** How long to wait for something new, in milliseconds. */
   timeoutMs: number;
-  signal: AbortSignal;
+  caller: Caller;
 }
 
 /** An answer: its pieces, to be sent one after the other. */
@@ -58,6 +60,8 @@ const roomsAtOnce = 100;
 const stickyMax = 1000;
 
 const nothing: ReadonlyMap<string, string> = new Map();
+type ReceiptsByRoom = ReadonlyMap<number, readonly Receipt[]>;
+const noReceipts: ReceiptsByRoom = new Map();
 const noChanges: AccountDataChanges = { global: [], rooms: new Map() };
 
 export interface SyncEngineNeeds {
@@ -142,12 +146,12 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
   }
 
   /** Receipts of rooms in which there may be new ones. */
-  async function changedReceipts(
+  function changedReceipts(
     user: UserView,
     request: SyncRequest,
     plans: ReadonlyMap<number, RoomPlan>,
     options: PlanOptions,
-  ): Promise<Map<number, readonly Receipt[]>> {
+  ): ReceiptsByRoom | Promise<ReceiptsByRoom> {
     const since = options.since ?? -1;
     const wanted: { roomNid: number; afterPos: number }[] = [];
     for (const { view, roomNid, roomId } of user.rooms.values()) {
@@ -160,7 +164,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     }
     const { ephemeral } = request.filter.room;
     const isWanted = ephemeral.matchesAll || ephemeral.admits('m.receipt', null);
-    if (wanted.length === 0 || !isWanted) return new Map();
+    if (wanted.length === 0 || !isWanted) return noReceipts;
     return sources.receipts.changed(wanted, options.uptoPos, user.userNid);
   }
 
@@ -219,12 +223,14 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     const { since, reader, filter } = request;
     const options = planOptions(request, upto);
     const plans = planRooms(user, options);
-    if (options.since !== null) {
-      await needs.loader.settleJoins([...plans.values()], reader.userId, options.since);
+    let newlySharing: number[] | undefined;
+    if (options.since !== null && plans.size > 0) {
+      const planned = [...plans.values()];
+      await needs.loader.settleJoins(planned, reader.userId, options.since);
+      newlySharing = await newcomers(planned);
     }
-    const newlySharing = since === null ? undefined : await newcomers([...plans.values()]);
     const presence = sources.presence.changes(reader, since?.ephemeral ?? null, newlySharing);
-    const [receipts, accountData, presenceEvents, news, lists] = await Promise.all([
+    const [receipts, accountData, presenceEvents, news, lists] = await allOf([
       changedReceipts(user, request, plans, options),
       changedAccountData(user, options.since),
       presence,
@@ -273,7 +279,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     request: SyncRequest;
     load: LoadOptions;
     write: Omit<WriteOptions, 'aggregations'>;
-    receipts: Map<number, readonly Receipt[]>;
+    receipts: ReceiptsByRoom;
     accountData: AccountDataChanges;
   }
 
@@ -310,7 +316,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     const { request, load, receipts, accountData } = parts;
     const { reader, since } = request;
     const joined = plans.filter((plan) => plan.section === 'join');
-    const [unread, unwanted, sticky] = await Promise.all([
+    const [unread, unwanted, sticky] = await allOf([
       joined.length === 0
         ? null
         : sources.unread.counts(
@@ -370,9 +376,15 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     yield `},"invite":{${invite.join(',')}},"knock":{${knock.join(',')}},"leave":{${leave.join(',')}}}}`;
   }
 
+  /** Whether a client has been told all that there is, as far as is known without looking. */
+  function isQuiet({ user, device }: Syncing, { since, fullState }: SyncRequest): boolean {
+    if (since === null || fullState || !user.isQuietSince(since)) return false;
+    return device === null || !deviceNews.hasNews(device, since);
+  }
+
   return {
     async sync(request) {
-      const { reader, since, signal } = request;
+      const { reader, since, caller } = request;
       // Who does not wait for news is told all that there was when it asked, also by other processes.
       if (request.timeoutMs === 0) await bus.caughtUp();
       const user = await views.acquire(reader.userNid, reader.userId);
@@ -382,14 +394,16 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
         if (device && since !== null) deviceNews.acknowledge(user, device, since);
         const syncing = { user, device };
         const untilMs = Date.now() + request.timeoutMs;
+        let isWaiting = request.timeoutMs > 0 && isQuiet(syncing, request);
         for (;;) {
           const upto = positionOf(bus);
           // oxlint-disable-next-line no-await-in-loop
-          const answer = await build(syncing, request, upto);
+          const answer = isWaiting ? null : await build(syncing, request, upto);
           if (answer !== null) return answer;
+          isWaiting = false;
           const isBehind = bus.position() > upto.durable;
           // oxlint-disable-next-line no-await-in-loop
-          if (!isBehind && !(await waitForNews(syncing, untilMs, signal))) {
+          if (!isBehind && !(await waitForNews(syncing, untilMs, caller))) {
             return emptyAnswer(upto, since, await deviceNews.keysJson(user, device));
           }
         }

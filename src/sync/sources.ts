@@ -107,7 +107,7 @@ export interface SyncSources {
       reader: { userNid: number; userId: string },
       afterEphemeral: number | null,
       newlySharing?: readonly number[],
-    ): Promise<string[]> | string[];
+    ): readonly string[] | Promise<readonly string[]>;
     /** A sync shows that the user is there; call what is returned when it ends. */
     syncing(
       user: { userNid: number; userId: string; deviceId: string | null },

@@ -1,3 +1,4 @@
+import type { Caller } from '../http/endpoint.ts';
 import type { DeviceView } from './views/device-view.ts';
 import type { UserView } from './views/user-view.ts';
 
@@ -8,23 +9,22 @@ import type { UserView } from './views/user-view.ts';
 export function waitForNews(
   { user, device }: { user: UserView; device: DeviceView | null },
   untilMs: number,
-  signal: AbortSignal,
+  caller: Caller,
 ): Promise<boolean> {
   const remaining = untilMs - Date.now();
-  if (remaining <= 0 || signal.aborted) return Promise.resolve(false);
+  if (remaining <= 0 || caller.isGone) return Promise.resolve(false);
   return new Promise<boolean>((resolve) => {
     const done = (isNews: boolean) => {
       clearTimeout(timer);
       user.waiters.delete(onNews);
       device?.waiters.delete(onNews);
-      signal.removeEventListener('abort', onAbort);
+      caller.offGone();
       resolve(isNews);
     };
     const onNews = () => done(true);
-    const onAbort = () => done(false);
     const timer = setTimeout(() => done(false), remaining);
     user.waiters.add(onNews);
     device?.waiters.add(onNews);
-    signal.addEventListener('abort', onAbort, { once: true });
+    caller.onGone(() => done(false));
   });
 }

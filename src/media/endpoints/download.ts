@@ -49,7 +49,7 @@ function find(
     timeoutMs: Math.min(asked.timeout_ms ?? timeoutMsDefault, timeoutMsMax),
     isOpen: requester === null,
     bypassesQuarantine: mayBypassQuarantine(requester, asked.admin_unsafely_bypass_quarantine),
-    signal: request.signal,
+    caller: request,
   });
 }
 

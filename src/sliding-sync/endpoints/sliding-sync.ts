@@ -44,7 +44,7 @@ export const slidingSyncEndpoint = endpoint<SlidingSyncEndpointNeeds>()({
         request: wish,
         place,
         timeoutMs: place ? Math.min(query.timeout ?? 0, timeoutMsMax) : 0,
-        signal: request.signal,
+        caller: request,
       });
       return new JsonText(answer);
     } finally {

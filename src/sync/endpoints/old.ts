@@ -38,7 +38,7 @@ const getEvents = declare({
         reader: requester,
         from: await sinceOf(bus, query.from),
         timeoutMs: Math.min(query.timeout ?? timeoutMsDefault, timeoutMsMax),
-        signal: request.signal,
+        caller: request,
       }),
     ),
 });

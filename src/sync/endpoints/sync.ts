@@ -89,7 +89,7 @@ export const sync = endpoint<SyncEndpointNeeds>()({
         fullState: query.full_state ?? false,
         stateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
         timeoutMs: since === null ? 0 : Math.min(query.timeout ?? 0, timeoutMsMax),
-        signal: request.signal,
+        caller: request,
       });
       return typeof answer === 'string' ? new JsonText(answer) : new StreamedBody(answer);
     } finally {

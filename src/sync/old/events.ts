@@ -1,3 +1,4 @@
+import type { Caller } from '../../http/endpoint.ts';
 import { clientEventJson, type StoredEvent } from '../../rooms/module.ts';
 import { positionOf } from '../../streams/bus.ts';
 import { formatPosition, type StreamPosition } from '../../streams/position.ts';
@@ -12,7 +13,7 @@ export interface EventsRequest {
   /** Null: from now on. */
   from: StreamPosition | null;
   timeoutMs: number;
-  signal: AbortSignal;
+  caller: Caller;
 }
 
 /** Events of one room in an answer; older ones are skipped. */
@@ -55,7 +56,7 @@ export function createOldEvents(needs: OldSyncNeeds, timelines: TimelineStore) {
   }
 
   return async function events(request: EventsRequest): Promise<string> {
-    const { reader, signal } = request;
+    const { reader, caller } = request;
     if (request.timeoutMs === 0) await bus.caughtUp();
     const user = await views.acquire(reader.userNid, reader.userId);
     try {
@@ -78,7 +79,7 @@ export function createOldEvents(needs: OldSyncNeeds, timelines: TimelineStore) {
         if (
           texts.length > 0 ||
           // oxlint-disable-next-line no-await-in-loop
-          (!isBehind && !(await waitForNews({ user, device: null }, untilMs, signal)))
+          (!isBehind && !(await waitForNews({ user, device: null }, untilMs, caller)))
         ) {
           return `{"start":"${formatPosition(from)}","end":"${formatPosition(upto)}","chunk":[${texts.join(',')}]}`;
         }

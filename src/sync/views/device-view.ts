@@ -26,6 +26,11 @@ export class DeviceView {
     this.inboxStartPos = Math.min(this.inboxStartPos, pos);
   }
 
+  /** Whether messages may wait for a device that has what came up to a position. */
+  hasMessages(afterPos: number): boolean {
+    return this.inboxPos > Math.max(afterPos, this.acknowledgedPos);
+  }
+
   keysChanged(): void {
     this.keysJson = null;
     this.keyChanges++;

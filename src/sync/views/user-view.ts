@@ -1,4 +1,5 @@
 import type { DeviceView } from './device-view.ts';
+import type { StreamPosition } from '../../streams/position.ts';
 import type { RoomView } from './room-view.ts';
 
 /** A user's membership in a room, as of the newest position. */
@@ -34,6 +35,8 @@ export class UserView {
   deviceListsPos = 0;
   /** Devices that have synced lately. */
   readonly devices = new Map<number, DeviceView>();
+  /** Up to where news may concern the user: nothing after it does. */
+  newsUpto: Pick<StreamPosition, 'durable' | 'ephemeral'> = { durable: Infinity, ephemeral: 0 };
   /** Long polls to be woken. */
   readonly waiters = new Set<() => void>();
   /** Long-polling and running requests; a view in use is not evicted. */
@@ -43,5 +46,10 @@ export class UserView {
     this.userNid = userNid;
     this.userId = userId;
     this.since = since;
+  }
+
+  /** Whether nothing concerns the user after a position of this process; messages to devices apart. */
+  isQuietSince({ durable, ephemeral }: StreamPosition): boolean {
+    return durable >= this.newsUpto.durable && ephemeral >= this.newsUpto.ephemeral;
   }
 }

@@ -1,5 +1,5 @@
 import { boundedCache } from '../../kernel/bounded-cache.ts';
-import type { Bus } from '../../streams/bus.ts';
+import { positionOf, type Bus } from '../../streams/bus.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
 import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/module.ts';
 import type { SyncSources } from '../sources.ts';
@@ -34,8 +34,6 @@ export interface SyncViews {
   touchDeviceLists(userNid: number, roomNids: readonly number[], pos: number): void;
   /** The user's presence has changed; those who share a room with them are woken soon. */
   touchPresence(userNid: number): void;
-  /** Wakes all long polls, for shutdown. */
-  wakeAll(): void;
 }
 
 /** Whether a room the user is not in may be one that was left last. */
@@ -143,10 +141,18 @@ export function createSyncViews(
       if (room && room.membership !== 'join') room.isForgotten = true;
     }
   });
-  bus.afterRows(() => {
-    for (const { waiters } of toWake) {
-      for (const waiter of waiters) waiter();
+
+  function wake(woken: Iterable<UserView | DeviceView>): void {
+    const upto = positionOf(bus);
+    for (const one of woken) {
+      if (one instanceof UserView) one.newsUpto = upto;
+      for (const waiter of one.waiters) waiter();
     }
+  }
+
+  bus.afterRows(() => {
+    if (toWake.size === 0) return;
+    wake(toWake);
     toWake.clear();
   });
 
@@ -162,6 +168,7 @@ export function createSyncViews(
       // Rows of the stream reach a room's view from now on.
       const now = bus.position();
       for (const row of rows) setMembership(user, row, now, true);
+      user.newsUpto = positionOf(bus);
     } catch (error) {
       forget(user);
       throw error;
@@ -170,8 +177,7 @@ export function createSyncViews(
   }
 
   const presenceWakes = createPresenceWakes(joinedRooms, (roomNids) => {
-    const woken = new Set([...roomNids].flatMap((nid) => [...(rooms.get(nid)?.activeUsers ?? [])]));
-    for (const { waiters } of woken) for (const waiter of waiters) waiter();
+    wake(new Set([...roomNids].flatMap((nid) => [...(rooms.get(nid)?.activeUsers ?? [])])));
   });
 
   return {
@@ -228,9 +234,6 @@ export function createSyncViews(
     },
     touchPresence(userNid) {
       if (rooms.size > 0) presenceWakes.changed(userNid);
-    },
-    wakeAll() {
-      for (const user of users.values()) for (const waiter of user.waiters) waiter();
     },
   };
 }
