@@ -20,11 +20,31 @@ interface RawExchange {
   res: ServerResponse;
 }
 
-/** Read and sent at once: memory of a download, whatever its size. */
-const pieceBytes = 512 * 1024;
-/** Buffers that wait for the next download. */
-const buffersKept = 32;
-const buffers: Buffer[] = [];
+/** Read and sent at once by a download that is among the first; the fewer pieces, the cheaper. */
+const largePieceBytes = 1024 * 1024;
+/** Downloads at once with large pieces: slow clients may hold theirs for long. */
+const largePiecesMax = 16;
+/** Read and sent at once by every further download. */
+const smallPieceBytes = 64 * 1024;
+
+/** Large buffers that no download uses. */
+const free: Buffer[] = [];
+let largeMade = 0;
+
+function takeBuffer(): Buffer {
+  const kept = free.pop();
+  if (kept) return kept;
+  if (largeMade === largePiecesMax) return Buffer.allocUnsafeSlow(smallPieceBytes);
+  largeMade++;
+  return Buffer.allocUnsafeSlow(largePieceBytes);
+}
+
+/** A connection that broke may still hold its buffer. */
+function giveBack(buffer: Buffer, isHeld: boolean): void {
+  if (buffer.length < largePieceBytes) return;
+  if (isHeld) largeMade--;
+  else free.push(buffer);
+}
 
 /** True when the client took it, false when it is gone. */
 function write(res: ServerResponse, piece: Buffer): Promise<boolean> {
@@ -39,20 +59,22 @@ function write(res: ServerResponse, piece: Buffer): Promise<boolean> {
 }
 
 async function copy(content: OpenContent, res: ServerResponse, bytes: number): Promise<void> {
-  const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(pieceBytes);
+  const buffer = takeBuffer();
   let left = bytes;
   let isTaken = !res.destroyed;
-  while (left > 0 && isTaken) {
-    // oxlint-disable-next-line no-await-in-loop -- one piece after the other
-    const read = await content.read(left < pieceBytes ? buffer.subarray(0, left) : buffer);
-    if (read === 0) throw new Error('a content is shorter than it should be');
-    left -= read;
-    // oxlint-disable-next-line no-await-in-loop
-    isTaken = await write(res, buffer.subarray(0, read));
+  try {
+    while (left > 0 && isTaken) {
+      // oxlint-disable-next-line no-await-in-loop -- one piece after the other
+      const read = await content.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
+      if (read === 0) throw new Error('a content is shorter than it should be');
+      left -= read;
+      // oxlint-disable-next-line no-await-in-loop
+      isTaken = await write(res, buffer.subarray(0, read));
+    }
+    if (isTaken) res.end();
+  } finally {
+    giveBack(buffer, !isTaken);
   }
-  // A connection that broke may still hold the buffer.
-  if (isTaken && buffers.length < buffersKept) buffers.push(buffer);
-  if (isTaken) res.end();
 }
 
 const missing = () => new MatrixError('M_NOT_FOUND', 'The content of this media is lost');
