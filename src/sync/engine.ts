@@ -396,12 +396,13 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
         const untilMs = Date.now() + request.timeoutMs;
         let isWaiting = request.timeoutMs > 0 && isQuiet(syncing, request);
         for (;;) {
-          const upto = positionOf(bus);
+          // Who waits at once stays where it is: a wake-up from before this position may still come.
+          const upto = isWaiting ? since! : positionOf(bus);
           // oxlint-disable-next-line no-await-in-loop
           const answer = isWaiting ? null : await build(syncing, request, upto);
           if (answer !== null) return answer;
+          const isBehind = !isWaiting && bus.position() > upto.durable;
           isWaiting = false;
-          const isBehind = bus.position() > upto.durable;
           // oxlint-disable-next-line no-await-in-loop
           if (!isBehind && !(await waitForNews(syncing, untilMs, caller))) {
             return emptyAnswer(upto, since, await deviceNews.keysJson(user, device));
