@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
-import { createCluster, type Cluster } from '../cluster/cluster.ts';
+import { clusterSecret, createCluster, type Cluster } from '../cluster/cluster.ts';
 import { createLocalRoles, type Roles } from '../cluster/role.ts';
 import { tcpAddress } from '../cluster/rpc/address.ts';
-import type { WorkerRow } from '../cluster/store.ts';
+import { createClusterStore, type WorkerRow } from '../cluster/store.ts';
 import type { Config } from '../config/config.ts';
 import type { RedisConfig } from '../config/redis.ts';
 import type { Database } from '../database/database.ts';
@@ -30,8 +31,11 @@ export interface Connections {
   workers(): readonly WorkerRow[];
   /** Begins to hear the others, once everybody here listens. */
   join(): Promise<void>;
-  /** Tells the others where this process answers, once it does, and takes a share of the work. */
-  announce(): Promise<void>;
+  /**
+   * Tells the others where this process answers, once it does, and takes a share of the work.
+   * `takeLink` gets the connections of routers.
+   */
+  announce(takeLink: (socket: Socket) => void): Promise<void>;
   /** Gives all work to the others. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -69,6 +73,14 @@ async function createAlone({ database, clock, log }: ConnectionsNeeds): Promise<
 }
 
 const fileOrNull = (path: string | null) => (path === null ? null : readFile(path, 'utf8'));
+
+/** `worker_replication_secret`, or the content of its file. */
+const configuredSecret = async ({ workers }: Config): Promise<string | null> =>
+  workers.secret ?? (await fileOrNull(workers.secretPath))?.trim() ?? null;
+
+/** What routers prove themselves with when they ask processes for links. */
+export const linkSecretOf = async (config: Config, database: Database): Promise<string> =>
+  clusterSecret(createClusterStore(database), await configuredSecret(config));
 
 /** The options of the Redis client, with the contents of the files. */
 async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
@@ -119,11 +131,13 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
     position: await settledPosition(database),
   });
   const stats = createProcessStats(needs.answered, () => bus.lag());
+  let takeLink = (socket: Socket): void => void socket.destroy();
   const cluster: Cluster = await createCluster({
     database,
     bus,
     log,
-    secret: workers.secret ?? (await fileOrNull(workers.secretPath))?.trim() ?? null,
+    secret: await configuredSecret(config),
+    takeLink: (socket) => takeLink(socket),
     self: {
       instance,
       name,
@@ -139,7 +153,8 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
     roles: cluster.roles,
     workers: () => cluster.workers(),
     join: () => transport.open(),
-    async announce() {
+    async announce(links) {
+      takeLink = links;
       const address = await listenForCalls(cluster.rpc.server, config, name);
       await cluster.join({ address, http: httpAddressOf(config, name) });
     },

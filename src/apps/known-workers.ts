@@ -52,14 +52,17 @@ export async function workersOfFiles(
 
 /** Workers as the database knows them: those that live and answer requests. */
 export function upstreamsOf(
-  rows: readonly Pick<WorkerRow, 'name' | 'app' | 'http' | 'isAlive' | 'isDraining'>[],
+  rows: readonly Pick<WorkerRow, 'name' | 'app' | 'address' | 'http' | 'isAlive' | 'isDraining'>[],
   config: Config,
 ): UpstreamOptions[] {
-  return rows.flatMap(({ name, app, http, isAlive, isDraining }): UpstreamOptions[] => {
-    if (!isAlive || http === null || !isWorkerApp(app)) return [];
-    const state = isDraining ? 'draining' : 'live';
-    return [{ id: name, app, address: addressOf(http), state, pools: poolsOf(config, name) }];
-  });
+  return rows.flatMap(
+    ({ name, app, address: link, http, isAlive, isDraining }): UpstreamOptions[] => {
+      if (!isAlive || http === null || !isWorkerApp(app)) return [];
+      const state = isDraining ? 'draining' : 'live';
+      const pools = poolsOf(config, name);
+      return [{ id: name, app, address: addressOf(http), link, state, pools }];
+    },
+  );
 }
 
 /** The workers that are running, as they have told the database. */

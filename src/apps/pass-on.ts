@@ -1,8 +1,9 @@
-import { request, type IncomingMessage, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import { request, type IncomingMessage } from 'node:http';
 import { connectionOptions } from '../cluster/rpc/address.ts';
 import type { WorkerRow } from '../cluster/store.ts';
 import type { Endpoint, TrafficGroup } from '../http/endpoint.ts';
+import { isWhole, type HttpRequest, type HttpResponse } from '../http/exchange.ts';
+import { written } from '../http/respond.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 
@@ -14,8 +15,8 @@ const ofConnection = new Set(['connection', 'keep-alive', 'transfer-encoding', '
 
 /** Passes a request on; `group` is that of its endpoint, null when it has none here. */
 export type PassOn = (
-  req: IncomingMessage,
-  res: ServerResponse,
+  req: HttpRequest,
+  res: HttpResponse,
   group: TrafficGroup | null,
 ) => Promise<void>;
 
@@ -68,7 +69,8 @@ export function createPassOn({ workers, holders, log }: PassOnNeeds): PassOn {
       passed.on('response', resolve);
       passed.on('error', reject);
     });
-    req.pipe(passed);
+    if (isWhole(req)) passed.end(req.wholeBody);
+    else req.pipe(passed);
     let response;
     try {
       response = await answer;
@@ -82,7 +84,15 @@ export function createPassOn({ workers, holders, log }: PassOnNeeds): PassOn {
     }
     const kept = Object.entries(response.headers).filter(([name]) => !ofConnection.has(name));
     res.writeHead(response.statusCode ?? 502, Object.fromEntries(kept) as Record<string, string>);
-    await pipeline(response, res).catch(() => undefined);
+    try {
+      for await (const piece of response as AsyncIterable<Buffer>) {
+        if (!(await written(res, piece))) return;
+      }
+      res.end();
+    } catch {
+      // It broke off: so does the answer.
+      res.destroy();
+    }
   };
 }
 

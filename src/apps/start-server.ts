@@ -5,10 +5,11 @@ import { writeSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
 import { createRateLimiter } from '../http/rate-limiter.ts';
 import { shareLimits } from './shared-limits.ts';
-import { createHttpServer } from '../http/server.ts';
+import { createHttpServer, type ListenerOptions } from '../http/server.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
+import { createLinkServer } from '../link/link-server.ts';
 import { parseSigningKey } from '../matrix/signing.ts';
 import { createCommitter } from '../streams/committer.ts';
 import { assembleDomains } from './domains.ts';
@@ -29,6 +30,12 @@ export interface RunningServer {
 /** How long requests may go on after the server was told to stop. */
 const closeGraceMs = 10_000;
 const tidyIntervalMs = 60_000;
+
+/** Routers ask for what they would ask for at the listener that is for them. */
+const linkListener = (listeners: readonly ListenerOptions[]) => ({
+  resources: listeners.find(({ resources }) => resources.includes('client'))?.resources ?? [],
+  isForwarded: true,
+});
 
 /** One process of a server: all of it, or a worker among others, as the configuration says. */
 export async function startServer(
@@ -87,7 +94,8 @@ export async function startServer(
       passOn: isGeneral ? null : (req, res) => passOn(req, res, null),
     });
     const urls = await http.listen();
-    await connections.announce();
+    const links = createLinkServer(http.answerAs(linkListener(listeners)));
+    await connections.announce((socket) => links.accept(socket));
     const tidying = setInterval(() => {
       domains.tidy().catch((error: unknown) => log.warn({ err: error }, 'tidying up failed'));
     }, tidyIntervalMs);
@@ -98,7 +106,7 @@ export async function startServer(
         clearInterval(tidying);
         stopSharing?.();
         await connections.drain();
-        await http.close(closeGraceMs);
+        await Promise.all([http.close(closeGraceMs), links.close(closeGraceMs)]);
         await committer.drain();
         await domains.close();
         await connections.close();

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { isLeaseLost } from '../database/fence.ts';
 import type { Database } from '../database/database.ts';
 import type { Log } from '../kernel/log.ts';
@@ -14,7 +15,15 @@ import {
 } from './role.ts';
 import { CallLost, createRpcClient } from './rpc/client.ts';
 import { createRpcServer, NotHeldHere, type Call, type RpcServer } from './rpc/server.ts';
-import { createClusterStore, type WorkerRow } from './store.ts';
+import { createClusterStore, type ClusterStore, type WorkerRow } from './store.ts';
+
+const secretLetters = 40;
+
+/** The secret that processes of a server prove themselves with: the configured one, else one of the database. */
+export const clusterSecret = async (
+  store: Pick<ClusterStore, 'secret'>,
+  configured: string | null,
+): Promise<string> => configured ?? (await store.secret(randomLetters(secretLetters)));
 
 /** Leases or processes have changed: everybody looks. */
 const leaseStream = defineStream<{ instance: string }>({
@@ -27,7 +36,6 @@ const leaseStream = defineStream<{ instance: string }>({
 const holderMsMax = 15_000;
 /** How long it waits before it looks again by itself. */
 const lookAgainMs = 200;
-const secretLetters = 40;
 
 export interface ClusterNeeds {
   database: Database;
@@ -37,6 +45,8 @@ export interface ClusterNeeds {
   self: Omit<Self, 'address' | 'http'>;
   /** A secret of the configuration; null: one that is kept in the database. */
   secret: string | null;
+  /** Takes over connections of routers. */
+  takeLink(socket: Socket): void;
 }
 
 /** This process among the others. */
@@ -56,7 +66,7 @@ export interface Cluster {
 export async function createCluster(needs: ClusterNeeds): Promise<Cluster> {
   const { bus, log } = needs;
   const store = createClusterStore(needs.database);
-  const secret = needs.secret ?? (await store.secret(randomLetters(secretLetters)));
+  const secret = await clusterSecret(store, needs.secret);
   const services = new Map<string, RoleService<RoleMethods>>();
   const client = createRpcClient(secret);
   const alive = new Map<string, string>();
@@ -152,7 +162,7 @@ export async function createCluster(needs: ClusterNeeds): Promise<Cluster> {
 
   return {
     roles,
-    rpc: createRpcServer(secret, runHere, log),
+    rpc: createRpcServer(secret, runHere, log, needs.takeLink),
     async join(addresses) {
       Object.assign(where, addresses);
       await keeper.start();

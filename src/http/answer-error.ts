@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { closeAfterBody } from './close-after-body.ts';
 import { corsHeaders } from './cors.ts';
+import type { HttpResponse } from './exchange.ts';
 import { ClientGone } from './read-body.ts';
 import type { IncomingRequest } from './request-info.ts';
 import type { Stopping } from './stopping.ts';
@@ -64,7 +64,7 @@ function shown(
  */
 export function answerError(
   error: unknown,
-  res: ServerResponse,
+  res: HttpResponse,
   request: IncomingRequest,
   needs: AnswerErrorNeeds,
 ): void {

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import FindMyWay from 'find-my-way';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { answerError } from './answer-error.ts';
 import { corsHeaders } from './cors.ts';
 import type { Endpoint, Requester, Resource } from './endpoint.ts';
+import type { HttpRequest, HttpResponse } from './exchange.ts';
 import type { HttpMetrics, ServletMetrics } from './http-metrics.ts';
 import { keepFirst, listParameters, parseQuery, type Query } from './query.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -28,7 +28,7 @@ export interface DispatcherNeeds {
   log: Log;
   metrics: HttpMetrics;
   /** Answers requests that belong to no endpoint here; null: nobody does. */
-  passOn?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | null;
+  passOn?: ((req: HttpRequest, res: HttpResponse) => Promise<void>) | null;
   /** When the server stops long polls end. */
   stopping: Stopping;
 }
@@ -47,8 +47,8 @@ interface Route {
 }
 
 interface Exchange {
-  req: IncomingMessage;
-  res: ServerResponse;
+  req: HttpRequest;
+  res: HttpResponse;
   params: Record<string, string>;
   query: Query;
   request: IncomingRequest;
@@ -87,7 +87,7 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     return requester;
   }
 
-  async function bodyOf(req: IncomingMessage): Promise<Record<string, unknown>> {
+  async function bodyOf(req: HttpRequest): Promise<Record<string, unknown>> {
     if (bodyMode === 'none') return noBody;
     const bytes = await readBody(req, bodyBytesMax);
     if (bytes.length === 0 && bodyMode === 'optional') return {};
@@ -152,7 +152,7 @@ export class Dispatcher {
   }
 
   /** Rejects only when even an error cannot be answered. */
-  async dispatch(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async dispatch(req: HttpRequest, res: HttpResponse): Promise<void> {
     const { method = 'GET', url = '/' } = req;
     res.on('error', unused);
     if (method === 'OPTIONS') {

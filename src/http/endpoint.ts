@@ -1,6 +1,7 @@
 import type { TSchema, Static } from 'typebox';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorCode } from '../kernel/errors.ts';
+import type { HttpRequest, HttpResponse } from './exchange.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 /** Who may call an endpoint. `optional`: a token is checked when there is one. `guest`: users and guests. */
@@ -98,7 +99,7 @@ export interface RequestInfo extends Caller {
   url: string;
   remoteAddress: string;
   userAgent: string;
-  headers: IncomingMessage['headers'];
+  headers: IncomingHttpHeaders;
   /** The raw access token, or null. */
   accessToken: string | null;
 }
@@ -140,7 +141,7 @@ export interface EndpointContext<P, Q, B, R> {
   requester: R;
   request: RequestInfo;
   /** For the few endpoints that take over the connection (proxying, raw uploads). */
-  raw: { req: IncomingMessage; res: ServerResponse };
+  raw: { req: HttpRequest; res: HttpResponse };
 }
 
 type RequesterOf<A extends Auth> = A extends 'none' | 'server'

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { MatrixError } from '../kernel/errors.ts';
+import { isWhole, type HttpRequest } from './exchange.ts';
 
 /** The client went away before its request was whole. */
 export class ClientGone extends Error {
@@ -14,7 +14,12 @@ function tooLarge(bytesMax: number): MatrixError {
 }
 
 /** Reads a whole body. Rejects with M_TOO_LARGE, or ClientGone. */
-export function readBody(req: IncomingMessage, bytesMax: number): Promise<Buffer> {
+export function readBody(req: HttpRequest, bytesMax: number): Promise<Buffer> {
+  if (isWhole(req)) {
+    const { wholeBody } = req;
+    if (wholeBody.length > bytesMax) return Promise.reject(tooLarge(bytesMax));
+    return Promise.resolve(wholeBody);
+  }
   const announced = Number(req.headers['content-length'] ?? 0);
   if (announced > bytesMax) return Promise.reject(tooLarge(bytesMax));
   // It went away while something else was waited for: no event will come any more.

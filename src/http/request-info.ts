@@ -1,17 +1,17 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpRequest, HttpResponse } from './exchange.ts';
 import type { RequestInfo } from './endpoint.ts';
 import type { Stopping, Told } from './stopping.ts';
 
 let count = 0;
 
-function tokenOf(req: IncomingMessage, query: Record<string, unknown>): string | null {
+function tokenOf(req: HttpRequest, query: Record<string, unknown>): string | null {
   const { authorization } = req.headers;
   if (authorization?.startsWith('Bearer ')) return authorization.slice(7).trim();
   const inQuery = query['access_token'];
   return typeof inQuery === 'string' ? inQuery : null;
 }
 
-function addressOf(req: IncomingMessage, isForwarded: boolean): string {
+function addressOf(req: HttpRequest, isForwarded: boolean): string {
   if (isForwarded) {
     const forwarded = req.headers['x-forwarded-for'];
     const first = (Array.isArray(forwarded) ? forwarded[0] : forwarded)?.split(',')[0]?.trim();
@@ -27,15 +27,15 @@ export class IncomingRequest implements RequestInfo {
   readonly url: string;
   readonly remoteAddress: string;
   readonly userAgent: string;
-  readonly headers: IncomingMessage['headers'];
+  readonly headers: HttpRequest['headers'];
   readonly accessToken: string | null;
-  readonly #res: ServerResponse;
+  readonly #res: HttpResponse;
   readonly #stopping: Stopping;
   #told: Told | null = null;
 
   constructor(
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: HttpRequest,
+    res: HttpResponse,
     query: Record<string, unknown>,
     options: { isForwarded: boolean; stopping: Stopping },
   ) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { JsonText, Reply, StreamedBody, type DeclaredEndpoint } from './endpoint.ts';
@@ -57,7 +58,8 @@ test('streams arrive whole and leave no listeners on their answer', async (t) =>
       new StreamedBody(
         (function* () {
           for (let i = 0; i < pieces; i++) {
-            listeners.push(res.listenerCount('drain') + res.listenerCount('close'));
+            const { listenerCount } = res as ServerResponse;
+            listeners.push(listenerCount.call(res, 'drain') + listenerCount.call(res, 'close'));
             yield megabyte;
           }
         })(),

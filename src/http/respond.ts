@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http';
 import { corsHeaders } from './cors.ts';
 import { JsonText, Reply, StreamedBody } from './endpoint.ts';
+import type { HttpResponse } from './exchange.ts';
 
 const json = 'application/json';
 
@@ -16,7 +16,7 @@ interface Head {
 }
 
 function writeHead(
-  res: ServerResponse,
+  res: HttpResponse,
   { status, requestId, extra }: Head,
   type: string,
   length?: number,
@@ -31,7 +31,7 @@ function writeHead(
   res.writeHead(status, extra ? Object.assign(headers, extra) : headers);
 }
 
-function sendText(res: ServerResponse, head: Head, text: string, type: string): void {
+function sendText(res: HttpResponse, head: Head, text: string, type: string): void {
   if (text.length >= encodedFrom) {
     sendBytes(res, head, Buffer.from(text), type);
     return;
@@ -42,13 +42,13 @@ function sendText(res: ServerResponse, head: Head, text: string, type: string): 
   res.end(text, length === text.length ? 'latin1' : 'utf8');
 }
 
-function sendBytes(res: ServerResponse, head: Head, bytes: Uint8Array, type: string): void {
+function sendBytes(res: HttpResponse, head: Head, bytes: Uint8Array, type: string): void {
   writeHead(res, head, type, bytes.length);
   res.end(bytes);
 }
 
 /** Settles when the client has read enough, or is gone. Leaves no listener behind. */
-function drained(res: ServerResponse): Promise<void> {
+function drained(res: HttpResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       res.off('drain', done);
@@ -60,15 +60,21 @@ function drained(res: ServerResponse): Promise<void> {
   });
 }
 
+/** Writes a piece; settles when the client keeps up. False: it has gone. */
+export async function written(res: HttpResponse, piece: string | Uint8Array): Promise<boolean> {
+  if (!res.destroyed && !res.write(piece) && !res.destroyed) await drained(res);
+  return !res.destroyed;
+}
+
 /** Writes piece by piece, no faster than the client reads. */
-async function stream(res: ServerResponse, head: Head, body: StreamedBody): Promise<void> {
+async function stream(res: HttpResponse, head: Head, body: StreamedBody): Promise<void> {
   let isStarted = false;
   for await (const piece of body.pieces) {
     // The first piece shows that the answer can be made; until then an error can be told.
     if (!isStarted) writeHead(res, head, body.contentType);
     isStarted = true;
-    if (res.destroyed) return;
-    if (!res.write(piece) && !res.destroyed) await drained(res);
+    // oxlint-disable-next-line no-await-in-loop -- one piece after the other
+    if (!(await written(res, piece))) return;
   }
   if (!isStarted) writeHead(res, head, body.contentType);
   res.end();
@@ -76,7 +82,7 @@ async function stream(res: ServerResponse, head: Head, body: StreamedBody): Prom
 
 /** Sends what a handler has returned. A promise only when that takes more than one write. */
 export function respond(
-  res: ServerResponse,
+  res: HttpResponse,
   answer: unknown,
   requestId: string,
 ): Promise<void> | void {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import { isWhole, type HttpRequest } from '../http/exchange.ts';
 import { ClientGone } from '../http/read-body.ts';
 import { MatrixError } from '../kernel/errors.ts';
 
@@ -7,7 +7,7 @@ function tooLarge(bytesMax: number): MatrixError {
 }
 
 /** What a request says about its length; null when it says nothing. */
-export function announcedBytes(req: IncomingMessage): number | null {
+export function announcedBytes(req: HttpRequest): number | null {
   const announced = Number(req.headers['content-length']);
   return Number.isSafeInteger(announced) && announced >= 0 ? announced : null;
 }
@@ -16,8 +16,13 @@ export function announcedBytes(req: IncomingMessage): number | null {
 const silenceMsMax = 60_000;
 
 /** The body of a request as it comes. Throws M_TOO_LARGE, or ClientGone. */
-export async function* receive(req: IncomingMessage, bytesMax: number): AsyncGenerator<Buffer> {
+export async function* receive(req: HttpRequest, bytesMax: number): AsyncGenerator<Buffer> {
   if ((announcedBytes(req) ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (isWhole(req)) {
+    if (req.wholeBody.length > bytesMax) throw tooLarge(bytesMax);
+    yield req.wholeBody;
+    return;
+  }
   let bytes = 0;
   req.setTimeout(silenceMsMax, () => req.destroy());
   // Destroyed, it could not be answered.

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { corsHeaders } from '../http/cors.ts';
+import type { HttpRequest, HttpResponse } from '../http/exchange.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { isKnown, rangeOf } from './byte-range.ts';
 import { contentHeaders, etagOf, type ServedContent } from './content-headers.ts';
@@ -16,8 +16,8 @@ export interface ServedMedia extends ServedContent {
 }
 
 interface RawExchange {
-  req: IncomingMessage;
-  res: ServerResponse;
+  req: HttpRequest;
+  res: HttpResponse;
 }
 
 /** Read and sent at once by a download that is among the first; the fewer pieces, the cheaper. */
@@ -47,7 +47,7 @@ function giveBack(buffer: Buffer, isHeld: boolean): void {
 }
 
 /** True when the client took it, false when it is gone. */
-function write(res: ServerResponse, piece: Buffer): Promise<boolean> {
+function write(res: HttpResponse, piece: Buffer): Promise<boolean> {
   return new Promise((resolve) => {
     const gone = () => resolve(false);
     res.once('close', gone);
@@ -58,7 +58,7 @@ function write(res: ServerResponse, piece: Buffer): Promise<boolean> {
   });
 }
 
-async function copy(content: OpenContent, res: ServerResponse, bytes: number): Promise<void> {
+async function copy(content: OpenContent, res: HttpResponse, bytes: number): Promise<void> {
   const buffer = takeBuffer();
   let left = bytes;
   let isTaken = !res.destroyed;

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { HttpRequest } from '../http/exchange.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { randomLetters } from '../kernel/random.ts';
@@ -23,7 +23,7 @@ export interface UploadsNeeds {
 
 /** An upload as its request describes it. */
 export interface Upload {
-  req: IncomingMessage;
+  req: HttpRequest;
   userNid: number;
   contentType: string;
   fileName: string | null;

@@ -3,17 +3,24 @@ import type { Placement } from '../routing/classify.ts';
 import type { Upstream } from '../routing/upstream.ts';
 import { closeAfterBody } from '../http/close-after-body.ts';
 import { answerFailure } from './answer-failure.ts';
-import { framingOf, requestHead, responseHeaders, type BodyFraming } from './forwarded-head.ts';
+import { bodyBytesMax } from '../link/frames.ts';
+import { framingOf, responseHeaders, type BodyFraming } from './forwarded-head.ts';
 import { RequestBody } from './request-body.ts';
 import type { Placed } from './under-way.ts';
-import type { ResponseTaker, UpstreamConnection } from './upstream-connection.ts';
+import type {
+  Failure,
+  ForwardedRequest,
+  ResponseTaker,
+  UpstreamChannel,
+} from './upstream-channel.ts';
 
 /** What exchanges ask of the router. */
 export interface ExchangeNeeds {
   /** Milliseconds of a steady clock. */
   now: () => number;
   pick(placement: Placement, tried: ReadonlySet<Upstream>): Upstream | null;
-  connect(upstream: Upstream): UpstreamConnection | null;
+  /** `isShort`: of the request and, as a rule, of its answer there is little. */
+  connect(upstream: Upstream, isShort: boolean): UpstreamChannel | null;
   /** A worker did not answer. */
   failed(upstream: Upstream, error: Error, isGone: boolean): void;
   retried(placement: Placement): void;
@@ -36,6 +43,14 @@ const joinedBytesMax = 16 * 1024;
 /** As nginx logs requests whose client went away. */
 const clientGone = 499;
 
+/** Whether all of a request fits into one frame of a link. */
+function isShort({ headers }: IncomingMessage, framing: BodyFraming): boolean {
+  return (
+    framing === 'none' ||
+    (framing === 'length' && Number(headers['content-length']) <= bodyBytesMax)
+  );
+}
+
 /** One request on its way to a worker and back. */
 export class Exchange implements ResponseTaker, Placed {
   readonly placement: Placement;
@@ -44,17 +59,15 @@ export class Exchange implements ResponseTaker, Placed {
   deadlineMs: number;
   upstream: Upstream | null = null;
   place = -1;
-  readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #needs: ExchangeNeeds;
   readonly #limits: ExchangeLimits;
-  readonly #framing: BodyFraming;
+  readonly #request: ForwardedRequest;
+  readonly #isShort: boolean;
   readonly #body: RequestBody;
-  readonly #isForwarded: boolean;
   readonly #answerMs: number;
   readonly #tried = new Set<Upstream>();
-  #connection: UpstreamConnection | null = null;
-  #isWaitingForConnection = false;
+  #channel: UpstreamChannel | null = null;
   #isOver = false;
   #isDraining = false;
   #isBegun = false;
@@ -67,14 +80,15 @@ export class Exchange implements ResponseTaker, Placed {
     limits: ExchangeLimits,
     needs: ExchangeNeeds,
   ) {
-    this.#req = req;
     this.#res = res;
     this.placement = placement;
     this.#needs = needs;
     this.#limits = limits;
-    this.#isForwarded = options.isForwarded;
-    this.#framing = framingOf(req);
-    this.#body = new RequestBody(req, this.#framing, () => this.#progress());
+    const framing = framingOf(req);
+    const isSecure = 'encrypted' in req.socket;
+    this.#request = { req, framing, isForwarded: options.isForwarded, isSecure };
+    this.#isShort = placement.group !== 'media' && isShort(req, framing);
+    this.#body = new RequestBody(req, framing, () => this.#progress());
     this.beganAtMs = needs.now();
     this.#answerMs = limits.answerTimeoutMs + options.pollMs;
     this.deadlineMs = this.beganAtMs + this.#answerMs;
@@ -93,25 +107,21 @@ export class Exchange implements ResponseTaker, Placed {
       return;
     }
     this.#tried.add(upstream);
-    const connection = connect(upstream);
-    if (!connection) {
+    const channel = connect(upstream, this.#isShort);
+    if (!channel) {
       this.attempt();
       return;
     }
     this.upstream = upstream;
     upstream.pending++;
-    this.#connection = connection;
-    const isSecure = 'encrypted' in this.#req.socket;
-    const head = requestHead(this.#req, this.#framing, this.#isForwarded, isSecure);
-    connection.send(this, head, this.#req.method === 'HEAD');
+    this.#channel = channel;
+    channel.send(this, this.#request);
     // The body waits for the connection: until then nothing of it is lost.
-    this.#isWaitingForConnection = !connection.isConnected;
-    if (!this.#isWaitingForConnection) this.#body.sendTo(connection);
+    if (channel.isConnected) this.#body.sendTo(channel);
   }
 
   connected(): void {
-    this.#isWaitingForConnection = false;
-    if (!this.#isOver) this.#body.sendTo(this.#connection!);
+    if (!this.#isOver) this.#body.sendTo(this.#channel!);
   }
 
   drained(): void {
@@ -135,13 +145,25 @@ export class Exchange implements ResponseTaker, Placed {
     this.#progress();
     if (this.#write(chunk) || this.#isDraining) return;
     this.#isDraining = true;
-    const connection = this.#connection!;
-    connection.pause();
+    const channel = this.#channel!;
+    channel.pause();
     this.#res.once('drain', () => {
       this.#isDraining = false;
       this.#progress();
-      if (!this.#isOver) connection.resume();
+      if (!this.#isOver) channel.resume();
     });
+  }
+
+  answer(status: number, headers: string[], body: Buffer): void {
+    if (this.#isOver) return;
+    this.upstream!.succeeded();
+    const kept = responseHeaders(headers);
+    if (this.#needs.isClosing) kept.push('Connection', 'close');
+    this.#over(status);
+    this.#res.writeHead(status, kept);
+    // As text it is sent together with the head; latin1 keeps the bytes as they are.
+    if (body.length > joinedBytesMax) this.#res.end(body);
+    else this.#res.end(body.toString('latin1'), 'latin1');
   }
 
   /** As text a small body is sent together with the head; latin1 keeps the bytes as they are. */
@@ -163,7 +185,7 @@ export class Exchange implements ResponseTaker, Placed {
     }
   }
 
-  failed(error: Error, isGone: boolean): void {
+  failed(error: Error, { isGone, nothingSent }: Failure): void {
     if (this.#isOver) return;
     const upstream = this.upstream!;
     this.#needs.failed(upstream, error, isGone);
@@ -174,8 +196,7 @@ export class Exchange implements ResponseTaker, Placed {
     }
     upstream.pending--;
     this.upstream = null;
-    this.#connection = null;
-    const nothingSent = isGone && this.#isWaitingForConnection;
+    this.#channel = null;
     if (!nothingSent && !(this.placement.isRepeatable && this.#body.isReplayable)) {
       this.#fail(502);
       return;
@@ -188,7 +209,7 @@ export class Exchange implements ResponseTaker, Placed {
   /** Nothing has happened for too long. */
   timeOut(): void {
     if (this.#isOver) return;
-    this.#connection?.destroy();
+    this.#channel?.destroy();
     if (this.#res.headersSent) {
       this.#over(this.#res.statusCode);
       this.#res.destroy();
@@ -200,7 +221,7 @@ export class Exchange implements ResponseTaker, Placed {
   /** Something is wrong with the router itself. */
   giveUp(): void {
     if (this.#isOver) return;
-    this.#connection?.destroy();
+    this.#channel?.destroy();
     if (this.#res.headersSent) this.#res.destroy();
     else this.#fail(502);
   }
@@ -213,7 +234,7 @@ export class Exchange implements ResponseTaker, Placed {
 
   #clientClosed(): void {
     if (this.#isOver) return;
-    this.#connection?.destroy();
+    this.#channel?.destroy();
     this.#over(clientGone);
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { ForwardedRequest } from './upstream-channel.ts';
 
 /** How the body of a request is delimited. */
 export type BodyFraming = 'none' | 'length' | 'chunked';
@@ -35,16 +36,24 @@ function namedBy(connection: string | undefined): readonly string[] {
   return names.filter((name) => !alwaysForwarded.has(name));
 }
 
-/**
- * The head of a request as it goes to a worker. `isForwarded`: the listener is behind a proxy, whose
- * `X-Forwarded-*` headers are believed and continued; else they are replaced.
- */
-export function requestHead(
-  req: IncomingMessage,
-  framing: BodyFraming,
-  isForwarded: boolean,
-  isSecure: boolean,
-): string {
+/** The address of the client and how it came, as the next one is to be told. */
+function forwarded({ req, isForwarded, isSecure }: ForwardedRequest): {
+  by: string;
+  proto: string;
+} {
+  const { headers, socket } = req;
+  const remote = socket.remoteAddress ?? '';
+  const before = isForwarded ? headers['x-forwarded-for'] : undefined;
+  const proto = isForwarded ? headers['x-forwarded-proto'] : undefined;
+  return {
+    by: before ? `${String(before)}, ${remote}` : remote,
+    proto: proto ? String(proto) : isSecure ? 'https' : 'http',
+  };
+}
+
+/** The head of a request as it goes to a worker by HTTP. */
+export function requestHead(request: ForwardedRequest): string {
+  const { req, framing } = request;
   const { rawHeaders, headers } = req;
   const dropped = namedBy(headers.connection);
   let head = `${req.method} ${req.url} HTTP/1.1\r\n`;
@@ -56,13 +65,23 @@ export function requestHead(
   }
   // HTTP/1.0 clients need not name the host, workers need a name.
   if (headers.host === undefined) head += 'Host: localhost\r\n';
-  const remote = req.socket.remoteAddress ?? '';
-  const before = isForwarded ? headers['x-forwarded-for'] : undefined;
-  head += `X-Forwarded-For: ${before ? `${String(before)}, ${remote}` : remote}\r\n`;
-  const proto = isForwarded ? headers['x-forwarded-proto'] : undefined;
-  head += `X-Forwarded-Proto: ${proto ? String(proto) : isSecure ? 'https' : 'http'}\r\n`;
+  const { by, proto } = forwarded(request);
+  head += `X-Forwarded-For: ${by}\r\nX-Forwarded-Proto: ${proto}\r\n`;
   if (framing === 'chunked') head += 'Transfer-Encoding: chunked\r\n';
   return `${head}\r\n`;
+}
+
+/** The head of a request as it goes to a worker over a link: JSON, `[method, url, headers]`. */
+export function linkHead(request: ForwardedRequest): string {
+  const { method, url, headers } = request.req;
+  const dropped = namedBy(headers.connection);
+  const { by, proto } = forwarded(request);
+  const kept: Record<string, unknown> = { 'x-forwarded-for': by, 'x-forwarded-proto': proto };
+  for (const name in headers) {
+    if (notForwarded.has(name) || (dropped.length > 0 && dropped.includes(name))) continue;
+    kept[name] = headers[name];
+  }
+  return JSON.stringify([method, url, kept]);
 }
 
 /** The headers of a worker's answer that are for the client. */

@@ -8,6 +8,7 @@ import { answerHealth, answerMetrics } from './answer-itself.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { Exchange, type ExchangeLimits, type ExchangeNeeds } from './exchange.ts';
 import { createHealthChecks } from './health-checks.ts';
+import { Links } from './links.ts';
 import { createRequestListener } from './request-listener.ts';
 import { createRouterMetrics } from './router-metrics.ts';
 import { UnderWay } from './under-way.ts';
@@ -38,6 +39,8 @@ export interface RouterOptions {
   upstreams?: readonly UpstreamOptions[];
   prefer?: Prefer;
   limits?: Partial<RouterLimits>;
+  /** What the processes of the server prove themselves with; without it workers are reached by HTTP alone. */
+  linkSecret?: string | null;
 }
 
 export interface Router {
@@ -59,6 +62,7 @@ export function createRouter(options: RouterOptions): Router {
   const upstreams = new UpstreamSet({ now, prefer, limits: limits.health });
   upstreams.set(options.upstreams ?? []);
   const pool = new ConnectionPool(now);
+  const links = new Links(now, options.linkSecret ?? null);
   const counted = createRouterMetrics(metrics, () => upstreams.all);
   const underWay = new UnderWay<Exchange>();
 
@@ -72,7 +76,7 @@ export function createRouter(options: RouterOptions): Router {
     now,
     isClosing: false,
     pick: (placement, tried) => upstreams.pick(placement, tried),
-    connect: (upstream) => pool.take(upstream),
+    connect: (upstream, isShort) => (isShort ? links.take(upstream) : null) ?? pool.take(upstream),
     failed: workerFailed,
     retried: (placement) => counted.retried(placement),
     ended(exchange, status) {
@@ -114,7 +118,10 @@ export function createRouter(options: RouterOptions): Router {
   return {
     listen: () => listeners.listen(),
     setUpstreams(wanted) {
-      for (const gone of upstreams.set(wanted)) pool.forget(gone);
+      for (const gone of upstreams.set(wanted)) {
+        pool.forget(gone);
+        links.forget(gone);
+      }
     },
     async close(graceMs) {
       needs.isClosing = true;
@@ -122,6 +129,7 @@ export function createRouter(options: RouterOptions): Router {
       clearInterval(ticking);
       checks.close();
       pool.close();
+      links.close();
     },
   };
 }

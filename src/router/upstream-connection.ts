@@ -1,16 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import type { UpstreamAddress } from '../routing/upstream.ts';
-import { MalformedResponse, ResponseParser, type ResponseReader } from './response-parser.ts';
-
-/** Takes a worker's answer to one request. */
-export interface ResponseTaker extends ResponseReader {
-  /** More of the request's body may be written. */
-  drained(): void;
-  /** The connection is there; before that nothing was sent. Not called for one that was used before. */
-  connected(): void;
-  /** There will be no (further) answer. `isGone`: the worker does not take connections. */
-  failed(error: Error, isGone: boolean): void;
-}
+import { requestHead } from './forwarded-head.ts';
+import { MalformedResponse, ResponseParser } from './response-parser.ts';
+import type { ForwardedRequest, ResponseTaker, UpstreamChannel } from './upstream-channel.ts';
 
 /** A connection to a worker on the same machine or in the same data centre is made by then. */
 const connectTimeoutMs = 3_000;
@@ -18,8 +10,8 @@ const connectTimeoutMs = 3_000;
 /** Heads and bodies that are together shorter than this are worth a copy. */
 const joinedBytesMax = 16 * 1024;
 
-/** One connection to a worker, for one request at a time. */
-export class UpstreamConnection {
+/** One HTTP connection to a worker, for one request at a time. */
+export class UpstreamConnection implements UpstreamChannel {
   /** When it became idle. */
   idleSinceMs = 0;
   readonly #socket: Socket;
@@ -69,17 +61,15 @@ export class UpstreamConnection {
     return this.#socket.writable && !this.#socket.readableEnded;
   }
 
-  /** Sends a head; the body follows by `write`. */
-  send(taker: ResponseTaker, head: string, isHead: boolean): void {
+  send(taker: ResponseTaker, request: ForwardedRequest): void {
     this.#taker = taker;
     this.#isRequestSent = false;
-    this.#parser.expect(taker, isHead);
-    this.#head = head;
+    this.#parser.expect(taker, request.req.method === 'HEAD');
+    this.#head = requestHead(request);
     // A small body that has arrived is told of in the tick after the next, and goes with the head.
     process.nextTick(nextTick, flush, this);
   }
 
-  /** False: wait until `drained`. */
   write(chunk: Buffer | string): boolean {
     const head = this.#head;
     if (head === null || typeof chunk === 'string' || chunk.length > joinedBytesMax) {
@@ -100,13 +90,11 @@ export class UpstreamConnection {
     this.#head = null;
   }
 
-  /** The request is whole. */
   requestSent(): void {
     this.flush();
     this.#isRequestSent = true;
   }
 
-  /** The client does not keep up. */
   pause(): void {
     this.#isPaused = true;
     this.#socket.pause();
@@ -118,7 +106,6 @@ export class UpstreamConnection {
     this.#socket.resume();
   }
 
-  /** Gives up: the worker notices that nobody waits any more. Nothing is told to the taker. */
   destroy(): void {
     this.#taker = null;
     this.#head = null;
@@ -151,7 +138,9 @@ export class UpstreamConnection {
     const taker = this.#taker;
     this.#taker = null;
     this.#closed(this);
-    taker?.failed(this.#error ?? new Error('the worker closed the connection'), !this.#isConnected);
+    const isGone = !this.#isConnected;
+    const error = this.#error ?? new Error('the worker closed the connection');
+    taker?.failed(error, { isGone, nothingSent: isGone });
   }
 }
 

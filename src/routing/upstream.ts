@@ -9,6 +9,8 @@ export interface UpstreamOptions {
   id: string;
   app: WorkerApp;
   address: UpstreamAddress;
+  /** Where it takes links of routers: `host:port` or the path of a unix socket. Absent: nowhere. */
+  link?: string | null;
   /** How much it takes compared with others; default 1. */
   weight?: number;
   /** `draining`: gets nothing new as long as there is another. */
@@ -42,6 +44,7 @@ export class Upstream {
   readonly id: string;
   readonly address: UpstreamAddress;
   readonly hash: number;
+  linkAddress: string | null;
   app: WorkerApp;
   weight: number;
   state: 'live' | 'draining';
@@ -62,6 +65,7 @@ export class Upstream {
     this.id = options.id;
     this.address = options.address;
     this.hash = hashOf(options.id);
+    this.linkAddress = options.link ?? null;
     this.#limits = limits;
     this.#warmSinceMs = warmSinceMs;
     this.app = options.app;
@@ -70,8 +74,8 @@ export class Upstream {
     this.pools = options.pools ?? ['default'];
   }
 
-  update({ app, weight = 1, state, pools = ['default'] }: UpstreamOptions): void {
-    Object.assign(this, { app, weight, state, pools });
+  update({ app, link = null, weight = 1, state, pools = ['default'] }: UpstreamOptions): void {
+    Object.assign(this, { app, linkAddress: link, weight, state, pools });
   }
 
   /** Its weight now; less during the slow start. */

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { declaredRows } from '../apps/declared-rows.ts';
 import { upstreamsOf } from '../apps/known-workers.ts';
+import { linkSecretOf } from '../apps/connections.ts';
 import { listenerOptions } from '../apps/listeners.ts';
 import { routingSettingsOf } from '../apps/routing-settings.ts';
 import type { Config } from '../config/config.ts';
@@ -41,6 +42,7 @@ export async function startRouter(config: Config, log: Log): Promise<RunningRout
     log,
     metrics: new Metrics(),
     prefer: view.prefer,
+    linkSecret: await linkSecretOf(config, database),
   });
   let known = '';
   const look = () => {

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { declaredRows } from '../apps/declared-rows.ts';
+import { linkSecretOf } from '../apps/connections.ts';
 import { listenerOptions } from '../apps/listeners.ts';
 import { poolsOf, routingSettingsOf } from '../apps/routing-settings.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import type { AppName } from '../config/workers.ts';
 import { startEmbedded } from '../database/embedded/start.ts';
 import { migrate } from '../database/migrate.ts';
+import type { Database } from '../database/database.ts';
 import { openDatabase } from '../database/open-database.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
@@ -63,7 +65,12 @@ class Started {
   }
 }
 
-async function createRouterFor(config: Config, view: ClusterView, log: Log): Promise<Router> {
+async function createRouterFor(
+  config: Config,
+  database: Database,
+  view: ClusterView,
+  log: Log,
+): Promise<Router> {
   const settings = await routingSettingsOf(config);
   const table = routeTable(declaredRows(), settings);
   return createRouter({
@@ -72,6 +79,7 @@ async function createRouterFor(config: Config, view: ClusterView, log: Log): Pro
     log,
     metrics: new Metrics(),
     prefer: view.prefer,
+    linkSecret: await linkSecretOf(config, database),
   });
 }
 
@@ -83,6 +91,7 @@ const upstreamsOf = (fleet: Fleet, config: Config): UpstreamOptions[] =>
       id: slot.name,
       app: workerAppOf(slot.app),
       address: { socketPath: slot.sockets.http },
+      link: slot.sockets.calls,
       state: slot.isDraining ? 'draining' : 'live',
       pools: poolsOf(config, slot.name),
     }));
@@ -131,7 +140,7 @@ async function start(
     readsFollowWrites: !config.workers.holders.has(eventWriterRole.name),
   });
   started.add(view.close);
-  const router = await createRouterFor(config, view, log);
+  const router = await createRouterFor(config, database, view, log);
   const fleet = new Fleet({
     folder: folder.path,
     configPaths: [...configPaths, sharedFile],

@@ -7,6 +7,11 @@ const lengthBytes = 4;
 /** JSON values over a socket, each behind its length in four bytes. */
 export interface Frames {
   write(value: unknown): void;
+  /**
+   * Reads no more: the connection is for something else now, which gets what has come already. To be
+   * called by `onValue`.
+   */
+  detach(): void;
 }
 
 /**
@@ -16,11 +21,12 @@ export interface Frames {
 export function framesOver(socket: Socket, onValue: (value: unknown) => void): Frames {
   let pending: Buffer = Buffer.alloc(0);
   let isCorked = false;
+  let isDetached = false;
 
   function take(chunk: Buffer): void {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     let at = 0;
-    while (pending.length - at >= lengthBytes) {
+    while (!isDetached && pending.length - at >= lengthBytes) {
       const length = pending.readUInt32BE(at);
       if (length > frameBytesMax) throw new Error('a frame is too long');
       if (pending.length - at - lengthBytes < length) break;
@@ -29,15 +35,17 @@ export function framesOver(socket: Socket, onValue: (value: unknown) => void): F
       onValue(JSON.parse(text));
     }
     pending = at === pending.length ? Buffer.alloc(0) : pending.subarray(at);
+    if (isDetached && pending.length > 0) socket.unshift(pending);
   }
 
-  socket.on('data', (chunk: Buffer) => {
+  const read = (chunk: Buffer) => {
     try {
       take(chunk);
     } catch (error) {
       socket.destroy(error as Error);
     }
-  });
+  };
+  socket.on('data', read);
 
   return {
     write(value) {
@@ -56,6 +64,10 @@ export function framesOver(socket: Socket, onValue: (value: unknown) => void): F
       frame.writeUInt32BE(length, 0);
       frame.write(text, lengthBytes);
       socket.write(frame);
+    },
+    detach() {
+      isDetached = true;
+      socket.off('data', read);
     },
   };
 }

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../../kernel/log.ts';
 import { toWireFailure } from './failure.ts';
 import { framesOver } from './frames.ts';
+import { linkWish } from './offer-link.ts';
 import { isProof, newNonce } from './proof.ts';
 
 /** A call as it arrives: its number, and what is called. */
@@ -33,11 +34,15 @@ export interface RpcServer {
   close(): Promise<void>;
 }
 
-/** Answers calls of other processes of the server, which know the secret. */
+/**
+ * Answers calls of other processes of the server, which know the secret. `takeLink` gets the
+ * connections that callers want for something else.
+ */
 export function createRpcServer(
   secret: string,
   handle: (call: Call) => Promise<unknown>,
   log: Log,
+  takeLink: ((socket: Socket) => void) | null = null,
 ): RpcServer {
   const sockets = new Set<Socket>();
 
@@ -55,6 +60,16 @@ export function createRpcServer(
       clearTimeout(timer);
     });
     const frames = framesOver(socket, (value) => {
+      if (isTrusted && value === linkWish) {
+        if (!takeLink) {
+          socket.destroy();
+          return;
+        }
+        frames.write(linkWish);
+        frames.detach();
+        takeLink(socket);
+        return;
+      }
       if (isTrusted) {
         void answer(value as [number, string, number, string, unknown]);
         return;
