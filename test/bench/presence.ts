@@ -1,36 +1,14 @@
 // CPU of a change of presence that 100 syncing users see, server and database together, when so many
 // come together: `node test/bench/presence.ts [CHANGES]` (10). Linux only.
-import { readFileSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenCpuMs } from '../harness/cpu.ts';
 import { TestClient, type Json } from '../harness/client.ts';
 import { makeDataDir, ServerProcess } from '../harness/server.ts';
 
 const watchers = 100;
 const together = Number(process.argv[2] ?? 10);
 const rounds = 60;
-const tickMs = 10;
-
-/** CPU milliseconds of this process's children, with all of theirs. */
-function cpuMs(): number {
-  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const stats = processes.flatMap((pid) => {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-      const ticks = Number(fields[11]) + Number(fields[12]);
-      return [{ pid: Number(pid), parent: Number(fields[1]), ms: ticks * tickMs }];
-    } catch {
-      return [];
-    }
-  });
-  const own = new Set([process.pid]);
-  for (let grown = -1; grown !== own.size;) {
-    grown = own.size;
-    for (const { pid, parent } of stats) if (own.has(parent)) own.add(pid);
-  }
-  own.delete(process.pid);
-  return stats.reduce((sum, { pid, ms }) => sum + (own.has(pid) ? ms : 0), 0);
-}
 
 const { dataDir, configPaths } = await makeDataDir();
 const server = new ServerProcess(configPaths);
@@ -95,12 +73,12 @@ for (let i = 0; i < 10; i++) {
   // oxlint-disable-next-line no-await-in-loop
   await change(`warm ${i}`);
 }
-const before = cpuMs();
+const before = childrenCpuMs();
 for (let i = 0; i < rounds; i++) {
   // oxlint-disable-next-line no-await-in-loop
   await change(`change ${i}`);
 }
-const each = (cpuMs() - before) / rounds / together;
+const each = (childrenCpuMs() - before) / rounds / together;
 console.log(`${each.toFixed(2)} ms CPU a change seen by ${watchers}, ${together} of them together`);
 isOver = true;
 await change('the end');
