@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..', '..');
 const layers = [
   ['kernel'],
   ['matrix'],
-  ['config', 'database', 'streams', 'http', 'outbound', 'routing', 'cluster'],
+  ['config', 'database', 'streams', 'http', 'outbound', 'federation-client', 'routing', 'cluster'],
   // Everything else is a domain.
   [],
   ['router'],
