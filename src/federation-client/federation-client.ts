@@ -74,8 +74,8 @@ const failureOf: Record<OutboundError['reason'], FederationFailure> = {
   too_many_redirects: 'unreachable',
 };
 
-/** From this status on it is the server, or what stands before it, that fails. */
-const failingStatus = 500;
+/** What stands before a server that is away answers so. A 500 may be about the one request. */
+const awayStatuses = new Set([502, 503, 504]);
 
 function failureFor(destination: string, error: unknown): unknown {
   if (error instanceof OutboundError) {
@@ -196,7 +196,7 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
         throw failureFor(destination, error);
       }
       answered.inc({ method: request.method, code: answer.status });
-      if (answer.status >= failingStatus) backOff.failed(destination);
+      if (awayStatuses.has(answer.status)) backOff.failed(destination);
       else backOff.succeeded(destination);
       return objectIn(destination, answer);
     },

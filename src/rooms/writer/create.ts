@@ -6,11 +6,13 @@ import { randomLetters } from '../../kernel/random.ts';
 import { isDuplicate, type Database } from '../../database/database.ts';
 import { BatchFailed } from '../../streams/committer.ts';
 import { reserveRoomNids } from '../store/append-events.ts';
-import { compose, signEvent } from './compose.ts';
+import { buildNext, signEvent, type ComposeContext } from './compose.ts';
 import { eventCommit } from './commit-events.ts';
+import { HeadDraft } from './head-draft.ts';
 import { RoomHead } from './head.ts';
-import type { CreateRequest, ProtoEvent } from './proto-event.ts';
+import { isPolicyProto, type CreateRequest, type ProtoEvent } from './proto-event.ts';
 import { internNames, type RoomWriterNeeds } from './room-writer.ts';
+import { takeIn } from './take-in.ts';
 
 /** Room numbers fetched at once; unused ones are lost at a restart, which costs nothing. */
 const reservedNids = 50;
@@ -86,6 +88,7 @@ const idTriesMax = 64;
 
 /** Makes rooms. The room and its first events are stored in one transaction. */
 export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
+  const { policies } = needs;
   let nids: number[] = [];
 
   async function nextNid(): Promise<number> {
@@ -94,6 +97,22 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       nids.push(...rows.map((row) => row.nid));
     }
     return nids.shift()!;
+  }
+
+  /** Builds the first events of a room that may use a policy server from one of them on. */
+  async function buildSigned(head: RoomHead, protos: readonly ProtoEvent[], at: ComposeContext) {
+    const draft = new HeadDraft(head);
+    const made = protos.map((proto) => {
+      const policy = isPolicyProto(proto) ? null : policies.current(draft);
+      const built = buildNext(draft, proto, at);
+      takeIn(draft, built, at, null);
+      return { built, policy };
+    });
+    return Promise.all(
+      made.map(async ({ built, policy }) =>
+        policy ? policies.sign(head.version, built, policy) : built,
+      ),
+    );
   }
 
   async function attempt(
@@ -115,7 +134,11 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     const { serverName, signingKey, interned } = needs;
     const at = { serverName, signingKey, interned, now: createdTs };
     const transaction = { deviceNid: null, txnId: planId, scope: 'create' };
-    const events = protos.map((proto, i) => compose(head, proto, at, i === 0 ? transaction : null));
+    const signed = protos.some(isPolicyProto) ? await buildSigned(head, protos, at) : null;
+    const events = protos.map((proto, i) => {
+      const built = signed?.[i] ?? buildNext(head, proto, at);
+      return takeIn(head, built, at, i === 0 ? transaction : null);
+    });
     const { isPublic, alias, creator } = request;
     const creatorNid = interned.cachedUser(creator)!;
     const creation = { createdTs, isPublic, alias, creatorNid };
