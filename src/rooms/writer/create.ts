@@ -1,4 +1,5 @@
 import { MatrixError } from '../../kernel/errors.ts';
+import { inGroups } from '../../kernel/in-groups.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { Fence } from '../../database/fence.ts';
@@ -10,6 +11,7 @@ import { buildNext, signEvent, type ComposeContext } from './compose.ts';
 import { eventCommit } from './commit-events.ts';
 import { HeadDraft } from './head-draft.ts';
 import { RoomHead } from './head.ts';
+import { besideMax } from './policy-servers.ts';
 import { isPolicyProto, type CreateRequest, type ProtoEvent } from './proto-event.ts';
 import { internNames, type RoomWriterNeeds } from './room-writer.ts';
 import { takeIn } from './take-in.ts';
@@ -19,6 +21,8 @@ const reservedNids = 50;
 /** Letters of a room id's opaque part, as Synapse has. */
 const opaqueIdLetters = 18;
 const planIdLetters = 20;
+/** After that the policy server is asked nothing more: calls between processes end after 30 s. */
+const signingMsMax = 15_000;
 
 /** A room that is to be: plain data, from which every process makes the same one. */
 export interface RoomPlan {
@@ -108,11 +112,13 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       takeIn(draft, built, at, null);
       return { built, policy };
     });
-    return Promise.all(
-      made.map(async ({ built, policy }) =>
-        policy ? policies.sign(head.version, built, policy) : built,
-      ),
-    );
+    const untilMs = performance.now() + signingMsMax;
+    return inGroups(made, besideMax, async ({ built, policy }) => {
+      if (!policy) return built;
+      if (performance.now() < untilMs) return policies.sign(head.version, built, policy);
+      const message = 'The policy server of the room takes too long';
+      throw new MatrixError('M_UNKNOWN', message, { status: 504 });
+    });
   }
 
   async function attempt(

@@ -2,7 +2,7 @@ import { RoomHead, type HeadEntry } from './head.ts';
 
 /** A room as it would be after events that are not in its head yet. The head stays as it is. */
 export class HeadDraft extends RoomHead {
-  readonly #base: RoomHead;
+  #base: RoomHead;
 
   /** `base`: the head, or another draft, as it is now. It must have the members that are asked for. */
   constructor(base: RoomHead) {
@@ -11,6 +11,11 @@ export class HeadDraft extends RoomHead {
     super({ ...room, roomVersion: version.id }, version, base.isStored, base.fence);
     this.#base = base;
     this.extremities = base.extremities;
+  }
+
+  /** The events before those of the draft are in the head now. */
+  rebase(head: RoomHead): void {
+    this.#base = head;
   }
 
   override get(type: string, stateKey: string): HeadEntry | undefined {

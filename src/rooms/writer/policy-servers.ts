@@ -46,8 +46,10 @@ export interface PolicyServersNeeds {
 }
 
 /** Short: people wait for it, and calls between processes end after 30 s. */
-export const answerMsMax = 5_000;
+const answerMsMax = 5_000;
 const answerBytesMax = 64 * 1024;
+/** Events of one request that it is asked about side by side. */
+export const besideMax = 32;
 /** Short as well: while it is left alone nobody can say anything in its rooms. */
 const backOffOptions = { minMs: 1_000, factor: 2, maxMs: 10_000 };
 const signUri = '/_matrix/policy/v1/sign';

@@ -1,9 +1,10 @@
 import { MatrixError } from '../../kernel/errors.ts';
+import { inGroups } from '../../kernel/in-groups.ts';
 import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { isPolicyState, isSignedByPolicyServer } from '../../matrix/policy-server.ts';
 import { refusal } from '../../matrix/received-pdu.ts';
 import type { RoomHead } from './head.ts';
-import type { PolicyServers } from './policy-servers.ts';
+import { besideMax, type PolicyServers } from './policy-servers.ts';
 
 /** A received event, with what the room's policy server says of it. */
 export interface CheckedEvent {
@@ -40,7 +41,7 @@ export class ReceivedPolicy {
     return refusal(head.version, event.pdu, head) === null ? null : recommended;
   }
 
-  /** Asks about those of the events of which nothing is known, all at the same time. */
+  /** Asks about those of the events of which nothing is known, many at the same time. */
   async ask(head: RoomHead, events: readonly BuiltEvent[]): Promise<void> {
     let policy = this.#policies.current(head);
     while (policy === undefined) {
@@ -50,13 +51,11 @@ export class ReceivedPolicy {
     }
     if (policy === null) return;
     const { eventId: policyId } = policy;
-    const answers = events
-      .filter((event) => this.checked(head, event) === null)
-      .map(async (event) => {
-        const checked = await this.#signed(head, event, policy);
-        this.#answers.set(event.eventId, { ...checked, policyId });
-      });
-    await Promise.all(answers);
+    const unknown = events.filter((event) => this.checked(head, event) === null);
+    await inGroups(unknown, besideMax, async (event) => {
+      const checked = await this.#signed(head, event, policy);
+      this.#answers.set(event.eventId, { ...checked, policyId });
+    });
   }
 
   async #signed(

@@ -1,11 +1,12 @@
 import { MatrixError } from '../../kernel/errors.ts';
+import { inGroups } from '../../kernel/in-groups.ts';
 import { isPolicyState } from '../../matrix/policy-server.ts';
 import { HeadLost, type NewEvent } from './commit-events.ts';
 import type { ComposeContext } from './compose.ts';
 import { composeRequest, takeInComposed, type Composed } from './compose-request.ts';
 import type { Extremity, RoomHead } from './head.ts';
 import type { HeadCache } from './head-cache.ts';
-import type { PolicyInForce, PolicyServers } from './policy-servers.ts';
+import { besideMax, type PolicyInForce, type PolicyServers } from './policy-servers.ts';
 import type { AppendedEvent, AppendRequest } from './proto-event.ts';
 import type { WholeEvent } from './redact.ts';
 import { WaitingAppends } from './waiting-appends.ts';
@@ -54,12 +55,10 @@ export function createSignedAppend(needs: SignedAppendNeeds) {
   }
 
   async function signAll(head: RoomHead, { made }: Composed, policy: PolicyInForce) {
-    return Promise.all(
-      made.map(async (one) =>
-        isPolicyState(one.built.pdu)
-          ? one
-          : { ...one, built: await policies.sign(head.version, one.built, policy) },
-      ),
+    return inGroups(made, besideMax, async (one) =>
+      isPolicyState(one.built.pdu)
+        ? one
+        : { ...one, built: await policies.sign(head.version, one.built, policy) },
     );
   }
 
@@ -94,7 +93,7 @@ export function createSignedAppend(needs: SignedAppendNeeds) {
       const isVoid = before !== null && (await before.landed) === null;
       return isVoid ? null : store(head, composed, alone);
     }
-    const landed = waiting.add(draft, before);
+    const landed = waiting.add(head, draft, before);
     let extremities: Extremity[] | null = null;
     let stored;
     try {

@@ -40,15 +40,18 @@ export class WaitingAppends {
   }
 
   /** What comes later stands on `draft`, until it has landed. */
-  add(draft: HeadDraft, before: WaitingAppend | null): Land {
+  add(head: RoomHead, draft: HeadDraft, before: WaitingAppend | null): Land {
     const { promise: landed, resolve } = Promise.withResolvers<Extremity[] | null>();
     const own: WaitingAppend = { draft, before, state: 'waiting', landed };
     this.#last = own;
     this.#count++;
     return (extremities) => {
       own.state = extremities === null ? 'void' : 'landed';
-      // Nothing is asked of what is before one that has landed.
-      if (extremities !== null) own.before = null;
+      if (extremities !== null) {
+        // Nothing is asked of what is before one that has landed, and chains stay short.
+        own.before = null;
+        draft.rebase(head);
+      }
       if (--this.#count === 0) this.#last = null;
       resolve(extremities);
     };
