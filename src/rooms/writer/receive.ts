@@ -108,6 +108,17 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
     return { result: received };
   }
 
+  /** Asks the room's policy server, before the events take their turn: it may take long. */
+  async function askBefore(head: RoomHead, events: readonly BuiltEvent[], policy: ReceivedPolicy) {
+    if (policies.current(head) === null) return;
+    const ids = events.map(({ eventId }) => eventId);
+    const known = new Set((await forks.known(head.roomNid, ids)).map(({ eventId }) => eventId));
+    await policy.ask(
+      head,
+      events.filter(({ eventId }) => !known.has(eventId)),
+    );
+  }
+
   async function receiveAll(
     head: RoomHead,
     events: readonly BuiltEvent[],
@@ -127,8 +138,6 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
       alone,
       pending: [],
     };
-    const isUnknown = ({ eventId }: BuiltEvent) => !receiving.known.has(eventId);
-    if (policies.current(head) !== null) await policy.ask(head, events.filter(isUnknown));
     const results: (ReceivedEvent | Promise<ReceivedEvent>)[] = [];
     try {
       for (const event of events) {
@@ -151,6 +160,8 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
       const head = await heads.pinned(roomId, membersConcerned(protos), fence);
       if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
       try {
+        // oxlint-disable-next-line no-await-in-loop
+        await askBefore(head, events, policy);
         // oxlint-disable-next-line no-await-in-loop
         return await head.receipt.alone(() => receiveAll(head, events, policy, tries > 1));
       } catch (error) {

@@ -49,6 +49,13 @@ const roundsMsMax = 15_000;
 
 type Targets = (WholeEvent | null)[] | null;
 
+/** Throws when no further round may begin. */
+function checkTime(untilMs: number): void {
+  if (performance.now() < untilMs) return;
+  const message = 'The room changed too often while its policy server was asked';
+  throw new MatrixError('M_UNKNOWN', message, { status: 504 });
+}
+
 /** Refuses what the database has no place for. Throws M_BAD_JSON. */
 function checkNames(events: readonly ProtoEvent[]): void {
   for (const { type, stateKey = '' } of events) {
@@ -150,9 +157,12 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     head: RoomHead,
     wanted: Omit<SignedAppend, 'isAlone'>,
     round: number,
+    untilMs: number,
   ): Promise<AppendedEvent[] | null> {
+    checkTime(untilMs);
     if (round < roundsMax) return appendSigned(head, { ...wanted, isAlone: false });
     return head.gate.alone(async () => {
+      checkTime(untilMs);
       if (head.broken) throw new HeadLost();
       const targets = await targetsOf(head, wanted.request.events);
       const policy = policies.current(head);
@@ -175,12 +185,8 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
         await policies.find(head);
         continue;
       }
-      if (performance.now() > untilMs) {
-        const message = 'The room changed too often while its policy server was asked';
-        throw new MatrixError('M_UNKNOWN', message, { status: 504 });
-      }
       // oxlint-disable-next-line no-await-in-loop
-      const stored = await tryWithPolicy(head, { request, policy, targets, alone }, round);
+      const stored = await tryWithPolicy(head, { request, policy, targets, alone }, round, untilMs);
       if (stored) return stored;
     }
   }
