@@ -1,18 +1,18 @@
 import { createAccountData, accountDataStream } from '../account-data/module.ts';
 import { createCalls } from '../calls/module.ts';
 import { createAccountValidity } from '../account-validity/module.ts';
-import { createAccounts, type LoginLimiter } from '../accounts/module.ts';
+import { createAccounts } from '../accounts/module.ts';
 import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
+import { createFederationClient } from '../federation-client/federation-client.ts';
 import type { Authenticate } from '../http/dispatcher.ts';
-import type { Endpoint, RateLimitClass } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
 import { openApiOf } from '../http/openapi.ts';
 import type { RateLimiter } from '../http/rate-limiter.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
@@ -57,6 +57,7 @@ import { assembleEncryption } from './encryption.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
+import { isWithin, loginLimiter } from './limits.ts';
 import { assembleMedia } from './media.ts';
 import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
@@ -89,28 +90,6 @@ const headCacheBytes = 64 * 1024 * 1024;
 /** How long a transaction id is known (client-server spec, "Transaction identifiers"). */
 const transactionKeptMs = 24 * 60 * 60 * 1000;
 
-function loginLimiter(limiter: RateLimiter): LoginLimiter {
-  const classOf = { account: 'login_account', failed_attempts: 'login_failed' } as const;
-  return {
-    check: (limit, subject) => limiter.check(classOf[limit], subject),
-    take: (limit, subject) => limiter.take(classOf[limit], subject),
-    count(limit, subject) {
-      limiter.count(classOf[limit], subject);
-    },
-  };
-}
-
-/** Counts a use; false when it is over the limit and is to be left out without a word. */
-function isWithin(limiter: RateLimiter, limitClass: RateLimitClass, key: string): boolean {
-  try {
-    limiter.take(limitClass, key);
-    return true;
-  } catch (error) {
-    if (error instanceof MatrixError) return false;
-    throw error;
-  }
-}
-
 /** Wakes those who sync when something other than events has changed. */
 function wakeSyncs(bus: Bus, views: SyncViews): void {
   bus.subscribe(accountDataStream, (rows) => {
@@ -140,6 +119,13 @@ export function assembleDomains(foundation: Foundation): Domains {
 
   const outbound = createOutboundHttp(config.outbound);
   const outboundToConfigured = createOutboundHttp({ ...config.outbound, deny: [] });
+  const federation = createFederationClient({
+    config: config.federation,
+    serverName,
+    signingKey,
+    clock,
+    metrics,
+  });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
     rooms: () => rooms,
@@ -179,6 +165,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     roles,
     interned,
     signingKey,
+    federation,
     clock,
     config: {
       ...config.rooms,
@@ -490,6 +477,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       email.close();
       outbound.close();
       outboundToConfigured.close();
+      federation.close();
       await accounts.flush();
     },
   };

@@ -286,3 +286,42 @@ describe('options', () => {
     }
   });
 });
+
+describe('other servers', () => {
+  it('are reached as all that is outside, unless it is said otherwise', async () => {
+    const { config } = await load("ip_range_blacklist: ['10.0.0.0/8']\n");
+    const { deny, allowedServers, verifiesCertificates, minTlsVersion, timeoutMs } =
+      config.federation;
+    assert.deepEqual(deny, ['10.0.0.0/8']);
+    assert.equal(allowedServers, null);
+    assert.equal(verifiesCertificates, true);
+    assert.equal(minTlsVersion, 'TLSv1.2');
+    assert.equal(timeoutMs, 60_000);
+    assert.equal('ca' in config.federation, false);
+    const other = await load(
+      "federation_ip_range_blacklist: ['192.0.2.0/24']\nip_range_whitelist: [192.0.2.1]\n" +
+        'federation_domain_whitelist: []\nfederation_client_minimum_tls_version: 1.3\n' +
+        'federation: {client_timeout: 5s, destination_retry_multiplier: 3}\n',
+    );
+    const { federation } = other.config;
+    assert.deepEqual([federation.deny, federation.allow], [['192.0.2.0/24'], ['192.0.2.1']]);
+    assert.deepEqual(federation.allowedServers, []);
+    assert.equal(federation.minTlsVersion, 'TLSv1.3');
+    assert.equal(federation.timeoutMs, 5000);
+    assert.equal(federation.backOff.factor, 3);
+  });
+
+  it('may have certificates of an own authority, which is read at the start', async () => {
+    const authority = await file('-----BEGIN CERTIFICATE-----\n');
+    const { config } = await load(`federation_custom_ca_list: [${authority}]\n`);
+    assert.deepEqual(config.federation.ca, ['-----BEGIN CERTIFICATE-----\n']);
+    const none = await file('');
+    assert.deepEqual(await problemsOf(`federation_custom_ca_list: [${none}]\n`), [
+      `2: federation_custom_ca_list[0]: ${none} has no certificate`,
+    ]);
+    const gone = await problemsOf('federation_custom_ca_list: [/nowhere]\n');
+    assert.match(gone.join(), /^2: federation_custom_ca_list\[0\]: cannot be read/);
+    const factor = await problemsOf('federation: {destination_retry_multiplier: 0.5}\n');
+    assert.deepEqual(factor, ['2: federation.destination_retry_multiplier: must be 1 or more']);
+  });
+});

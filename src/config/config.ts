@@ -11,6 +11,7 @@ import {
   readRendezvous,
   type ExperimentalFeatures,
 } from './experimental.ts';
+import { federationSection, readFederation } from './federation.ts';
 import {
   listenersSection,
   readListeners,
@@ -74,6 +75,7 @@ export interface Config {
   media: ReturnType<typeof readMedia>;
   previews: ReturnType<typeof readPreviews>;
   outbound: ReturnType<typeof readOutbound>;
+  federation: ReturnType<typeof readFederation>;
   workers: WorkersConfig;
   routing: RoutingConfig;
   appserviceFiles: string[];
@@ -132,6 +134,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const experimental = loader.take(experimentalSection);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
+  const outbound = readOutbound(loader.take(outboundSection));
   return {
     ...server,
     ...readListeners(loader, loader.take(listenersSection), {
@@ -162,7 +165,8 @@ function read(loader: OptionLoader, folder: string): Config {
     rendezvous: readRendezvous(loader, experimental, server.publicBaseUrl),
     media: readMedia(loader, loader.take(mediaSection), server),
     previews: readPreviews(loader, loader.take(previewsSection)),
-    outbound: readOutbound(loader.take(outboundSection)),
+    outbound,
+    federation: readFederation(loader, loader.take(federationSection), outbound),
     workers,
     routing: readRouting(loader.take(routingSection)),
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,

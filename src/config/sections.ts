@@ -4,12 +4,13 @@ import { communitiesSection } from './communities.ts';
 import { databaseSection } from './database.ts';
 import { emailSection } from './email.ts';
 import { experimentalSection } from './experimental.ts';
+import { federationSection } from './federation.ts';
 import { listenersSection } from './listeners.ts';
 import { loggingSection } from './logging.ts';
 import { noticesSection } from './notices.ts';
 import { mediaSection } from './media.ts';
 import type { Section } from './option.ts';
-import { appservicesSection, blockingSection, federationSection } from './other-sections.ts';
+import { appservicesSection, blockingSection } from './other-sections.ts';
 import { outboundSection } from './outbound.ts';
 import { previewsSection } from './previews.ts';
 import { presenceSection } from './presence.ts';
@@ -26,7 +27,7 @@ import { userDirectorySection } from './user-directory.ts';
 import { workersSection } from './workers.ts';
 
 /** Sections of which nothing has an effect yet. */
-export const inertSections: readonly Section[] = [federationSection, blockingSection];
+export const inertSections: readonly Section[] = [blockingSection];
 
 /** Every section, as the reference orders them. */
 export const sections: readonly Section[] = [
@@ -49,6 +50,7 @@ export const sections: readonly Section[] = [
   pushSection,
   previewsSection,
   outboundSection,
+  federationSection,
   appservicesSection,
   rateLimitsSection,
   loggingSection,

@@ -52,7 +52,8 @@ export function createDelayedEventSender(needs: SenderNeeds): DelayedEventSender
     try {
       await writer.append({ roomId, events: [event], transaction });
     } catch (error) {
-      const isFinal = error instanceof MatrixError && error.status < 500;
+      const isFinal =
+        error instanceof MatrixError && error.status < 500 && error.code !== 'M_LIMIT_EXCEEDED';
       if (isFinal) await store.finish([delayId], clock.now());
       else await store.giveBack([delayId], clock.now() + retryMs);
       throw error;

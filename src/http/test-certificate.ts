@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 /** Distinguished encoding (X.690), only what a certificate needs. */
 function der(tag: number, ...parts: Uint8Array[]): Buffer {
@@ -15,14 +16,21 @@ const objectId = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
 const pem = (label: string, bytes: Buffer) =>
   `-----BEGIN ${label}-----\n${bytes.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
 
-/** A new certificate for `localhost`, signed by itself, and its key; PEM texts. */
-export function createTestCertificate(): { certificate: string; key: string } {
+/** A name of the subject (RFC 5280, 4.2.1.6). */
+const alternativeName = (host: string) =>
+  isIPv4(host) ? der(0x87, Buffer.from(host.split('.').map(Number))) : text(0x82, host);
+
+/** A new certificate for these hosts, signed by itself, and its key; PEM texts. */
+export function createTestCertificate(hosts: readonly string[] = ['localhost']): {
+  certificate: string;
+  key: string;
+} {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(objectId('2a8648ce3d040302'));
-  const name = sequence(der(0x31, sequence(objectId('550403'), text(0x0c, 'localhost'))));
+  const name = sequence(der(0x31, sequence(objectId('550403'), text(0x0c, hosts[0]!))));
   const alternative = sequence(
     objectId('551d11'),
-    der(0x04, sequence(der(0x82, Buffer.from('localhost')))),
+    der(0x04, sequence(...hosts.map(alternativeName))),
   );
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),

@@ -154,3 +154,17 @@ export function splitPdu(version: RoomVersion, pdu: Pdu): SplitPdu {
 export function joinPdu(envelope: string, contentAt: number, content: string): string {
   return `${envelope.slice(0, contentAt)}"content":${content},${envelope.slice(contentAt)}`;
 }
+
+/** An event with one more signature; its id stays. Throws EventTooLarge. */
+export function withSignature(
+  version: RoomVersion,
+  event: BuiltEvent,
+  by: { entity: string; keyId: string; signature: string },
+): BuiltEvent {
+  const { signatures } = event.pdu;
+  const own = { ...signatures[by.entity], [by.keyId]: by.signature };
+  const pdu: Pdu = { ...event.pdu, signatures: { ...signatures, [by.entity]: own } };
+  const split = splitPdu(version, pdu);
+  checkSize(split.content, split.envelope);
+  return { eventId: event.eventId, pdu, ...split };
+}

@@ -18,12 +18,14 @@ interface Step {
   method: string;
   headers: Record<string, string>;
   body: string | Uint8Array | undefined;
+  tls: { servername?: string };
+  isRepeatable: boolean;
 }
 
 const redirects = new Set([301, 302, 303, 307, 308]);
 
 /** What must not be told to another origin than the one it was meant for. */
-const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization']);
+const secretHeaders = new Set(['authorization', 'cookie', 'proxy-authorization', 'host']);
 
 function parseUrl(text: string, base?: URL): URL {
   const url = URL.canParse(text, base) ? new URL(text, base) : null;
@@ -44,7 +46,8 @@ function redirected(step: Step, status: number, location: string): Step {
         (isSameOrigin || !secretHeaders.has(name)) && (keepsBody || !name.startsWith('content-')),
     ),
   );
-  return keepsBody ? { ...step, url, headers } : { url, headers, method: 'GET', body: undefined };
+  const next = { ...step, url, headers, tls: isSameOrigin ? step.tls : {} };
+  return keepsBody ? next : { ...next, method: 'GET', body: undefined };
 }
 
 /** One request, and those that redirects lead to. */
@@ -73,15 +76,19 @@ export function createExchange(needs: ExchangeNeeds) {
   }
 
   function send(step: Step, signal: AbortSignal): Promise<IncomingMessage> {
-    const { url, method, headers, body } = step;
+    const { url, method, headers, body, tls } = step;
     const { lookup } = needs;
     return new Promise((resolve, reject) => {
       const options = { method, headers, lookup, signal };
       const req =
         url.protocol === 'https:'
-          ? httpsRequest(url, { ...options, agent: needs.agents['https:'] }, resolve)
+          ? httpsRequest(url, { ...options, ...tls, agent: needs.agents['https:'] }, resolve)
           : httpRequest(url, { ...options, agent: needs.agents['http:'] }, resolve);
-      req.on('error', (error) => reject(failure(error, signal)));
+      req.on('error', (error: NodeJS.ErrnoException) => {
+        const isStale = req.reusedSocket && error.code === 'ECONNRESET' && !signal.aborted;
+        if (isStale && step.isRepeatable) resolve(send(step, signal));
+        else reject(failure(error, signal));
+      });
       req.end(body);
     });
   }
@@ -98,7 +105,9 @@ export function createExchange(needs: ExchangeNeeds) {
       ...(body === undefined ? {} : { 'content-length': `${Buffer.byteLength(body)}` }),
       ...Object.fromEntries(given),
     };
-    return { url: parseUrl(url), method, headers, body };
+    const tls = request.tlsName === undefined ? {} : { servername: request.tlsName };
+    const { isRepeatable = false } = request;
+    return { url: parseUrl(url), method, headers, body, tls, isRepeatable };
   }
 
   return {

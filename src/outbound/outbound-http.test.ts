@@ -8,6 +8,7 @@ import type { Resolve } from './checked-lookup.ts';
 import { OutboundError, type OutboundFailure } from './errors.ts';
 import { createOutboundHttp } from './outbound-http.ts';
 
+const used = new WeakSet<object>();
 type Answer = (req: IncomingMessage, res: ServerResponse) => void;
 
 const answers: Record<string, Answer> = {
@@ -42,6 +43,12 @@ const answers: Record<string, Answer> = {
   '/elsewhere': (_, res) => redirect(res, `http://other.test:${port}/echo`),
   '/again': (_, res) => redirect(res, '/again'),
   '/kept': (_, res) => redirect(res, '/echo', 307),
+  // Answers only the first request of a connection.
+  '/once': (req, res) => {
+    if (used.has(req.socket)) req.socket.resetAndDestroy();
+    else res.end('first');
+    used.add(req.socket);
+  },
   '/file': (_, res) => redirect(res, 'file:///etc/passwd'),
 };
 
@@ -103,6 +110,15 @@ test('connections are kept and used again', async () => {
   await http.fetch(at('/plain'));
   await http.fetch(at('/plain'));
   assert.ok(connections <= 1, `${connections} connections`);
+});
+
+test('a kept connection that is closed is replaced for what may be repeated', async () => {
+  const request = { method: 'POST', body: 'x' };
+  assert.equal((await http.fetch(at('/once'), request)).body.toString(), 'first');
+  await failsWith(http.fetch(at('/once'), request), 'unreachable');
+  await http.fetch(at('/once'), request);
+  const again = await http.fetch(at('/once'), { ...request, isRepeatable: true });
+  assert.equal(again.body.toString(), 'first');
 });
 
 test('method, headers and body are sent', async () => {

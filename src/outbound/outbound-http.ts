@@ -9,8 +9,12 @@ import { createExchange } from './exchange.ts';
 export interface OutboundOptions extends AddressRanges {
   /** The `User-Agent` of requests that bring none. */
   userAgent: string;
-  /** Further authorities whose certificates are believed, PEM. */
+  /** The authorities whose certificates are believed, PEM, in place of the system's. */
   ca?: readonly string[];
+  /** False: certificates may be anybody's. Default true. */
+  verifiesCertificates?: boolean;
+  /** The lowest version of TLS. Default that of Node.js, 1.2. */
+  minTlsVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** How names become addresses; by default as the system does it. */
   resolve?: Resolve;
 }
@@ -27,6 +31,13 @@ export interface OutboundRequest {
   bytesMax?: number;
   /** How many redirects are followed. Default 0: a redirect is an answer like any other. */
   redirectsMax?: number;
+  /**
+   * The name that is asked for by SNI and that the certificate must be valid for; empty: the address
+   * in the URL. Default as the URL says.
+   */
+  tlsName?: string;
+  /** It may be made twice: it is, when a connection that was kept turns out to be closed. */
+  isRepeatable?: boolean;
   /** Asked before each request, redirects included; false: the URL is blocked. */
   isUrlAllowed?: (url: URL) => boolean;
   /** Ends the exchange early. */
@@ -89,7 +100,9 @@ export function createOutboundHttp(options: OutboundOptions): OutboundHttp {
     'http:': new HttpAgent(agentOptions),
     'https:': new HttpsAgent({
       ...agentOptions,
+      rejectUnauthorized: options.verifiesCertificates ?? true,
       ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
+      ...(options.minTlsVersion === undefined ? {} : { minVersion: options.minTlsVersion }),
     }),
   };
   const exchange = createExchange({ policy, lookup, agents, userAgent: options.userAgent });

@@ -3,6 +3,7 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Database } from '../database/database.ts';
+import type { FederationClient } from '../federation-client/federation-client.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { creationEndpoints } from './endpoints/creation.ts';
 import { directoryEndpoints } from './endpoints/directory.ts';
@@ -35,6 +36,7 @@ import { createTransactionStore } from './store/transactions.ts';
 import { createTransactions } from './transactions.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
+import { createPolicyServers } from './writer/policy-servers.ts';
 import { createReceiver } from './writer/receive.ts';
 import { createLocalRoomWriter } from './writer/room-writer.ts';
 import { createRoomWriter } from './writer/shared-writer.ts';
@@ -98,6 +100,8 @@ export interface RoomsNeeds extends RoomsEnvironment {
   roles: Roles;
   interned: Interned;
   signingKey: SigningKey;
+  /** To policy servers. */
+  federation: Pick<FederationClient, 'request'>;
   /** Memory for the heads of rooms that are being written to, in bytes. */
   headCacheBytes: number;
   roomData: RoomDataCarrier;
@@ -121,15 +125,17 @@ export function createRooms(needs: RoomsNeeds): Rooms {
   const named = withEventNames(database, interned);
   const headStore = createHeadStore(named);
   bus.recoverWith(eventStream, createEventReader(createEventStreamStore(named)));
+  const heads = createHeadCache(headStore, needs.headCacheBytes);
   const writerNeeds = {
     committer,
-    heads: createHeadCache(headStore, needs.headCacheBytes),
+    heads,
     headStore,
     transactions: transactionStore,
     interned,
     clock,
     serverName: config.serverName,
     signingKey,
+    policies: createPolicyServers({ federation: needs.federation, heads, headStore, clock }),
   };
   const members = createAccessStore(database);
   const writer = createRoomWriter(

@@ -1,8 +1,8 @@
 import type { UserRef } from '../accounts/module.ts';
 import type { Database } from '../database/database.ts';
 import { MatrixError, errorStatus, type ErrorCode } from '../kernel/errors.ts';
-import type { JsonObject } from '../matrix/pdu.ts';
-import { signJson, type SigningKey } from '../matrix/signing.ts';
+import { requestAuthorization } from '../matrix/request-signing.ts';
+import type { SigningKey } from '../matrix/signing.ts';
 import type { SendJson } from '../http/json-client.ts';
 import { deleteBinding, insertBinding, selectBindings, type BindingRow } from './store/bindings.ts';
 
@@ -73,22 +73,12 @@ export function createIdentityServers(needs: IdentityServersNeeds): IdentityServ
       throw unreachable(error);
     });
 
-  /** `Authorization: X-Matrix`, as for requests between servers. */
-  function authorization(idServer: string, uri: string, content: JsonObject): string {
-    const signed = signJson(
-      { method: 'POST', uri, origin: serverName, destination: idServer, content },
-      serverName,
-      signingKey,
-    ) as { signatures?: Record<string, Record<string, string>> };
-    const [[key, signature] = ['', '']] = Object.entries(signed.signatures?.[serverName] ?? {});
-    return `X-Matrix origin="${serverName}",destination="${idServer}",key="${key}",sig="${signature}"`;
-  }
-
   async function unbindFrom(user: UserRef, { medium, address, idServer }: BindingRow) {
     checkIdServer(idServer);
     const uri = '/_matrix/identity/v2/3pid/unbind';
     const body = { mxid: user.userId, threepid: { medium, address } };
-    const headers = { Authorization: authorization(idServer, uri, body) };
+    const signed = { method: 'POST', uri, destination: idServer, content: body };
+    const headers = { Authorization: requestAuthorization(signed, serverName, signingKey) };
     const answer = await send({ method: 'POST', url: `https://${idServer}${uri}`, headers, body });
     if (answer.status !== 200 && !withoutSupport.has(answer.status)) throw unreachable(null);
     await database.query(deleteBinding, [user.userNid, medium, address, idServer]);

@@ -9,7 +9,17 @@ const root = join(import.meta.dirname, '..', '..');
 const layers = [
   ['kernel'],
   ['matrix'],
-  ['config', 'database', 'streams', 'http', 'outbound', 'routing', 'cluster', 'link'],
+  [
+    'config',
+    'database',
+    'streams',
+    'http',
+    'outbound',
+    'federation-client',
+    'routing',
+    'cluster',
+    'link',
+  ],
   // Everything else is a domain.
   [],
   ['router'],

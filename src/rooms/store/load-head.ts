@@ -71,6 +71,14 @@ const selectMembers = statement<[number, string[]], StoredEvent & HashedParts>(
      and s.type_nid = (select type_nid from event_types where event_type = 'm.room.member')`,
 );
 
+const selectJoinedOf = statement<[number, string, string[]], { userId: string }>(
+  'select_joined_of_server',
+  `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.user_nid
+   where m.room_nid = $1 and m.membership = 'join'
+     and substr(u.user_id, strpos(u.user_id, ':') + 1) = $2 and u.user_id <> all($3)
+   limit 1`,
+);
+
 const selectEvent = statement<
   [number, string],
   StoredEvent & { envelope: string; contentAt: number }
@@ -96,6 +104,11 @@ export function createHeadStore(database: Queryable) {
     /** The current member events of those of the users who have one. */
     members: (roomNid: number, userIds: string[]) =>
       database.query(selectMembers, [roomNid, userIds]),
+    /** A joined user of a server, other than these; null: there is none. */
+    async joinedOf(roomNid: number, serverName: string, except: string[]) {
+      const [row] = await database.query(selectJoinedOf, [roomNid, serverName, except]);
+      return row?.userId ?? null;
+    },
     /** An event with its envelope, accepted or not. */
     async event(roomNid: number, eventId: string) {
       return (await database.query(selectEvent, [roomNid, eventId]))[0] ?? null;

@@ -11,10 +11,9 @@ import type { Pdu } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import type { NewEvent } from './commit-events.ts';
 import { prevEventsMax, type Extremity, type HeadEntry, type RoomHead } from './head.ts';
-import type { ProtoEvent, TransactionKey } from './proto-event.ts';
-import { takeIn, type TakeInContext } from './take-in.ts';
+import type { ProtoEvent } from './proto-event.ts';
+import type { TakeInContext } from './take-in.ts';
 
 /** What composing needs beside the head. */
 export interface ComposeContext extends TakeInContext {
@@ -105,20 +104,14 @@ export function signEvent(
 }
 
 /**
- * Authorises an event against the head, gives it its place, hashes and signs it, and moves the
- * head on. Synchronous, so that nothing comes between. Throws `MatrixError` when it is not
- * allowed or too large; the head is then as before.
+ * Authorises an event against the head, gives it its place, hashes and signs it. Throws `MatrixError`
+ * when it is not allowed or too large.
  */
-export function compose(
-  head: RoomHead,
-  proto: ProtoEvent,
-  context: ComposeContext,
-  transaction: TransactionKey | null,
-): NewEvent {
+export function buildNext(head: RoomHead, proto: ProtoEvent, context: ComposeContext): BuiltEvent {
   const place = placeOf(head, proto, context.now);
   authorise(head, place);
   const { hashes: _hashes, signatures: _signatures, ...parts } = place;
-  return takeIn(head, signEvent(head.version, parts, context), context, transaction);
+  return signEvent(head.version, parts, context);
 }
 
 /** Whether a state event would say just what the state says already. Throws M_BAD_JSON. */

@@ -1,4 +1,5 @@
 import { MatrixError } from '../../kernel/errors.ts';
+import { inGroups } from '../../kernel/in-groups.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { Fence } from '../../database/fence.ts';
@@ -6,17 +7,22 @@ import { randomLetters } from '../../kernel/random.ts';
 import { isDuplicate, type Database } from '../../database/database.ts';
 import { BatchFailed } from '../../streams/committer.ts';
 import { reserveRoomNids } from '../store/append-events.ts';
-import { compose, signEvent } from './compose.ts';
+import { buildNext, signEvent, type ComposeContext } from './compose.ts';
 import { eventCommit } from './commit-events.ts';
+import { HeadDraft } from './head-draft.ts';
 import { RoomHead } from './head.ts';
-import type { CreateRequest, ProtoEvent } from './proto-event.ts';
+import { besideMax } from './policy-servers.ts';
+import { isPolicyProto, type CreateRequest, type ProtoEvent } from './proto-event.ts';
 import { internNames, type RoomWriterNeeds } from './room-writer.ts';
+import { takeIn } from './take-in.ts';
 
 /** Room numbers fetched at once; unused ones are lost at a restart, which costs nothing. */
 const reservedNids = 50;
 /** Letters of a room id's opaque part, as Synapse has. */
 const opaqueIdLetters = 18;
 const planIdLetters = 20;
+/** After that the policy server is asked nothing more: calls between processes end after 30 s. */
+const signingMsMax = 15_000;
 
 /** A room that is to be: plain data, from which every process makes the same one. */
 export interface RoomPlan {
@@ -86,6 +92,7 @@ const idTriesMax = 64;
 
 /** Makes rooms. The room and its first events are stored in one transaction. */
 export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
+  const { policies } = needs;
   let nids: number[] = [];
 
   async function nextNid(): Promise<number> {
@@ -94,6 +101,24 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       nids.push(...rows.map((row) => row.nid));
     }
     return nids.shift()!;
+  }
+
+  /** Builds the first events of a room that may use a policy server from one of them on. */
+  async function buildSigned(head: RoomHead, protos: readonly ProtoEvent[], at: ComposeContext) {
+    const draft = new HeadDraft(head);
+    const made = protos.map((proto) => {
+      const policy = isPolicyProto(proto) ? null : policies.current(draft);
+      const built = buildNext(draft, proto, at);
+      takeIn(draft, built, at, null);
+      return { built, policy };
+    });
+    const untilMs = performance.now() + signingMsMax;
+    return inGroups(made, besideMax, async ({ built, policy }) => {
+      if (!policy) return built;
+      if (performance.now() < untilMs) return policies.sign(head.version, built, policy);
+      const message = 'The policy server of the room takes too long';
+      throw new MatrixError('M_UNKNOWN', message, { status: 504 });
+    });
   }
 
   async function attempt(
@@ -115,7 +140,11 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     const { serverName, signingKey, interned } = needs;
     const at = { serverName, signingKey, interned, now: createdTs };
     const transaction = { deviceNid: null, txnId: planId, scope: 'create' };
-    const events = protos.map((proto, i) => compose(head, proto, at, i === 0 ? transaction : null));
+    const signed = protos.some(isPolicyProto) ? await buildSigned(head, protos, at) : null;
+    const events = protos.map((proto, i) => {
+      const built = signed?.[i] ?? buildNext(head, proto, at);
+      return takeIn(head, built, at, i === 0 ? transaction : null);
+    });
     const { isPublic, alias, creator } = request;
     const creatorNid = interned.cachedUser(creator)!;
     const creation = { createdTs, isPublic, alias, creatorNid };

@@ -6,6 +6,7 @@ import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { Fence } from '../../database/fence.ts';
 import { contentOf, type StoredEvent } from '../stored-event.ts';
 import type { HashedParts, RoomRow } from '../store/load-head.ts';
+import type { WaitingAppends } from './waiting-appends.ts';
 import { RoomGate } from './room-gate.ts';
 
 /** An entry of the current state, as authorisation and the next events need it. */
@@ -50,6 +51,13 @@ export class RoomHead implements AuthState {
   readonly gate = new RoomGate();
   /** Events of other servers are taken in by one request at a time. */
   readonly receipt = new RoomGate();
+  /** Appends that wait for the room's policy server; null: there are none. */
+  waiting: WaitingAppends | null = null;
+  /**
+   * A user of the policy server that `m.room.policy` names who was joined when it was looked for;
+   * null: nobody is; undefined: to be looked for.
+   */
+  policyMember: string | null | undefined = undefined;
   /** Users of this head at the moment; see HeadCache. */
   pins = 0;
   bytes = 2000;
@@ -84,7 +92,11 @@ export class RoomHead implements AuthState {
     const hash = before?.eventId === entry.eventId ? before.referenceHash : undefined;
     entries.set(stateKey, hash && !entry.referenceHash ? { ...entry, referenceHash: hash } : entry);
     if (type === 'm.room.power_levels' || type === 'm.room.create') this.#powerLevels = null;
-    if (type === 'm.room.member') this.#absentMembers.delete(stateKey);
+    if (type === 'm.room.policy') this.policyMember = undefined;
+    if (type !== 'm.room.member') return;
+    this.#absentMembers.delete(stateKey);
+    // Whoever was not there may have come.
+    this.policyMember ??= undefined;
   }
 
   delete(type: string, stateKey: string): void {

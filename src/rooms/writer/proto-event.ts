@@ -1,5 +1,6 @@
 import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
+import { isPolicyState } from '../../matrix/policy-server.ts';
 
 /** An event that somebody wants in a room: all but what its place there decides. */
 export interface ProtoEvent {
@@ -72,6 +73,10 @@ export interface AppendedEvent {
   /** Stream position; null when nothing was appended because the state was there already. */
   pos: number | null;
 }
+
+/** Whether the event says which policy server the room has. */
+export const isPolicyProto = ({ type, stateKey }: ProtoEvent): boolean =>
+  stateKey !== undefined && isPolicyState({ type, state_key: stateKey });
 
 /** The users whose member events decide whether these events are allowed. */
 export function membersConcerned(events: readonly ProtoEvent[]): string[] {

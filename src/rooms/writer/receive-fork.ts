@@ -57,6 +57,8 @@ export interface ForkOptions {
   target: WholeEvent | null;
   /** Redactions of the event may have come before it. */
   isRedacted: boolean;
+  /** Why the room's policy server does not recommend the event; null: it does, or there is none. */
+  unrecommended: string | null;
   /** To be committed with nothing else. */
   alone: boolean;
 }
@@ -75,8 +77,13 @@ interface Verdict {
 export function createForkReceiver(needs: ReceiverNeeds) {
   const { committer, heads, interned, forks } = needs;
 
-  /** Checks 4 to 6 on receipt of a PDU, and what forks come to where they meet. */
-  async function judge(head: RoomHead, states: ForkStates, event: BuiltEvent): Promise<Verdict> {
+  /** Checks 4 to 7 on receipt of a PDU, and what forks come to where they meet. */
+  async function judge(
+    head: RoomHead,
+    states: ForkStates,
+    event: BuiltEvent,
+    unrecommended: string | null,
+  ): Promise<Verdict> {
     const { version } = head;
     const { pdu, eventId } = event;
     const prevIds = referencedIds(pdu.prev_events);
@@ -92,7 +99,7 @@ export function createForkReceiver(needs: ReceiverNeeds) {
       refusalByAuthEvents(version, pdu, authEvents, create) ??
       refusal(version, pdu, states.authState(before, head));
     if (wrong !== null) return { status: rejected, reason: wrong, before, next: new Map() };
-    const soft = refusal(version, pdu, head);
+    const soft = refusal(version, pdu, head) ?? unrecommended;
     if (soft !== null) return { status: softFailed, reason: soft, before, next: new Map() };
     states.add({ ...known(head, event), status: accepted });
     const others = head.extremities.map((one) => one.eventId).filter((id) => !prevIds.includes(id));
@@ -256,7 +263,7 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     if (missing.length > 0)
       return { eventId, outcome: 'missing', reason: null, missing, pos: null };
 
-    const verdict = await judge(head, states, event);
+    const verdict = await judge(head, states, event, options.unrecommended);
     const { before, next, status, reason } = verdict;
     await loadEntries(head, states, [before, next]);
     const { stored, steps, items, row } = await planWrite(head, states, event, verdict, options);

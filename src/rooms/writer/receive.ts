@@ -13,6 +13,7 @@ import {
   type ReceivedEvent,
   type ReceiveRequest,
 } from './proto-event.ts';
+import { ReceivedPolicy, type CheckedEvent } from './receive-policy.ts';
 import { continues, createForkReceiver, isSameSet, type ReceiverNeeds } from './receive-fork.ts';
 import { applyRedaction, mayRedact, type WholeEvent } from './redact.ts';
 import { attemptsMax, internNames } from './room-writer.ts';
@@ -46,13 +47,14 @@ interface Receiving {
   known: Set<string>;
   /** Ids of events whose redactions came before them. */
   redactedEarly: Set<string | null>;
+  policy: ReceivedPolicy;
   alone: boolean;
   /** Commits under way. */
   pending: Promise<unknown>[];
 }
 
 export function createReceiver(needs: ReceiverNeeds): Receive {
-  const { committer, heads, headStore, interned, forks } = needs;
+  const { committer, heads, headStore, interned, forks, policies } = needs;
   const receiveFork = createForkReceiver(needs);
 
   /** The event takes its place at the end of the room; does not wait for the disk. */
@@ -76,30 +78,53 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
     receiving: Receiving,
     event: BuiltEvent,
   ): Promise<{ result: ReceivedEvent | Promise<ReceivedEvent> }> {
-    const { head, known, redactedEarly } = receiving;
+    const { head, known, redactedEarly, policy } = receiving;
     const { eventId } = event;
     const base = { eventId, reason: null, missing: [], pos: null };
     if (known.has(eventId)) return { result: { ...base, outcome: 'known' } };
     const targetId = redactsOf(event.pdu);
     const target = targetId === null ? null : await headStore.event(head.roomNid, targetId);
-    // oxlint-disable-next-line no-await-in-loop
-    while (head.gate.closed()) await head.gate.closed();
-    if (head.broken) throw new HeadLost();
+    let checked: CheckedEvent | null = null;
+    while (!checked) {
+      // oxlint-disable-next-line no-await-in-loop
+      while (head.gate.closed()) await head.gate.closed();
+      if (head.broken) throw new HeadLost();
+      checked = policy.checked(head, event);
+      // oxlint-disable-next-line no-await-in-loop
+      if (!checked) await policy.ask(head, [event]);
+    }
+    const { event: whole, unrecommended } = checked;
     if (targetId !== null && !target) redactedEarly.add(targetId);
     const isRedacted = redactedEarly.has(eventId);
-    if (!isRedacted && isOrdinary(head, event)) {
+    if (!isRedacted && unrecommended === null && isOrdinary(head, whole)) {
       known.add(eventId);
-      const done = append(receiving, event, target);
+      const done = append(receiving, whole, target);
       return { result: done.then((pos) => ({ ...base, outcome: 'accepted', pos })) };
     }
     const received = await head.gate.alone(() =>
-      receiveFork(head, event, { target, isRedacted, alone: receiving.alone }),
+      receiveFork(head, whole, { target, isRedacted, unrecommended, alone: receiving.alone }),
     );
     if (received.outcome !== 'missing') known.add(eventId);
     return { result: received };
   }
 
-  async function receiveAll(head: RoomHead, events: readonly BuiltEvent[], alone: boolean) {
+  /** Asks the room's policy server, before the events take their turn: it may take long. */
+  async function askBefore(head: RoomHead, events: readonly BuiltEvent[], policy: ReceivedPolicy) {
+    if (policies.current(head) === null) return;
+    const ids = events.map(({ eventId }) => eventId);
+    const known = new Set((await forks.known(head.roomNid, ids)).map(({ eventId }) => eventId));
+    await policy.ask(
+      head,
+      events.filter(({ eventId }) => !known.has(eventId)),
+    );
+  }
+
+  async function receiveAll(
+    head: RoomHead,
+    events: readonly BuiltEvent[],
+    policy: ReceivedPolicy,
+    alone: boolean,
+  ) {
     const ids = events.map(({ eventId }) => eventId);
     const [rows, redactions] = await Promise.all([
       forks.known(head.roomNid, ids),
@@ -109,6 +134,7 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
       head,
       known: new Set(rows.map(({ eventId }) => eventId)),
       redactedEarly: new Set(redactions.map(({ redacts }) => redacts)),
+      policy,
       alone,
       pending: [],
     };
@@ -128,13 +154,16 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
   return async ({ roomId, events }, fence) => {
     const protos = events.map(protoOf);
     await internNames(interned, protos);
+    const policy = new ReceivedPolicy(policies);
     for (let tries = 1; ; tries++) {
       // oxlint-disable-next-line no-await-in-loop
       const head = await heads.pinned(roomId, membersConcerned(protos), fence);
       if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
       try {
         // oxlint-disable-next-line no-await-in-loop
-        return await head.receipt.alone(() => receiveAll(head, events, tries > 1));
+        await askBefore(head, events, policy);
+        // oxlint-disable-next-line no-await-in-loop
+        return await head.receipt.alone(() => receiveAll(head, events, policy, tries > 1));
       } catch (error) {
         const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
         if (!mayRetry || tries === attemptsMax) {

@@ -8,17 +8,21 @@ import type { SigningKey } from '../../matrix/signing.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import type { Interned } from '../store/interned.ts';
 import type { TransactionStore } from '../store/transactions.ts';
-import { compose, isAllowed, isUnchanged, type ComposeContext } from './compose.ts';
-import { eventCommit, HeadLost, type NewEvent } from './commit-events.ts';
+import { isAllowed, type ComposeContext } from './compose.ts';
+import { composeRequest, type Composed } from './compose-request.ts';
+import { eventCommit, HeadLost } from './commit-events.ts';
 import type { RoomHead } from './head.ts';
 import type { HeadCache } from './head-cache.ts';
 import {
+  isPolicyProto,
   membersConcerned,
   type AppendedEvent,
   type AppendRequest,
   type ProtoEvent,
 } from './proto-event.ts';
-import { applyRedaction, checkRedaction, type WholeEvent } from './redact.ts';
+import type { PolicyServers } from './policy-servers.ts';
+import type { WholeEvent } from './redact.ts';
+import { createSignedAppend, type SignedAppend } from './signed-append.ts';
 import { redactsOf } from './take-in.ts';
 
 export interface RoomWriterNeeds {
@@ -30,10 +34,27 @@ export interface RoomWriterNeeds {
   clock: Clock;
   serverName: string;
   signingKey: SigningKey;
+  policies: PolicyServers;
 }
 
 /** Tries of one append: a batch may fail through another's fault, and then the room changes. */
 export const attemptsMax = 4;
+/**
+ * Rounds of one append in a room with a policy server: a round is in vain when another event comes
+ * first. In the last one none may.
+ */
+const roundsMax = 3;
+/** After that no further round begins: calls between processes end after 30 s. */
+const roundsMsMax = 15_000;
+
+type Targets = (WholeEvent | null)[] | null;
+
+/** Throws when no further round may begin. */
+function checkTime(untilMs: number): void {
+  if (performance.now() < untilMs) return;
+  const message = 'The room changed too often while its policy server was asked';
+  throw new MatrixError('M_UNKNOWN', message, { status: 504 });
+}
 
 /** Refuses what the database has no place for. Throws M_BAD_JSON. */
 function checkNames(events: readonly ProtoEvent[]): void {
@@ -72,14 +93,14 @@ export interface LocalRoomWriter {
 }
 
 export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
-  const { committer, heads, headStore, interned, clock } = needs;
+  const { committer, heads, headStore, interned, clock, policies } = needs;
 
   function context(): ComposeContext {
     const { serverName, signingKey } = needs;
     return { serverName, signingKey, interned, now: clock.now() };
   }
 
-  async function targetsOf(head: RoomHead, events: readonly ProtoEvent[]) {
+  async function targetsOf(head: RoomHead, events: readonly ProtoEvent[]): Promise<Targets> {
     const ids = events.map(redactsOf);
     if (ids.every((id) => id === null)) return null;
     return Promise.all(
@@ -87,56 +108,34 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     );
   }
 
-  function composeAll(
-    head: RoomHead,
-    request: AppendRequest,
-    targets: (WholeEvent | null)[] | null,
-  ): { events: NewEvent[]; answers: (NewEvent | string)[] } {
-    const at = context();
-    const events: NewEvent[] = [];
-    const answers = request.events.map((proto, i) => {
-      const unchanged = request.skipUnchangedState ? isUnchanged(head, proto) : null;
-      if (unchanged) return unchanged.eventId;
-      const isRedaction = redactsOf(proto) !== null;
-      const target = targets?.[i] ?? null;
-      if (isRedaction) checkRedaction(head, proto.sender, target);
-      const event = compose(head, proto, at, i === 0 ? (request.transaction ?? null) : null);
-      events.push(event);
-      if (isRedaction && target) applyRedaction(head, event, target);
-      return event;
-    });
-    return { events, answers };
-  }
-
-  async function attempt(head: RoomHead, request: AppendRequest, alone: boolean) {
-    const targets = await targetsOf(head, request.events);
-    // oxlint-disable-next-line no-await-in-loop
-    while (head.gate.closed()) await head.gate.closed();
-    if (head.broken) throw new HeadLost();
-    if (head.isBlocked && !request.ignoreBlock) {
+  /** Throws when the request may not be made in the room as it is. */
+  function check(head: RoomHead, { ignoreBlock, expect }: AppendRequest): void {
+    if (head.isBlocked && !ignoreBlock) {
       throw new MatrixError('M_FORBIDDEN', 'This room has been blocked on this server');
     }
-    const { expect } = request;
     if (expect && !expect.memberships.includes(head.membershipOf(expect.userId))) {
       throw new MatrixError('M_FORBIDDEN', expect.otherwise);
     }
-    const extremities = head.extremities;
-    let composed;
+  }
+
+  function compose(head: RoomHead, request: AppendRequest, targets: Targets): Composed {
+    const { extremities } = head;
+    check(head, request);
     try {
-      composed = composeAll(head, request, targets);
+      return composeRequest(head, request, targets, context());
     } catch (error) {
       // Some of the events had moved the head already.
       if (head.extremities !== extremities) heads.drop(head);
       throw error;
     }
-    if (composed.events.length > 0) {
+  }
+
+  /** Writes events that are in the head. */
+  async function store(head: RoomHead, { events, places }: Composed, alone: boolean) {
+    if (events.length > 0) {
       head.gate.enter();
       try {
-        await committer.commit(
-          eventCommit,
-          { head, events: composed.events, creation: null },
-          { alone },
-        );
+        await committer.commit(eventCommit, { head, events, creation: null }, { alone });
       } catch (error) {
         heads.drop(head);
         throw error;
@@ -144,11 +143,52 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
         head.gate.leave();
       }
     }
-    return composed.answers.map((answer) =>
-      typeof answer === 'string'
-        ? { eventId: answer, pos: null }
-        : { eventId: answer.stored.eventId, pos: answer.stored.pos },
-    );
+    return places.map((place) => {
+      if (typeof place === 'string') return { eventId: place, pos: null };
+      const { eventId, pos } = events[place]!.stored;
+      return { eventId, pos };
+    });
+  }
+
+  const appendSigned = createSignedAppend({ policies, heads, context, check, store });
+
+  /** As `appendSigned`; after a few tries that met with changes nothing else may change the room. */
+  async function tryWithPolicy(
+    head: RoomHead,
+    wanted: Omit<SignedAppend, 'isAlone'>,
+    round: number,
+    untilMs: number,
+  ): Promise<AppendedEvent[] | null> {
+    checkTime(untilMs);
+    if (round < roundsMax) return appendSigned(head, { ...wanted, isAlone: false });
+    return head.gate.alone(async () => {
+      checkTime(untilMs);
+      if (head.broken) throw new HeadLost();
+      const targets = await targetsOf(head, wanted.request.events);
+      const policy = policies.current(head);
+      return policy ? appendSigned(head, { ...wanted, policy, targets, isAlone: true }) : null;
+    });
+  }
+
+  async function attempt(head: RoomHead, request: AppendRequest, alone: boolean, untilMs: number) {
+    const isUnchecked = request.events.every(isPolicyProto);
+    for (let round = 1; ; round++) {
+      // oxlint-disable-next-line no-await-in-loop
+      const targets = await targetsOf(head, request.events);
+      // oxlint-disable-next-line no-await-in-loop
+      while (head.gate.closed()) await head.gate.closed();
+      if (head.broken) throw new HeadLost();
+      const policy = isUnchecked ? null : policies.current(head);
+      if (policy === null) return store(head, compose(head, request, targets), alone);
+      if (policy === undefined) {
+        // oxlint-disable-next-line no-await-in-loop
+        await policies.find(head);
+        continue;
+      }
+      // oxlint-disable-next-line no-await-in-loop
+      const stored = await tryWithPolicy(head, { request, policy, targets, alone }, round, untilMs);
+      if (stored) return stored;
+    }
   }
 
   /** What the request has led to when it was made before; its client, or a process, repeats it. */
@@ -182,11 +222,12 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     async append(request, fence) {
       const members = membersConcerned(request.events);
       await internNames(interned, request.events);
+      const untilMs = performance.now() + roundsMsMax;
       for (let tries = 1; ; tries++) {
         const head = await heads.pinned(request.roomId, members, fence);
         if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
         try {
-          return await attempt(head, request, tries > 1);
+          return await attempt(head, request, tries > 1, untilMs);
         } catch (error) {
           const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
           if (mayRetry && tries < attemptsMax) continue;

@@ -23,6 +23,7 @@ import { eventStream, type EventRow } from '../streams.ts';
 import { createRoomCreator } from './create.ts';
 import { ForkStates } from './fork-states.ts';
 import { createHeadCache } from './head-cache.ts';
+import { createPolicyServers, type PolicyServersNeeds } from './policy-servers.ts';
 import { createReceiver } from './receive.ts';
 import { createLocalRoomWriter } from './room-writer.ts';
 import { createRoomWriter, type RoomWriter } from './shared-writer.ts';
@@ -43,7 +44,12 @@ export interface TestRooms {
   close(): Promise<void>;
 }
 
-export async function openTestRooms(): Promise<TestRooms> {
+/** `federation`: what policy servers answer; by default rooms have none. */
+export async function openTestRooms(
+  federation: PolicyServersNeeds['federation'] = {
+    request: () => assert.fail('no other server is asked'),
+  },
+): Promise<TestRooms> {
   const testDatabase = await createTestDatabase();
   const { database } = testDatabase;
   const sql = new pg.Client(testDatabase.connection);
@@ -60,15 +66,17 @@ export async function openTestRooms(): Promise<TestRooms> {
 
   function freshWriter(): RoomWriter {
     const headStore = createHeadStore(named);
+    const heads = createHeadCache(headStore, 1_000_000);
     const needs = {
       committer: createCommitter(database, bus),
-      heads: createHeadCache(headStore, 1_000_000),
+      heads,
       headStore,
       transactions: createTransactionStore(database),
       interned,
       clock: systemClock,
       serverName,
       signingKey,
+      policies: createPolicyServers({ federation, heads, headStore, clock: systemClock }),
     };
     return createRoomWriter(
       { roles: createLocalRoles(), bus, clock: systemClock, serverName, signingKey },
