@@ -110,7 +110,7 @@ export function createEmail(needs: EmailNeeds): Email {
             ...headers,
           },
         });
-        sent.inc({ type: metricTypes[template] ?? template });
+        sent.labels(metricTypes[template] ?? template).inc();
       } catch (error) {
         log.warn({ err: error, template }, 'a mail could not be sent');
         throw new MailFailed(error);

@@ -187,7 +187,7 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
       if (backOff.waitMs(destination) > 0) {
         throw new FederationError('backing_off', destination, 'it did not answer lately');
       }
-      sent.inc({ method: request.method });
+      sent.labels(request.method).inc();
       let answer;
       try {
         answer = await ask(destination, name, request, request.timeoutMs ?? config.timeoutMs);
@@ -195,7 +195,7 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
         backOff.failed(destination);
         throw failureFor(destination, error);
       }
-      answered.inc({ method: request.method, code: answer.status });
+      answered.labels(request.method, String(answer.status)).inc();
       if (awayStatuses.has(answer.status)) backOff.failed(destination);
       else backOff.succeeded(destination);
       return objectIn(destination, answer);

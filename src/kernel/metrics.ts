@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { counterIn, histogramIn, type CountedBy, type TimedBy } from './series.ts';
 import { version } from './version.ts';
 
 /**
@@ -30,19 +31,18 @@ export class Metrics {
     this.info('synapse_build_info', 'What runs here', { version, nodeversion: process.version });
   }
 
-  counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
-    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  counter(name: string, help: string, labelNames: readonly string[]): CountedBy {
+    return counterIn(this.registry, { name, help, labelNames });
   }
 
-  /** `buckets` in the unit of the metric. */
-  histogram<L extends string>(
+  /** `buckets` in the unit of the metric, ascending. */
+  histogram(
     name: string,
     help: string,
-    labelNames: readonly L[],
-    buckets: number[],
-  ): Histogram<L> {
-    const registers = [this.registry];
-    return new Histogram({ name, help, labelNames: [...labelNames], buckets, registers });
+    labelNames: readonly string[],
+    buckets: readonly number[],
+  ): TimedBy {
+    return histogramIn(this.registry, { name, help, labelNames }, buckets);
   }
 
   /** `read` is asked whenever the metrics are. */

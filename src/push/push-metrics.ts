@@ -19,7 +19,7 @@ export function createPushMetrics(metrics: Metrics, held: () => Iterable<HeldPus
     counted(held()),
   );
   const counter = (name: string, help: string) =>
-    metrics.counter(`synapse_http_httppusher_${name}`, help, []);
+    metrics.counter(`synapse_http_httppusher_${name}`, help, []).labels();
   return {
     processed: counter('http_pushes_processed_total', 'Pushes that gateways took'),
     failed: counter('http_pushes_failed_total', 'Pushes that gateways did not take'),
