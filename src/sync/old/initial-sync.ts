@@ -134,7 +134,7 @@ export function createOldSync(needs: OldSyncNeeds) {
         const end = positionOf(bus);
         const data = await sources.accountData.changes(reader.userNid, -1);
         const presence = await sources.presence.changes(reader, null);
-        yield `{"end":"${formatPosition(end)}","presence":[${presence.join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;
+        yield `{"end":"${formatPosition(end)}","presence":[${presence.map(({ json }) => json).join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;
         const rooms = [...user.rooms.values()].filter(
           (room) =>
             !room.isForgotten &&
