@@ -53,6 +53,7 @@ import {
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
+import { followGuestAccess } from './guests.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
@@ -200,6 +201,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
     erasedAmong: accounts.services.directory.erasedAmong,
   });
+  followGuestAccess(foundation, rooms.services, accounts.services.directory.guestsAmong);
   const delayedEvents = createDelayedEvents({
     database,
     bus,

@@ -18,22 +18,22 @@ interface Change {
   ignoreBlock?: boolean;
 }
 
-async function change(services: RoomServices, wanted: Change): Promise<void> {
+async function change(services: RoomServices, wanted: Change): Promise<string> {
   const { roomId, sender, target, content, expect, ignoreBlock } = wanted;
   const event = { sender, type: 'm.room.member', stateKey: target, content };
   const request: AppendRequest = { roomId, events: [event], skipUnchangedState: true };
   if (expect) request.expect = expect;
   if (ignoreBlock) request.ignoreBlock = true;
-  await services.writer.append(request);
+  return (await services.writer.append(request))[0]!.eventId;
 }
 
-/** Joins; nothing happens when the user is there already. */
+/** Joins; nothing happens when the user is there already. Gives the id of the member event. */
 export async function join(
   services: RoomServices,
   actor: Actor,
   roomId: string,
   extra: JsonObject = {},
-): Promise<void> {
+): Promise<string> {
   const access = await services.access.of(roomId, actor.userNid);
   if (!access) {
     throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
@@ -45,10 +45,12 @@ export async function join(
   ]);
   if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   if (actor.isGuest) content['kind'] = 'guest';
-  await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
+  const { userId } = actor;
+  const eventId = await change(services, { roomId, sender: userId, target: userId, content });
   if (predecessor !== null && access.membership !== 'join') {
     await services.roomData.carry(actor.userNid, predecessor, roomId);
   }
+  return eventId;
 }
 
 /** Asks to be let in. */

@@ -158,6 +158,24 @@ describe('state', () => {
     assert.equal(topic['topic'], 'before');
   });
 
+  it('members by what they are, or by what they are not', async () => {
+    const [alice, bob] = (await users('alice', 'bob')) as [TestClient, TestClient];
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const [carol, dave] = (await users('carol', 'dave')) as [TestClient, TestClient];
+    await alice.ok('POST', `${alice.room(roomId)}/invite`, { user_id: bob.userId });
+    await carol.join(roomId);
+    await carol.ok('POST', `${carol.room(roomId)}/leave`, {});
+    await alice.ok('POST', `${alice.room(roomId)}/ban`, { user_id: dave.userId });
+    const found = async (query: string) => {
+      const { chunk } = await alice.ok('GET', `${alice.room(roomId)}/members?${query}`);
+      return (chunk as Json[]).map((event) => event['state_key'] as string).toSorted();
+    };
+    const only = (...some: TestClient[]) => some.map(({ userId }) => userId).toSorted();
+    assert.deepEqual(await found('membership=ban'), only(dave));
+    assert.deepEqual(await found('not_membership=leave'), only(alice, bob, dave));
+    assert.deepEqual(await found('membership=leave&not_membership=ban'), only(alice, bob, carol));
+  });
+
   it('every room version can be made and used', async () => {
     const [alice, bob] = (await users('alice', 'bob')) as [TestClient, TestClient];
     const { capabilities } = await alice.ok('GET', '/_matrix/client/v3/capabilities');
