@@ -196,6 +196,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     headCacheBytes,
     roomData: { carry: (...args) => accountData.carry(...args) },
     aggregations: { of: (...args) => relations.aggregations.of(...args) },

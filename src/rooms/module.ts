@@ -41,7 +41,7 @@ import { createRoomWriter } from './writer/shared-writer.ts';
 
 export { eventColumns, nameJoins } from './store/columns.ts';
 export { withEventNames } from './store/event-names.ts';
-export { clientEventJson, contentOf, strippedEventJson } from './stored-event.ts';
+export { afterRedaction, clientEventJson, contentOf, strippedEventJson } from './stored-event.ts';
 export type { ClientFormat, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
@@ -148,6 +148,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
+    ignoredUsers: needs.ignoredUsers,
     bus,
     writer,
     create: (request) => writer.create(request),

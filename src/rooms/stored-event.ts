@@ -1,3 +1,4 @@
+import { canonicalJsonLenient } from '../matrix/canonical-json.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { stickyPart } from './sticky.ts';
 
@@ -38,6 +39,22 @@ export interface StoredEvent {
 export function contentOf(event: StoredEvent): JsonObject {
   event.parsed ??= JSON.parse(event.content) as JsonObject;
   return event.parsed;
+}
+
+/**
+ * An event that took the place of another in the state, when that other has been redacted: what it
+ * tells of it is what is left. The event itself where it took the place of something else.
+ */
+export function afterRedaction(event: StoredEvent, redacted: StoredEvent): StoredEvent {
+  const { unsigned } = event;
+  const mark = `"replaces_state":${JSON.stringify(redacted.eventId)}`;
+  if (event.stateKey === null || !unsigned?.includes(mark)) return event;
+  const { prev_content: before } = JSON.parse(`{${unsigned}}`) as { prev_content: JsonObject };
+  const told = (content: string) => `"prev_content":${content}`;
+  return {
+    ...event,
+    unsigned: unsigned.replace(told(canonicalJsonLenient(before)), () => told(redacted.content)),
+  };
 }
 
 /** For whom an event is written as JSON. */

@@ -1,6 +1,7 @@
 import type { Caller } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { emptyFilter } from '../matrix/filters/filter.ts';
+import { timelineMatchOf } from '../rooms/module.ts';
 import { arriveAt, positionOf, type Bus } from '../streams/bus.ts';
 import type { StreamPosition } from '../streams/position.ts';
 import {
@@ -105,7 +106,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
             user: reader,
             timelineLimit,
             timelineFilter: emptyFilter.room.timeline,
-            timelineMatch: null,
+            timelineMatch: timelineMatchOf(emptyFilter.room.timeline, ignoredUsers),
             stateFilter: emptyFilter.room.state,
             ignoredUsers,
             stateAfter: true,

@@ -27,6 +27,7 @@ export type {
   UnreadCount,
 } from './sources.ts';
 export type { SyncReader } from './engine.ts';
+export { messagesMax } from './device-news.ts';
 export { pageOf, parentsIn } from './parents.ts';
 export { isHiddenInvite, unwantedInviters, type UnwantedInviters } from './hidden-invites.ts';
 export { isQuiet, newPlan, type RoomPlan } from './plan.ts';
