@@ -134,11 +134,12 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
   ): Promise<{ answers: RoomAnswer[]; states: Map<number, RoomState> }> {
     const { reader } = call;
     const joined = plans.filter(({ plan }) => plan.section === 'join');
+    const left = plans.filter(({ plan }) => plan.section === 'leave');
     const nidsOf = (some: readonly SlidingPlan[]) => some.map(({ plan }) => plan.room.roomNid);
     const informed = nidsOf(plans.filter(showsInfo));
     const isAnyNew = plans.some(({ sent }) => sent === null);
     const [states, infos, unread, labels, unwanted] = await Promise.all([
-      loadRoomStates(joined, store, needs.names),
+      loadRoomStates([...joined, ...left], store, needs.names),
       informed.length > 0 ? store.infos(informed, reader.userNid) : [],
       joined.length > 0 ? sources.unread.counts(reader, nidsOf(joined)) : null,
       isAnyNew ? needs.labels(reader.userNid) : null,
@@ -193,7 +194,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const listed = await listedRooms(user);
     const view = await viewOf(listed, user, request);
     const context = { state, since: since?.durable ?? null, uptoPos: upto.durable };
-    const plans = planAnswer(user.rooms, view, context);
+    const plans = planAnswer(user, view, context);
     if (plans.length > 0) await loadTimelines(plans, reader);
     const { answers, states } = await answersFor(plans, listed, syncing);
     const newRooms = new Map(

@@ -467,26 +467,3 @@ test('extensions', async () => {
   assert.deepEqual(left['e2ee']['device_lists']['left'], [bob.userId]);
   assert.deepEqual(left['to_device']['events'], []);
 });
-
-test('no more messages to a device at once than are asked for', async () => {
-  const alice = await register('alice');
-  for (const n of [1, 2, 3]) {
-    // oxlint-disable-next-line no-await-in-loop -- their order counts
-    await alice.ok('PUT', `/_matrix/client/v3/sendToDevice/a.message/t${n}`, {
-      messages: { [alice.userId]: { [alice.deviceId]: { n } } },
-    });
-  }
-  const wish = { enabled: true, limit: 2 };
-  const numbers = (answer: Json) =>
-    (answer['extensions']['to_device']['events'] as Json[]).map((event) => event['content'].n);
-  const first = await slide(
-    alice,
-    { extensions: { to_device: wish } },
-    { until: (answer) => numbers(answer).length === 2 },
-  );
-  assert.deepEqual(numbers(first), [1, 2]);
-  const since = first['extensions']['to_device']['next_batch'] as string;
-  const rest = { extensions: { to_device: { ...wish, since } } };
-  const second = await slide(alice, rest, { until: (answer) => numbers(answer).length === 1 });
-  assert.deepEqual(numbers(second), [3]);
-});
