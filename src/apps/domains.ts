@@ -31,8 +31,6 @@ import {
   createInterned,
   createRooms,
   createStickyEventStore,
-  membership,
-  updateMemberProfiles,
   withEventNames,
 } from '../rooms/module.ts';
 import type { Roles } from '../cluster/role.ts';
@@ -53,7 +51,7 @@ import {
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
-import { followGuestAccess } from './guests.ts';
+import { followGuestAccess, membersOfAccounts } from './room-members.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
@@ -396,24 +394,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const media = assembleMedia(foundation, interned);
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
-  accounts.events.subscribe({
-    async profileChanged(user, changes, { propagate }) {
-      const isShown = changes.some(
-        ({ field }) => field === 'displayname' || field === 'avatar_url',
-      );
-      if (propagate && isShown) await updateMemberProfiles(rooms.services, user);
-    },
-    async deactivated(user) {
-      const joined = await rooms.services.members.roomsOf(user.userNid, 'join');
-      const invited = await rooms.services.members.roomsOf(user.userNid, 'invite');
-      const actor = { ...user, deviceNid: null, isGuest: false, isAdmin: false, appservice: null };
-      const leave = (roomId: string) =>
-        membership.leave(rooms.services, actor, roomId, undefined).catch((error: unknown) => {
-          log.warn({ err: error, roomId }, 'a deactivated user could not leave a room');
-        });
-      await Promise.all([...joined, ...invited].map(leave));
-    },
-  });
+  accounts.events.subscribe(membersOfAccounts(rooms.services, log));
 
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,

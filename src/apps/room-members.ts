@@ -1,3 +1,4 @@
+import type { AccountSubscriber } from '../accounts/module.ts';
 import type { Roles } from '../cluster/role.ts';
 import type { Log } from '../kernel/log.ts';
 import {
@@ -5,10 +6,37 @@ import {
   eventStream,
   eventWriterRole,
   membership,
+  updateMemberProfiles,
   type EventRow,
   type RoomServices,
 } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
+
+const actor = { deviceNid: null, isAdmin: false, appservice: null };
+
+/** Keeps the member events of an account's rooms as the account is. */
+export function membersOfAccounts(rooms: RoomServices, log: Log): AccountSubscriber {
+  return {
+    async profileChanged(user, changes, { propagate }) {
+      const isShown = changes.some(
+        ({ field }) => field === 'displayname' || field === 'avatar_url',
+      );
+      if (propagate && isShown) await updateMemberProfiles(rooms, user);
+    },
+    async deactivated(user) {
+      const found = await Promise.all(
+        ['join', 'invite', 'knock'].map((one) => rooms.members.roomsOf(user.userNid, one)),
+      );
+      const leave = (roomId: string) =>
+        membership
+          .leave(rooms, { ...actor, ...user, isGuest: false }, roomId, undefined)
+          .catch((error: unknown) => {
+            log.warn({ err: error, roomId }, 'a deactivated user could not leave a room');
+          });
+      await Promise.all(found.flat().map(leave));
+    },
+  };
+}
 
 const guestAccess = 'm.room.guest_access';
 
@@ -37,9 +65,10 @@ export function followGuestAccess(
     const present = [...joined, ...invited];
     const guests = await guestsAmong(present.map(({ userNid }) => userNid));
     const leaving = present.filter(({ userNid }) => guests.has(userNid));
-    const actor = { deviceNid: null, isGuest: true, isAdmin: false, appservice: null };
     await Promise.all(
-      leaving.map((user) => membership.leave(rooms, { ...actor, ...user }, roomId, undefined)),
+      leaving.map((user) =>
+        membership.leave(rooms, { ...actor, ...user, isGuest: true }, roomId, undefined),
+      ),
     );
   }
 
