@@ -285,6 +285,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     threadSubscriptions: usedThreadSubscriptions,
     ruleFeatures: config.experimental,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
   });
   const relations = createRelations({
     events,

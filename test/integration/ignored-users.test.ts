@@ -32,6 +32,22 @@ async function sendContent(client: TestClient, content: Json): Promise<string> {
 }
 const idsIn = (events: unknown) => (events as Json[]).map((event) => event['event_id'] as string);
 
+test('what ignored users send does not count as unread', async () => {
+  const carol = await TestClient.register(server.url, 'carol');
+  await carol.join(roomId);
+  const counts = (sync: Json) =>
+    sync['rooms']?.join?.[roomId]?.['unread_notifications'] as Json | undefined;
+  await bob.send(roomId, 'counts');
+  await carol.syncUntil({}, (sync) => counts(sync)?.['notification_count'] === 1);
+  const list = `/_matrix/client/v3/user/${encodeURIComponent(carol.userId)}/account_data/m.ignored_user_list`;
+  await carol.ok('PUT', list, { ignored_users: { [bob.userId]: {} } });
+  await carol.syncUntil({}, (sync) => counts(sync)?.['notification_count'] === 0);
+  await bob.send(roomId, `does not count, ${carol.userId}`);
+  await alice.send(roomId, 'counts');
+  const sync = await carol.syncUntil({}, (sync) => counts(sync)?.['notification_count'] !== 0);
+  assert.deepEqual(counts(sync), { notification_count: 1, highlight_count: 0 });
+});
+
 test('who is ignored is seen nowhere but in the state', async () => {
   const mine = await alice.send(roomId, 'of alice');
   const theirs = await bob.send(roomId, 'of bob');

@@ -35,6 +35,29 @@ test('the event that took the place of a redacted one no longer tells of it', as
   await alice.syncUntil({}, isDone);
 });
 
+test('what has been redacted is not unread', async () => {
+  const [alice, bob] = await Promise.all(
+    ['alice', 'bob'].map((name) => TestClient.register(server.url, name)),
+  );
+  const roomId = await alice!.createRoom({ preset: 'public_chat' });
+  await bob!.join(roomId);
+  const counts = (sync: Json) =>
+    sync['rooms']?.join?.[roomId]?.['unread_notifications'] as Json | undefined;
+  const mention = { msgtype: 'm.text', body: 'Bob!', 'm.mentions': { user_ids: [bob!.userId] } };
+  const path = `${alice!.room(roomId)}/send/m.room.message/m1`;
+  const { event_id: eventId } = await alice!.ok('PUT', path, mention);
+  await alice!.send(roomId, 'stays');
+  await bob!.syncUntil({}, (sync) => counts(sync)?.['notification_count'] === 2);
+  await alice!.ok('PUT', redactPath(alice!, roomId, eventId as string), {});
+  const sync = await bob!.syncUntil({}, (sync) => counts(sync)?.['notification_count'] !== 2);
+  assert.deepEqual(counts(sync), { notification_count: 1, highlight_count: 0 });
+  const { notifications } = await bob!.ok('GET', '/_matrix/client/v3/notifications');
+  assert.deepEqual(
+    (notifications as Json[]).map((one) => one['event'].content.body),
+    ['stays'],
+  );
+});
+
 test('server ACLs are not redacted', async () => {
   const alice = await TestClient.register(server.url, 'alice');
   const roomId = await alice.createRoom();

@@ -26,6 +26,16 @@ test('the new room names the last event of the old one', async () => {
   assert.deepEqual(create['predecessor'], { room_id: roomId, event_id: last });
 });
 
+test('a direct chat stays one', async () => {
+  const alice = await TestClient.register(server.url, 'alice');
+  const roomId = await alice.createRoom();
+  const path = `/_matrix/client/v3/user/${encodeURIComponent(alice.userId)}/account_data/m.direct`;
+  await alice.ok('PUT', path, { '@bob:x': ['!a:x', roomId], '@carol:x': ['!a:x'] });
+  const newId = await upgraded(alice, roomId, { new_version: '11' });
+  const expected = { '@bob:x': ['!a:x', roomId, newId], '@carol:x': ['!a:x'] };
+  assert.deepEqual(await alice.ok('GET', path), expected);
+});
+
 test('creators of a room keep their power where creators have a power level', async () => {
   const [alice, bob] = await Promise.all(
     ['alice', 'bob'].map((name) => TestClient.register(server.url, name)),
