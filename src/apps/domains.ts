@@ -32,6 +32,7 @@ import {
   createRooms,
   createStickyEventStore,
   withEventNames,
+  worldReadable,
 } from '../rooms/module.ts';
 import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -327,6 +328,7 @@ export function assembleDomains(foundation: Foundation): Domains {
             stickyEvents.inRooms(ranges, uptoPos, clock.now(), limit),
         }
       : null,
+    worldReadable: (roomId, reader) => worldReadable(rooms.services, roomId, reader),
     aggregations: relations.aggregations,
     joinedRooms: rooms.services.joinedRooms,
     erasedAmong: accounts.services.directory.erasedAmong,

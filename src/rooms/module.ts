@@ -59,7 +59,7 @@ export { createStickyEventStore, type StickyEventStore } from './store/sticky-ev
 export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
-export { readableState, readableTimeline } from './read-access.ts';
+export { readableState, readableTimeline, worldReadable } from './read-access.ts';
 export { resolveRoom } from './endpoints/parts.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
 export { roomsAllowed } from './restricted-join.ts';

@@ -51,6 +51,18 @@ export async function timelineVisibility(
   return withoutSenders(visibility, ignored);
 }
 
+/** A room that may be looked into without being in it (client-server spec, "Room previews"). */
+export async function worldReadable(
+  services: RoomServices,
+  roomId: string,
+  { userId, userNid }: AccessUser,
+): Promise<RoomAccess | null> {
+  const access = await services.access.of(roomId, userNid);
+  if (!access) return null;
+  const { isWorldReadableNow } = await visibilityOf(services, access.roomNid, userId);
+  return isWorldReadableNow ? access : null;
+}
+
 /** The room and what of its timeline the user may and wants to see. Throws M_FORBIDDEN. */
 export async function readableTimeline(
   services: RoomServices,

@@ -30,6 +30,8 @@ export interface LoadOptions {
   lazyMembers: LazyMembers | null;
   /** Neither state nor summaries. */
   timelineOnly?: boolean;
+  /** The rooms are looked into by somebody who is in none of them, and sees their state as well. */
+  isPreview?: boolean;
 }
 
 /** Whether a filter asks for what is not seen in the events themselves. */
@@ -261,6 +263,7 @@ export function createRoomLoader(
         cut(plan, options, histories.get(plan.room.roomNid));
         const history = histories.get(plan.room.roomNid);
         const neverJoined =
+          !options.isPreview &&
           plan.section === 'leave' &&
           history !== undefined &&
           visibilityFor(options.user.userId, history).lastJoinedPos < 0;

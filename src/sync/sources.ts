@@ -132,6 +132,11 @@ export interface SyncSources {
   } | null;
   /** Null: there are none here. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'changes'> | null;
+  /** A room that may be looked into by those who are not in it; null: unknown, or not so. */
+  worldReadable(
+    roomId: string,
+    reader: { userNid: number; userId: string },
+  ): Promise<{ roomNid: number; roomId: string; roomVersion: string } | null>;
   aggregations: Aggregations;
   joinedRooms: Pick<JoinedRooms, 'ofAny'>;
   erasedAmong: ErasedAmong;
