@@ -41,8 +41,14 @@ import { createRoomWriter } from './writer/shared-writer.ts';
 
 export { eventColumns, nameJoins } from './store/columns.ts';
 export { withEventNames } from './store/event-names.ts';
-export { afterRedaction, clientEventJson, contentOf, strippedEventJson } from './stored-event.ts';
-export type { ClientFormat, StoredEvent } from './stored-event.ts';
+export {
+  afterRedaction,
+  clientEventJson,
+  contentOf,
+  federationEventJson,
+  strippedEventJson,
+} from './stored-event.ts';
+export type { ClientFormat, Envelope, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';

@@ -59,6 +59,9 @@ const roomsAtOnce = 100;
 /** Sticky events in an answer; of more the oldest come. Bounds its memory. */
 const stickyMax = 1000;
 
+/** What is the same for all rooms of an answer. */
+type CommonOptions = Omit<WriteOptions, 'aggregations' | 'envelopes'>;
+
 const nothing: ReadonlyMap<string, string> = new Map();
 type ReceiptsByRoom = ReadonlyMap<number, readonly Receipt[]>;
 const noReceipts: ReceiptsByRoom = new Map();
@@ -130,7 +133,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     };
   }
 
-  function writeOptions(request: SyncRequest): Omit<WriteOptions, 'aggregations'> {
+  function writeOptions(request: SyncRequest): CommonOptions {
     const { filter, reader } = request;
     const keep = filter.eventFields ? compileEventFields(filter.eventFields) : null;
     const admits = (section: RoomEventFilter) => (type: string, roomId: string) =>
@@ -283,7 +286,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
   interface Parts {
     request: SyncRequest;
     load: LoadOptions;
-    write: Omit<WriteOptions, 'aggregations'>;
+    write: CommonOptions;
     receipts: ReceiptsByRoom;
     accountData: AccountDataChanges;
   }
@@ -334,7 +337,16 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       stickyIn(joined, request, load),
       needs.loader.load(plans, load),
     ]);
-    const write = { ...parts.write, aggregations: await aggregationsFor(plans, load, reader) };
+    const [aggregations, envelopes] = await allOf([
+      aggregationsFor(plans, load, reader),
+      request.filter.eventFormat === 'federation'
+        ? needs.loader.envelopes([
+            ...plans.flatMap((plan) => [...plan.events!, ...plan.state]),
+            ...[...sticky.values()].flat(),
+          ])
+        : null,
+    ]);
+    const write = { ...parts.write, aggregations, envelopes };
     const sections: Sections = { join: [], invite: [], knock: [], leave: [] };
     for (const plan of plans) {
       const { roomNid } = plan.room;
@@ -374,6 +386,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       // One after the other on purpose: memory is bounded by what is being written.
       // oxlint-disable-next-line no-await-in-loop
       const { join } = await roomsOf(joined.slice(i, i + roomsAtOnce));
+      if (join.length === 0) continue;
       yield `${isFirst ? '' : ','}${join.join(',')}`;
       isFirst = false;
     }

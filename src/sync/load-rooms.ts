@@ -2,6 +2,7 @@ import {
   contentOf,
   redactedCopies,
   visibilityFor,
+  type Envelope,
   type ErasedAmong,
   type HistorySpan,
   type StoredEvent,
@@ -41,6 +42,8 @@ const needsDatabase = (match: TimelineMatch | null) =>
 export interface RoomLoader {
   /** Timelines, states and summaries of all the rooms, in a constant number of round trips. */
   load(plans: readonly RoomPlan[], options: LoadOptions): Promise<void>;
+  /** The rest of the events' PDUs, by event id. */
+  envelopes(events: readonly StoredEvent[]): Promise<ReadonlyMap<string, Envelope>>;
   /** Numbers of joined members of the rooms, up to a bound. */
   memberNids(roomNids: number[]): Promise<number[]>;
   /** Corrects `joinedPos` where a profile change may pass for the join. */
@@ -276,6 +279,10 @@ export function createRoomLoader(
         loadStates(shown, options),
         options.lazyMembers ? null : loadSummaries(shown, options),
       ]);
+    },
+    async envelopes(events) {
+      if (events.length === 0) return new Map();
+      return new Map((await timelines.envelopes(events)).map((row) => [row.eventId, row]));
     },
     memberNids: (roomNids) => states.memberNids(roomNids),
     async settleJoins(plans, userId, since) {

@@ -1,7 +1,9 @@
 import {
   clientEventJson,
+  federationEventJson,
   placeBefore,
   strippedEventJson,
+  type Envelope,
   type StoredEvent,
 } from '../rooms/module.ts';
 import { formatPlace } from '../streams/position.ts';
@@ -28,6 +30,8 @@ export interface WriteOptions {
   stateAfter: boolean;
   /** Unread counts of threads apart from the room's. */
   threadCounts: boolean;
+  /** Events are wanted as PDUs: the rest of each, by event id; null: in the clients' format. */
+  envelopes: ReadonlyMap<string, Envelope> | null;
   /** Event members to be kept, null for all. */
   eventFields: ((eventJson: string) => string) | null;
   /** What other events add to an event, by its id. */
@@ -45,13 +49,17 @@ const eventsJson = (
 ) =>
   events
     .map((event) => {
-      const json = clientEventJson(event, {
+      const format = {
         now: options.now,
         senderNid: options.reader.userNid,
         deviceNid: options.reader.deviceNid,
         membership: membershipAt(event),
         unsigned: options.aggregations.get(event.eventId) ?? '',
-      });
+      };
+      const envelope = options.envelopes?.get(event.eventId);
+      const json = envelope
+        ? federationEventJson(event, envelope, format)
+        : clientEventJson(event, format);
       return options.eventFields ? options.eventFields(json) : json;
     })
     .join(',');

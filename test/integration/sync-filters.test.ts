@@ -167,6 +167,43 @@ test('a sync waits on when the filter leaves nothing of what has happened', asyn
   assert.deepEqual(idsIn(await waiting, roomId, 'timeline'), [topic]);
 });
 
+test('of very many rooms those are left out of which nothing is left to tell', async () => {
+  const [alice] = await registerAll('alice');
+  const rooms = await Promise.all(Array.from({ length: 104 }, () => alice!.createRoom()));
+  const { next_batch: since } = await alice!.sync();
+  const last = rooms.at(-1)!;
+  const topic = await alice!.setState(last, 'm.room.topic', { topic: 'x' });
+  const sent = await Promise.all(rooms.map((roomId, i) => alice!.send(roomId, 'x', `many${i}`)));
+  const room = { timeline: { types: ['m.room.topic'] }, state: { types: [] } };
+  await alice!.syncUntil({ since }, (sync) =>
+    rooms.every((roomId, i) => hasEvent(roomId, sent[i]!)(sync)),
+  );
+  const sync = await alice!.sync({ since, ...filtered({ room }) });
+  assert.deepEqual(Object.keys(sync['rooms'].join as Json), [last]);
+  assert.deepEqual(idsIn(sync, last, 'timeline'), [topic]);
+});
+
+test('events are given as servers send them where that is asked for', async () => {
+  const [alice] = await registerAll('alice');
+  const roomId = await alice!.createRoom();
+  const eventId = await alice!.send(roomId, 'a message');
+  await alice!.syncUntil({}, hasEvent(roomId, eventId));
+  const query = new URLSearchParams(filtered({ event_format: 'federation' }));
+  // Such answers are not as the specification describes events.
+  const response = await fetch(`${server.url}/_matrix/client/v3/sync?${query.toString()}`, {
+    headers: { Authorization: `Bearer ${alice!.token}` },
+  });
+  const { timeline } = joined((await response.json()) as Json, roomId);
+  const event = (timeline.events as Json[]).at(-1)!;
+  assert.equal(event['content'].body, 'a message');
+  assert.equal(event['room_id'], roomId);
+  assert.equal(typeof event['hashes'].sha256, 'string');
+  assert.ok(event['signatures']['test.example']);
+  assert.ok(Array.isArray(event['prev_events']) && Array.isArray(event['auth_events']));
+  assert.equal(event['unsigned'].membership, 'join');
+  assert.equal(event['event_id'], undefined, 'its hash is its id');
+});
+
 test('full_state is answered at once', async () => {
   const [alice] = await registerAll('alice');
   const { next_batch: since } = await alice!.sync();
