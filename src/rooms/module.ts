@@ -52,7 +52,7 @@ export type { ClientFormat, Envelope, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
-export { visibilityFor } from './visibility.ts';
+export { visibilityFor, withoutSenders } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
 export { timelineMatchOf } from './event-filter.ts';
 export {
