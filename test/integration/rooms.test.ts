@@ -143,6 +143,11 @@ describe('state', () => {
     const raised = { ...levels, users: { ...levels['users'], [bob.userId]: 50 } };
     await alice.setState(roomId, 'm.room.power_levels', raised);
     await bob.setState(roomId, 'm.room.name', name);
+    const malformed = { ...raised, ban: 'fifty' };
+    assert.equal(
+      await alice.refused('PUT', `${alice.room(roomId)}/state/m.room.power_levels`, malformed),
+      '400 M_BAD_JSON',
+    );
     const tooMuch = { ...raised, users: { ...raised.users, [bob.userId]: 100 } };
     const path = `${room}/state/m.room.power_levels`;
     assert.equal(await bob.refused('PUT', path, tooMuch), '403 M_FORBIDDEN');
