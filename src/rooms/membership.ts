@@ -7,7 +7,7 @@ import type { Actor } from './needs.ts';
 import { examineJoin } from './restricted-join.ts';
 import type { RoomServices } from './services.ts';
 import { forgottenRoomStream } from './streams.ts';
-import type { AppendRequest } from './writer/proto-event.ts';
+import type { AppendRequest, ProtoEvent } from './writer/proto-event.ts';
 
 interface Change {
   roomId: string;
@@ -16,11 +16,14 @@ interface Change {
   content: JsonObject;
   expect?: AppendRequest['expect'];
   ignoreBlock?: boolean;
+  /** As in ProtoEvent. */
+  originServerTs?: number;
 }
 
 async function change(services: RoomServices, wanted: Change): Promise<string> {
-  const { roomId, sender, target, content, expect, ignoreBlock } = wanted;
-  const event = { sender, type: 'm.room.member', stateKey: target, content };
+  const { roomId, sender, target, content, expect, ignoreBlock, originServerTs } = wanted;
+  const event: ProtoEvent = { sender, type: 'm.room.member', stateKey: target, content };
+  if (originServerTs !== undefined) event.originServerTs = originServerTs;
   const request: AppendRequest = { roomId, events: [event], skipUnchangedState: true };
   if (expect) request.expect = expect;
   if (ignoreBlock) request.ignoreBlock = true;
@@ -33,6 +36,7 @@ export async function join(
   actor: Actor,
   roomId: string,
   extra: JsonObject = {},
+  at: Pick<ProtoEvent, 'originServerTs'> = {},
 ): Promise<string> {
   const access = await services.access.of(roomId, actor.userNid);
   if (!access) {
@@ -46,7 +50,8 @@ export async function join(
   if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   if (actor.isGuest) content['kind'] = 'guest';
   const { userId } = actor;
-  const eventId = await change(services, { roomId, sender: userId, target: userId, content });
+  const event = { ...at, roomId, sender: userId, target: userId, content };
+  const eventId = await change(services, event);
   if (predecessor !== null && access.membership !== 'join') {
     await services.roomData.carry(actor.userNid, predecessor, roomId);
   }

@@ -186,7 +186,8 @@ const setRoomState = declare({
       return delayed(services, { requester, ...event, delayMs, stickyMs, transaction: null });
     }
     if (await isJoin(services, requester, roomId!, { type: type!, stateKey, content: body })) {
-      return { event_id: await membership.join(services, requester, roomId!, body) };
+      const at = timeOf(requester, query.ts);
+      return { event_id: await membership.join(services, requester, roomId!, body, at) };
     }
     if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
     const event: ProtoEvent = {
