@@ -5,7 +5,7 @@ import { timelineMatchOf } from '../rooms/module.ts';
 import { arriveAt, positionOf, type Bus } from '../streams/bus.ts';
 import type { StreamPosition } from '../streams/position.ts';
 import {
-  isHiddenInvite,
+  isUnwanted,
   pageOf,
   parentsIn,
   unwantedInviters,
@@ -75,9 +75,22 @@ const isListed = ({ membership }: RoomOfUser) =>
 export function createSlidingSync(needs: SlidingSyncNeeds) {
   const { bus, parts, sources, store } = needs;
 
+  /** Without invites that the user does not want to see. */
+  async function withoutUnwanted(rooms: RoomOfUser[], userNid: number): Promise<RoomOfUser[]> {
+    const invites = rooms.filter(({ membership }) => membership === 'invite');
+    if (invites.length === 0) return rooms;
+    const unwanted = await unwantedInviters(sources, userNid);
+    const inviters = await Promise.all(
+      invites.map(async ({ senderNid }) => needs.names.userId(senderNid)),
+    );
+    const hidden = new Set(invites.filter((_invite, i) => isUnwanted(inviters[i]!, unwanted)));
+    return hidden.size === 0 ? rooms : rooms.filter((room) => !hidden.has(room));
+  }
+
   /** Rooms that may be listed, newest first. */
   async function listedRooms(user: UserView): Promise<ListedRoom[]> {
-    const rooms = [...user.rooms.values()].filter(isListed);
+    const all = [...user.rooms.values()].filter(isListed);
+    const rooms = await withoutUnwanted(all, user.userNid);
     const facts = await needs.facts.of(rooms.map((room) => room.roomNid));
     const listed = rooms.map((room) => ({ room, facts: facts.get(room.roomNid)! }));
     return listed.sort((a, b) => bumpStampOf(b) - bumpStampOf(a));
@@ -138,14 +151,11 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const nidsOf = (some: readonly SlidingPlan[]) => some.map(({ plan }) => plan.room.roomNid);
     const informed = nidsOf(plans.filter(showsInfo));
     const isAnyNew = plans.some(({ sent }) => sent === null);
-    const [states, infos, unread, labels, unwanted] = await Promise.all([
+    const [states, infos, unread, labels] = await Promise.all([
       loadRoomStates([...joined, ...left], store, needs.names),
       informed.length > 0 ? store.infos(informed, reader.userNid) : [],
       joined.length > 0 ? sources.unread.counts(reader, nidsOf(joined)) : null,
       isAnyNew ? needs.labels(reader.userNid) : null,
-      plans.some(({ plan }) => plan.section === 'invite')
-        ? unwantedInviters(sources, reader.userNid)
-        : null,
     ]);
     const infoOf = new Map(infos.map((info) => [info.roomNid, info]));
     const stampOf = new Map(listed.map((one) => [one.room.roomNid, bumpStampOf(one)]));
@@ -160,9 +170,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
         unread: unread?.get(roomNid),
       };
     });
-    const isWanted = (answer: RoomAnswer) =>
-      isNews(answer) && !(unwanted && isHiddenInvite(answer.one.plan, reader.userId, unwanted));
-    return { answers: answers.filter(isWanted), states };
+    return { answers: answers.filter(isNews), states };
   }
 
   async function roomsJson(answers: readonly RoomAnswer[], { call }: Syncing): Promise<string> {

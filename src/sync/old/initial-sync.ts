@@ -56,6 +56,7 @@ const previewOf = (
   roomVersion,
   membership: 'leave',
   pos,
+  senderNid: 0,
   joinedPos: 0,
   isJoinedPosExact: true,
   wasJoined: false,

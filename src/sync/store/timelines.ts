@@ -19,13 +19,15 @@ export interface MembershipRow {
   membership: string;
   /** Stream position of the membership event. */
   pos: number;
+  /** The number of whoever set the membership. */
+  senderNid: number;
   isForgotten: boolean;
 }
 
 const selectMemberships = statement<[number], MembershipRow>(
   'sync_memberships',
   `select m.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
-     m.membership, m.pos, m.is_forgotten as "isForgotten"
+     m.membership, m.pos, m.sender_nid as "senderNid", m.is_forgotten as "isForgotten"
    from memberships m join rooms r on r.room_nid = m.room_nid
    where m.user_nid = $1`,
 );
