@@ -3,6 +3,7 @@ import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
 import {
   noRuleFeatures,
   type RuleDifferences,
@@ -48,7 +49,7 @@ export interface AccountDataModule {
       devices: readonly { deviceId: string }[],
     ): Promise<void>;
   };
-  /** Takes a user's tags and push rules of one room over to another. */
+  /** Takes what a user has set for one room over to another: tags, push rules, being a direct chat. */
   carry(userNid: number, fromRoomId: string, toRoomId: string): Promise<void>;
 }
 
@@ -66,6 +67,19 @@ function withCarried(
   if (!rule || rules.some((known) => known.rule_id === toRoomId)) return differences;
   const carried: UserRule = { ...rule, rule_id: toRoomId };
   return { ...differences, own: { ...differences.own, room: [...rules, carried] } };
+}
+
+/** The direct chats, with a room wherever the one stands that it replaces. Null: there are none. */
+function withDirect(content: string | null, fromRoomId: string, toRoomId: string): string | null {
+  if (content === null) return null;
+  let isChanged = false;
+  const lists = Object.entries(JSON.parse(content) as JsonObject).map(([userId, rooms]) => {
+    const isMissing =
+      Array.isArray(rooms) && rooms.includes(fromRoomId) && !rooms.includes(toRoomId);
+    isChanged ||= isMissing;
+    return [userId, isMissing ? [...rooms, toRoomId] : rooms] as const;
+  });
+  return isChanged ? JSON.stringify(Object.fromEntries(lists)) : content;
 }
 
 /** What users keep on the server for themselves: account data, tags, push rules, filters. */
@@ -107,6 +121,9 @@ export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
       const tags = await data.get(userNid, from.roomNid, tagType);
       if (tags !== null) await data.set(userNid, to.roomNid, tagType, tags);
       await data.changePushRules(userNid, (rules) => withCarried(rules, fromRoomId, toRoomId));
+      await data.change(userNid, 0, 'm.direct', (content) =>
+        withDirect(content, fromRoomId, toRoomId),
+      );
     },
   };
 }

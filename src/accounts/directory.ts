@@ -3,6 +3,7 @@ import {
   selectAccountByThreepid,
   selectAccounts,
   selectErased,
+  selectGuests,
   type AccountRow,
 } from './store/accounts.ts';
 import { isUserId, serverNameOf } from './user-ids.ts';
@@ -19,6 +20,8 @@ export interface AccountDirectory {
   byThreepid(medium: string, address: string): Promise<AccountRow | null>;
   /** Those of the users who want what they wrote to be hidden. */
   erasedAmong(userNids: readonly number[]): Promise<ReadonlySet<number>>;
+  /** Those of the users who are guests. */
+  guestsAmong(userNids: readonly number[]): Promise<ReadonlySet<number>>;
   /** The full user id for a localpart or user id. */
   qualify(name: string): string;
 }
@@ -47,6 +50,10 @@ export function createAccountDirectory(database: Database, serverName: string): 
     },
     async erasedAmong(userNids) {
       const rows = await database.query(selectErased, [userNids]);
+      return new Set(rows.map((row) => row.userNid));
+    },
+    async guestsAmong(userNids) {
+      const rows = await database.query(selectGuests, [userNids]);
       return new Set(rows.map((row) => row.userNid));
     },
   };

@@ -13,8 +13,6 @@ const historical = /^[!-9;-~]+$/;
 /** Who wants a username: anybody, an application service, or an admin. */
 export interface UsernameClaim {
   appserviceId?: string;
-  /** The account is a guest's that becomes a full account under its own name. */
-  isGuestUpgrade?: boolean;
 }
 
 /**
@@ -43,7 +41,7 @@ export function userIdFor(
   if (username.startsWith('_') && !config.registration.allowUnderscorePrefix) {
     refuse('User ID may not begin with _');
   }
-  if (/^[0-9]+$/.test(username) && !claim.isGuestUpgrade) {
+  if (/^[0-9]+$/.test(username)) {
     refuse('Numeric user IDs are reserved for guest users.');
   }
   if (appservices.exclusiveFor(userId)) {

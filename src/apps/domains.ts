@@ -31,9 +31,8 @@ import {
   createInterned,
   createRooms,
   createStickyEventStore,
-  membership,
-  updateMemberProfiles,
   withEventNames,
+  worldReadable,
 } from '../rooms/module.ts';
 import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -53,6 +52,7 @@ import {
 import { createTyping, typingStream } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
+import { followGuestAccess, membersOfAccounts } from './room-members.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
@@ -182,11 +182,13 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     headCacheBytes,
     roomData: { carry: (...args) => accountData.carry(...args) },
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
     erasedAmong: accounts.services.directory.erasedAmong,
   });
+  followGuestAccess(foundation, rooms.services, accounts.services.directory.guestsAmong);
   const delayedEvents = createDelayedEvents({
     database,
     bus,
@@ -271,6 +273,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     threadSubscriptions: usedThreadSubscriptions,
     ruleFeatures: config.experimental,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
+    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
   });
   const relations = createRelations({
     events,
@@ -312,6 +315,7 @@ export function assembleDomains(foundation: Foundation): Domains {
             stickyEvents.inRooms(ranges, uptoPos, clock.now(), limit),
         }
       : null,
+    worldReadable: (roomId, reader) => worldReadable(rooms.services, roomId, reader),
     aggregations: relations.aggregations,
     joinedRooms: rooms.services.joinedRooms,
     erasedAmong: accounts.services.directory.erasedAmong,
@@ -380,24 +384,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const media = assembleMedia(foundation, interned);
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
-  accounts.events.subscribe({
-    async profileChanged(user, changes, { propagate }) {
-      const isShown = changes.some(
-        ({ field }) => field === 'displayname' || field === 'avatar_url',
-      );
-      if (propagate && isShown) await updateMemberProfiles(rooms.services, user);
-    },
-    async deactivated(user) {
-      const joined = await rooms.services.members.roomsOf(user.userNid, 'join');
-      const invited = await rooms.services.members.roomsOf(user.userNid, 'invite');
-      const actor = { ...user, deviceNid: null, isGuest: false, isAdmin: false, appservice: null };
-      const leave = (roomId: string) =>
-        membership.leave(rooms.services, actor, roomId, undefined).catch((error: unknown) => {
-          log.warn({ err: error, roomId }, 'a deactivated user could not leave a room');
-        });
-      await Promise.all([...joined, ...invited].map(leave));
-    },
-  });
+  accounts.events.subscribe(membersOfAccounts(rooms.services, log));
 
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,

@@ -9,7 +9,7 @@ import type { PresenceSurroundings } from './endpoints/needs.ts';
 import { setPresence } from './endpoints/set-presence.ts';
 import { createSharedTracker } from './shared-tracker.ts';
 import { createTracker, type ActiveUser } from './tracker.ts';
-import { presenceEventJson } from './presence-event.ts';
+import { presenceEvent, type PresenceEvent } from './presence-event.ts';
 import type { Presence, PresenceState } from './streams.ts';
 
 export { defaultPresenceConfig } from './config.ts';
@@ -18,6 +18,7 @@ export { isPresenceState, presenceStream } from './streams.ts';
 export type { Presence, PresenceState } from './streams.ts';
 export type { PresenceSurroundings } from './endpoints/needs.ts';
 export type { ActiveUser } from './tracker.ts';
+export type { PresenceEvent } from './presence-event.ts';
 
 export interface PresenceNeeds extends PresenceSurroundings {
   config: PresenceConfig;
@@ -35,7 +36,7 @@ export interface PresenceModule {
   /** The user has done something that counts as being active. */
   noteActivity(user: ActiveUser): void;
   /**
-   * For `/sync`: `m.presence` events (JSON texts) of those who share a room with the reader, and the
+   * For `/sync`: `m.presence` events of those who share a room with the reader, and the
    * reader, whose presence changed after an ephemeral position (null: everybody who is there), and
    * of `newlySharing` whatever the position. Without a change it asks nobody and costs nothing.
    */
@@ -43,13 +44,13 @@ export interface PresenceModule {
     readerNid: number,
     after: number | null,
     newlySharing?: Iterable<number>,
-  ): readonly string[] | Promise<readonly string[]>;
+  ): readonly PresenceEvent[] | Promise<readonly PresenceEvent[]>;
   /** What another server says of its user, who shares a room with one of this server's. */
   receive(presence: Omit<Presence, 'isLocal'>): void;
   stop(): void;
 }
 
-const nobody: readonly string[] = [];
+const nobody: readonly PresenceEvent[] = [];
 const nothing = () => {};
 
 /** Presence, kept in memory. */
@@ -64,7 +65,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
     readerNid: number,
     changed: readonly Presence[],
     newlySharing: Iterable<number>,
-  ): Promise<string[]> {
+  ): Promise<PresenceEvent[]> {
     const found = new Map<number, Presence>();
     const candidates = changed.map(({ userNid }) => userNid).filter((nid) => nid !== readerNid);
     const shares =
@@ -80,7 +81,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
       found.set(userNid, tracker.upToDate(presence));
     }
     const now = clock.now();
-    return [...found.values()].map((one) => presenceEventJson(one, now));
+    return [...found.values()].map((one) => presenceEvent(one, now));
   }
 
   return {

@@ -11,8 +11,17 @@ export function presenceContent(presence: Presence, now: number): Record<string,
   return content;
 }
 
-/** The `m.presence` event for `/sync`, as JSON text. `now`: milliseconds since 1970. */
-export function presenceEventJson(presence: Presence, now: number): string {
+/** An `m.presence` event for `/sync`. */
+export interface PresenceEvent {
+  sender: string;
+  /** The event as JSON text. */
+  json: string;
+}
+
+/** `now`: milliseconds since 1970. */
+export function presenceEvent(presence: Presence, now: number): PresenceEvent {
+  const { userId: sender } = presence;
   const content = JSON.stringify(presenceContent(presence, now));
-  return `{"content":${content},"sender":${JSON.stringify(presence.userId)},"type":"m.presence"}`;
+  const json = `{"content":${content},"sender":${JSON.stringify(sender)},"type":"m.presence"}`;
+  return { sender, json };
 }

@@ -235,8 +235,6 @@ test('the endpoints', async () => {
   presence.stop();
 });
 
-const senderOf = (json: string) => (JSON.parse(json) as { sender: string }).sender;
-
 test('syncs see those who share a room, and ask nobody when nothing has changed', async () => {
   const { presence, bus, asked } = createModule();
   const start = bus.ephemeralPosition();
@@ -244,7 +242,7 @@ test('syncs see those who share a room, and ask nobody when nothing has changed'
   presence.syncing(bob, 'online');
   presence.syncing({ userNid: 3, userId: '@c:x', deviceId: 'C' }, 'online');
   const seenBy = async (nid: number, after: number | null, newly?: number[]) =>
-    (await presence.eventsFor(nid, after, newly)).map(senderOf).toSorted();
+    (await presence.eventsFor(nid, after, newly)).map(({ sender }) => sender).toSorted();
   assert.deepEqual(await seenBy(1, start), ['@a:x', '@b:x']);
   assert.deepEqual(await seenBy(3, null), ['@c:x']);
   asked.length = 0;
@@ -253,7 +251,7 @@ test('syncs see those who share a room, and ask nobody when nothing has changed'
   assert.deepEqual(asked, []);
   const [own] = await presence.eventsFor(3, null);
   assert.equal(
-    own,
+    own!.json,
     '{"content":{"presence":"online","last_active_ago":0,"currently_active":true},"sender":"@c:x","type":"m.presence"}',
   );
   presence.stop();

@@ -135,6 +135,14 @@ function aliasFor(name: string, serverName: string): string {
   return alias;
 }
 
+/** Throws M_BAD_JSON unless it is a list of user ids. */
+export function checkedCreators(named: unknown): string[] {
+  if (Array.isArray(named) && named.every((id) => typeof id === 'string' && isUserId(id))) {
+    return named as string[];
+  }
+  throw new MatrixError('M_BAD_JSON', 'additional_creators must be a list of user ids');
+}
+
 function createContentOf(
   wish: CreateRoomWish,
   version: RoomVersion,
@@ -145,14 +153,8 @@ function createContentOf(
   delete content['creator'];
   delete content['room_version'];
   if (!version.privilegedCreators) return content;
-  const named = content['additional_creators'];
-  if (
-    named !== undefined &&
-    !(Array.isArray(named) && named.every((id) => typeof id === 'string' && isUserId(id)))
-  ) {
-    throw new MatrixError('M_BAD_JSON', 'additional_creators must be a list of user ids');
-  }
-  const creators = new Set([...((named as string[] | undefined) ?? []), ...trusted]);
+  const named = checkedCreators(content['additional_creators'] ?? []);
+  const creators = new Set([...named, ...trusted]);
   creators.delete(actor.userId);
   if (creators.size > 0) content['additional_creators'] = [...creators];
   return content;
@@ -241,14 +243,20 @@ export async function createRoom(
   }
   events.push(...inviteEvents);
   const createContent = createContentOf(wish, version, actor, trusted);
-  const roomId = await services.create({
-    roomVersion: version.id,
-    creator: actor.userId,
-    createContent,
-    events: events.map((event) => ({ ...event, sender: actor.userId })),
-    alias,
-    isPublic,
-  });
+  const roomId = await services
+    .create({
+      roomVersion: version.id,
+      creator: actor.userId,
+      createContent,
+      events: events.map((event) => ({ ...event, sender: actor.userId })),
+      alias,
+      isPublic,
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof MatrixError) || error.code !== 'M_FORBIDDEN') throw error;
+      // The creator may all; what is refused is a state that there cannot be.
+      throw new MatrixError('M_INVALID_ROOM_STATE', error.message, { cause: error });
+    });
   const predecessor = predecessorIn(createContent);
   if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
   for (const { medium, address, id_server, id_access_token } of wish.invite_3pid ?? []) {

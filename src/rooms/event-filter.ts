@@ -6,12 +6,16 @@ const likePattern = (type: string) => type.replace(/[\\%_]/g, '\\$&').replaceAll
 
 const unlessEmpty = (list: readonly string[] | null) => (list?.length ? [...list] : null);
 
-/** What of a client's filter the database sees to; null when there is nothing to see to. */
-export function timelineMatchOf({
-  criteria,
-  relatedBySenders,
-  relatedByRelTypes,
-}: RoomEventFilter): TimelineMatch | null {
+const nobody: ReadonlySet<string> = new Set();
+
+/**
+ * What of a client's filter, and of whom its user ignores, the database sees to; null when there is
+ * nothing to see to.
+ */
+export function timelineMatchOf(
+  { criteria, relatedBySenders, relatedByRelTypes }: RoomEventFilter,
+  ignoredUsers = nobody,
+): TimelineMatch | null {
   const match = {
     types: criteria.types?.map(likePattern) ?? null,
     notTypes: unlessEmpty(criteria.notTypes)?.map(likePattern) ?? null,
@@ -22,6 +26,7 @@ export function timelineMatchOf({
     notRelTypes: unlessEmpty(criteria.notRelTypes),
     relatedBySenders: relatedBySenders ? [...relatedBySenders] : null,
     relatedByRelTypes: relatedByRelTypes ? [...relatedByRelTypes] : null,
+    ignoredSenders: ignoredUsers.size > 0 ? [...ignoredUsers] : null,
   };
   return Object.values(match).every((value) => value === null) ? null : match;
 }

@@ -1,7 +1,10 @@
 import type { JsonObject } from '../matrix/pdu.ts';
 import type { Profiles } from './needs.ts';
 
-/** The content of a member event that a user, or somebody on their behalf, sets. */
+/**
+ * The content of a member event that a user, or somebody on their behalf, sets: the profile, unless
+ * `extra` has another name or avatar for the room.
+ */
 export async function memberContent(
   profiles: Profiles,
   userId: string,
@@ -11,7 +14,8 @@ export async function memberContent(
   const profile = await profiles.of(userId);
   const content: JsonObject = { ...extra, membership };
   if (extra.reason === undefined) delete content['reason'];
-  if (profile.displayname !== undefined) content['displayname'] = profile.displayname;
-  if (profile.avatar_url !== undefined) content['avatar_url'] = profile.avatar_url;
+  for (const field of ['displayname', 'avatar_url'] as const) {
+    if (profile[field] !== undefined) content[field] ??= profile[field];
+  }
   return content;
 }

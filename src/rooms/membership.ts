@@ -7,7 +7,7 @@ import type { Actor } from './needs.ts';
 import { examineJoin } from './restricted-join.ts';
 import type { RoomServices } from './services.ts';
 import { forgottenRoomStream } from './streams.ts';
-import type { AppendRequest } from './writer/proto-event.ts';
+import type { AppendRequest, ProtoEvent } from './writer/proto-event.ts';
 
 interface Change {
   roomId: string;
@@ -16,24 +16,28 @@ interface Change {
   content: JsonObject;
   expect?: AppendRequest['expect'];
   ignoreBlock?: boolean;
+  /** As in ProtoEvent. */
+  originServerTs?: number;
 }
 
-async function change(services: RoomServices, wanted: Change): Promise<void> {
-  const { roomId, sender, target, content, expect, ignoreBlock } = wanted;
-  const event = { sender, type: 'm.room.member', stateKey: target, content };
+async function change(services: RoomServices, wanted: Change): Promise<string> {
+  const { roomId, sender, target, content, expect, ignoreBlock, originServerTs } = wanted;
+  const event: ProtoEvent = { sender, type: 'm.room.member', stateKey: target, content };
+  if (originServerTs !== undefined) event.originServerTs = originServerTs;
   const request: AppendRequest = { roomId, events: [event], skipUnchangedState: true };
   if (expect) request.expect = expect;
   if (ignoreBlock) request.ignoreBlock = true;
-  await services.writer.append(request);
+  return (await services.writer.append(request))[0]!.eventId;
 }
 
-/** Joins; nothing happens when the user is there already. */
+/** Joins; nothing happens when the user is there already. Gives the id of the member event. */
 export async function join(
   services: RoomServices,
   actor: Actor,
   roomId: string,
   extra: JsonObject = {},
-): Promise<void> {
+  at: Pick<ProtoEvent, 'originServerTs'> = {},
+): Promise<string> {
   const access = await services.access.of(roomId, actor.userNid);
   if (!access) {
     throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
@@ -45,10 +49,13 @@ export async function join(
   ]);
   if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   if (actor.isGuest) content['kind'] = 'guest';
-  await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
+  const { userId } = actor;
+  const event = { ...at, roomId, sender: userId, target: userId, content };
+  const eventId = await change(services, event);
   if (predecessor !== null && access.membership !== 'join') {
     await services.roomData.carry(actor.userNid, predecessor, roomId);
   }
+  return eventId;
 }
 
 /** Asks to be let in. */

@@ -43,12 +43,18 @@ import { createRoomWriter } from './writer/shared-writer.ts';
 
 export { eventColumns, nameJoins } from './store/columns.ts';
 export { withEventNames } from './store/event-names.ts';
-export { clientEventJson, contentOf, strippedEventJson } from './stored-event.ts';
-export type { ClientFormat, StoredEvent } from './stored-event.ts';
+export {
+  afterRedaction,
+  clientEventJson,
+  contentOf,
+  federationEventJson,
+  strippedEventJson,
+} from './stored-event.ts';
+export type { ClientFormat, Envelope, StoredEvent } from './stored-event.ts';
 export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
-export { visibilityFor } from './visibility.ts';
+export { visibilityFor, withoutSenders } from './visibility.ts';
 export type { HistorySpan, Visibility } from './visibility.ts';
 export { timelineMatchOf } from './event-filter.ts';
 export {
@@ -61,7 +67,7 @@ export { createStickyEventStore, type StickyEventStore } from './store/sticky-ev
 export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
-export { readableState, readableTimeline } from './read-access.ts';
+export { readableState, readableTimeline, worldReadable } from './read-access.ts';
 export { resolveRoom } from './endpoints/parts.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
 export { roomsAllowed } from './restricted-join.ts';
@@ -154,6 +160,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
+    ignoredUsers: needs.ignoredUsers,
     bus,
     writer,
     create: (request) => writer.create(request),

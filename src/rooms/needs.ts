@@ -104,6 +104,8 @@ export interface RoomsEnvironment {
   inviteChecks: InviteChecks;
   /** Invites somebody by a mail address or phone number, with the help of an identity server. */
   inviteByThreepid(actor: Actor, roomId: string, wish: ThreepidInvite): Promise<void>;
+  /** Whose events, but for state, the user does not want to see. */
+  ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
   /** Keeps an event to be sent later; gives the id of the delay. */
   delayEvent(wish: DelayWish): Promise<string>;
 }

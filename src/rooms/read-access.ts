@@ -1,7 +1,7 @@
 import type { AccessUser, RoomAccess } from './room-access.ts';
 import { notInRoom } from './room-access.ts';
 import type { RoomServices } from './services.ts';
-import { visibilityFor, type Visibility } from './visibility.ts';
+import { visibilityFor, withoutSenders, type Visibility } from './visibility.ts';
 
 /** How far a user may read a room. */
 export interface ReadAccess {
@@ -38,7 +38,32 @@ export async function readableState(
   throw notInRoom(user.userId, roomId);
 }
 
-/** The room and what of its timeline the user may see. Throws M_FORBIDDEN. */
+/** What of a room's timeline a user may and wants to see. */
+export async function timelineVisibility(
+  services: RoomServices,
+  roomNid: number,
+  { userId, userNid }: AccessUser,
+): Promise<Visibility> {
+  const [visibility, ignored] = await Promise.all([
+    visibilityOf(services, roomNid, userId),
+    services.ignoredUsers(userNid),
+  ]);
+  return withoutSenders(visibility, ignored);
+}
+
+/** A room that may be looked into without being in it (client-server spec, "Room previews"). */
+export async function worldReadable(
+  services: RoomServices,
+  roomId: string,
+  { userId, userNid }: AccessUser,
+): Promise<RoomAccess | null> {
+  const access = await services.access.of(roomId, userNid);
+  if (!access) return null;
+  const { isWorldReadableNow } = await visibilityOf(services, access.roomNid, userId);
+  return isWorldReadableNow ? access : null;
+}
+
+/** The room and what of its timeline the user may and wants to see. Throws M_FORBIDDEN. */
 export async function readableTimeline(
   services: RoomServices,
   roomId: string,
@@ -46,7 +71,7 @@ export async function readableTimeline(
 ): Promise<{ access: RoomAccess; visibility: Visibility }> {
   const access = await services.access.of(roomId, user.userNid);
   if (!access) throw notInRoom(user.userId, roomId);
-  const visibility = await visibilityOf(services, access.roomNid, user.userId);
+  const visibility = await timelineVisibility(services, access.roomNid, user);
   const wasMember = visibility.lastJoinedPos >= 0 && !access.isForgotten;
   if (access.membership !== 'join' && !wasMember && !visibility.isWorldReadableNow) {
     throw notInRoom(user.userId, roomId);

@@ -1,3 +1,5 @@
+import { canonicalJsonLenient } from '../matrix/canonical-json.ts';
+import { joinPdu } from '../matrix/event-builder.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { stickyPart } from './sticky.ts';
 
@@ -40,6 +42,22 @@ export function contentOf(event: StoredEvent): JsonObject {
   return event.parsed;
 }
 
+/**
+ * An event that took the place of another in the state, when that other has been redacted: what it
+ * tells of it is what is left. The event itself where it took the place of something else.
+ */
+export function afterRedaction(event: StoredEvent, redacted: StoredEvent): StoredEvent {
+  const { unsigned } = event;
+  const mark = `"replaces_state":${JSON.stringify(redacted.eventId)}`;
+  if (event.stateKey === null || !unsigned?.includes(mark)) return event;
+  const { prev_content: before } = JSON.parse(`{${unsigned}}`) as { prev_content: JsonObject };
+  const told = (content: string) => `"prev_content":${content}`;
+  return {
+    ...event,
+    unsigned: unsigned.replace(told(canonicalJsonLenient(before)), () => told(redacted.content)),
+  };
+}
+
 /** For whom an event is written as JSON. */
 export interface ClientFormat {
   /** Present everywhere but in `/sync`. */
@@ -65,13 +83,10 @@ function clientPrefix(event: StoredEvent): string {
   return sticky ? `${text},"msc4354_sticky":{"duration_ms":${sticky.stickyMs}}` : text;
 }
 
-/** The event in the format of the client-server API, as JSON text. */
-export function clientEventJson(event: StoredEvent, format: ClientFormat): string {
-  event.clientPrefix ??= clientPrefix(event);
-  let text = event.clientPrefix;
-  if (format.roomId !== undefined) text += `,"room_id":${JSON.stringify(format.roomId)}`;
+/** The member `unsigned`, as JSON text. */
+function unsignedPart(event: StoredEvent, format: ClientFormat): string {
   const age = format.now - event.originServerTs;
-  text += `,"unsigned":{"age":${age > 0 ? age : 0}`;
+  let text = `"unsigned":{"age":${age > 0 ? age : 0}`;
   const sticky = stickyPart(event);
   if (sticky) {
     const since = Math.min(event.originServerTs, format.now);
@@ -90,7 +105,31 @@ export function clientEventJson(event: StoredEvent, format: ClientFormat): strin
     text += `,"transaction_id":${JSON.stringify(event.txnId)}`;
   }
   if (format.unsigned) text += `,${format.unsigned}`;
-  return `${text}}}`;
+  return `${text}}`;
+}
+
+/** The event in the format of the client-server API, as JSON text. */
+export function clientEventJson(event: StoredEvent, format: ClientFormat): string {
+  event.clientPrefix ??= clientPrefix(event);
+  let text = event.clientPrefix;
+  if (format.roomId !== undefined) text += `,"room_id":${JSON.stringify(format.roomId)}`;
+  return `${text},${unsignedPart(event, format)}}`;
+}
+
+/** The rest of an event's PDU, and where in it the content goes. */
+export interface Envelope {
+  envelope: string;
+  contentAt: number;
+}
+
+/** The event as servers send it to each other, with what this one has to say of it, as JSON text. */
+export function federationEventJson(
+  event: StoredEvent,
+  { envelope, contentAt }: Envelope,
+  format: ClientFormat,
+): string {
+  const pdu = joinPdu(envelope, contentAt, event.content);
+  return `${pdu.slice(0, -1)},${unsignedPart(event, format)}}`;
 }
 
 /** The stripped form used in invites and knocks: type, state key, sender, content. */

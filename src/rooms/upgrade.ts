@@ -1,7 +1,7 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
-import type { RoomVersion } from '../matrix/room-versions.ts';
-import { initialPowerLevels, versionFor } from './create-room.ts';
+import { roomVersion, type RoomVersion } from '../matrix/room-versions.ts';
+import { checkedCreators, initialPowerLevels, versionFor } from './create-room.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
 import type { RoomServices } from './services.ts';
@@ -21,25 +21,40 @@ const carriedTypes = [
   'm.space.child',
 ];
 
-/** Creators are above all levels from version 12 on and may not be listed. */
+function level(value: unknown, byDefault: number): number {
+  const number = Number(value ?? byDefault);
+  return Number.isFinite(number) ? number : byDefault;
+}
+
+/** The level that suffices for everything in a room, and no less than the usual one of creators. */
+function highestNeeded(content: JsonObject): number {
+  const events = Object.values((content['events'] as JsonObject | undefined) ?? {});
+  const others = ['state_default', 'events_default', 'ban', 'kick', 'redact', 'invite'];
+  const named = [...events, ...others.map((name) => content[name])];
+  return Math.max(100, ...named.map((one) => level(one, 0)));
+}
+
+/**
+ * Creators are above all levels from version 12 on and may not be listed; `oldCreators` are those
+ * who were so in the old room.
+ */
 function carriedPowerLevels(
   old: JsonObject | undefined,
   version: RoomVersion,
   actor: Actor,
-  creators: readonly string[],
+  { creators, oldCreators }: Pick<Carried, 'creators' | 'oldCreators'>,
 ): JsonObject {
   const content = structuredClone(old ?? initialPowerLevels(version, actor.userId, []));
-  if (!version.privilegedCreators) return content;
   const users = { ...(content['users'] as JsonObject | undefined) };
-  for (const creator of [actor.userId, ...creators]) delete users[creator];
+  if (version.privilegedCreators) {
+    for (const creator of [actor.userId, ...creators]) delete users[creator];
+  } else {
+    for (const creator of oldCreators) users[creator] = highestNeeded(content);
+  }
   return { ...content, users };
 }
 
 const whenTombstoned = (content: JsonObject | undefined): JsonObject => {
-  const level = (value: unknown, byDefault: number) => {
-    const number = Number(value ?? byDefault);
-    return Number.isFinite(number) ? number : byDefault;
-  };
   const restricted = Math.max(50, level(content?.['users_default'], 0) + 1);
   return {
     ...content,
@@ -77,15 +92,21 @@ export async function upgradeRoom(
   if (!(await services.writer.allows(roomId, tombstone('', '')))) {
     throw new MatrixError('M_FORBIDDEN', 'You may not upgrade this room');
   }
-  const creators = version.privilegedCreators ? wanted.additionalCreators : [];
-  const carried = await carriedEvents(services, actor, version, state, oldLevels, creators);
-  const [publicity, aliases] = await Promise.all([
+  const creators = version.privilegedCreators ? checkedCreators(wanted.additionalCreators) : [];
+  const carried = await carriedEvents(services, actor, version, {
+    state,
+    oldLevels,
+    creators,
+    oldCreators: creatorsOf(access.roomVersion, create),
+  });
+  const [publicity, aliases, [last]] = await Promise.all([
     services.directory.find(roomId),
     services.aliases.ofRoom(access.roomNid),
+    services.timeline.page({ ...newestEvent, roomNid: access.roomNid }),
   ]);
   const createContent: JsonObject = { ...(create && contentOf(create)) };
   for (const key of ['creator', 'room_version', 'additional_creators']) delete createContent[key];
-  createContent['predecessor'] = { room_id: roomId };
+  createContent['predecessor'] = { room_id: roomId, event_id: last!.eventId };
   if (creators.length > 0) createContent['additional_creators'] = creators;
   const newRoomId = await services.create({
     roomVersion: version.id,
@@ -110,13 +131,35 @@ export async function upgradeRoom(
   return newRoomId;
 }
 
+const newestEvent = {
+  direction: 'b',
+  from: { pos: Number.MAX_SAFE_INTEGER, sub: 0 },
+  bound: -1,
+  limit: 1,
+  match: null,
+} as const;
+
+/** Those who are above all levels of a room. */
+function creatorsOf(version: string, create: StoredEvent | undefined): string[] {
+  if (!create || !roomVersion(version).privilegedCreators) return [];
+  const named = contentOf(create)['additional_creators'];
+  return [create.sender, ...(Array.isArray(named) ? named.map(String) : [])];
+}
+
+/** What of an old room shapes a new one. */
+interface Carried {
+  state: readonly StoredEvent[];
+  oldLevels: JsonObject | undefined;
+  /** The additional creators of the new room. */
+  creators: readonly string[];
+  oldCreators: readonly string[];
+}
+
 async function carriedEvents(
   services: RoomServices,
   actor: Actor,
   version: RoomVersion,
-  state: readonly StoredEvent[],
-  oldLevels: JsonObject | undefined,
-  creators: readonly string[],
+  { state, oldLevels, creators, oldCreators }: Carried,
 ): Promise<ProtoEvent[]> {
   const sender = actor.userId;
   const events: ProtoEvent[] = [
@@ -127,14 +170,13 @@ async function carriedEvents(
       content: await memberContent(services.profiles, sender, 'join'),
     },
   ];
-  const final = carriedPowerLevels(oldLevels, version, actor, creators);
+  const final = carriedPowerLevels(oldLevels, version, actor, { creators, oldCreators });
   // The upgrader may lack the power for some of the state; a new room gives it for a moment.
-  const interim = {
-    ...final,
-    ...(version.privilegedCreators
-      ? {}
-      : { users: { ...(final['users'] as JsonObject | undefined), [sender]: 100 } }),
-  };
+  const users = { ...(final['users'] as JsonObject | undefined) };
+  const own = level(users[sender] ?? final['users_default'], 0);
+  const interim = version.privilegedCreators
+    ? final
+    : { ...final, users: { ...users, [sender]: Math.max(own, highestNeeded(final)) } };
   const levels = (content: JsonObject): ProtoEvent => ({
     sender,
     type: 'm.room.power_levels',

@@ -48,6 +48,16 @@ export interface Visibility {
   isWorldReadableNow: boolean;
 }
 
+/** The same for somebody who wants nothing of some users but state. */
+export function withoutSenders(visibility: Visibility, ignored: ReadonlySet<string>): Visibility {
+  if (ignored.size === 0) return visibility;
+  return {
+    ...visibility,
+    allows: (event) =>
+      (event.stateKey !== null || !ignored.has(event.sender)) && visibility.allows(event),
+  };
+}
+
 export function visibilityFor(userId: string, history: readonly HistorySpan[]): Visibility {
   const memberships = spansOf(history, true, 'membership');
   const visibilities = spansOf(history, false, 'history_visibility');

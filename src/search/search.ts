@@ -3,6 +3,7 @@ import {
   contentOf,
   erasedAmongEvents,
   visibilityFor,
+  withoutSenders,
   type HistorySpan,
   type RoomServices,
   type StoredEvent,
@@ -92,18 +93,22 @@ async function sendersFor(needs: SearchNeeds, wish: SearchWish): Promise<number[
   return senders === null ? null : nidsOf(needs, senders);
 }
 
-/** What the user may see of rooms, by room number. */
-export async function visibilitiesOf(
+/** What the user may and wants to see of rooms, by room number. */
+async function visibilitiesOf(
   store: FoundStore,
   roomNids: readonly number[],
   userId: string,
+  ignored: ReadonlySet<string>,
 ): Promise<Map<number, Visibility>> {
   if (roomNids.length === 0) return new Map();
   const rows = await store.histories([...roomNids], userId);
   const byRoom = Map.groupBy(rows, (row): number => row.roomNid);
   const none: HistorySpan[] = [];
   return new Map(
-    roomNids.map((nid) => [nid, visibilityFor(userId, byRoom.get(nid) ?? none)] as const),
+    roomNids.map((nid) => {
+      const visibility = visibilityFor(userId, byRoom.get(nid) ?? none);
+      return [nid, withoutSenders(visibility, ignored)] as const;
+    }),
   );
 }
 
@@ -138,7 +143,7 @@ export async function search(
     store.count(wanted),
   ]);
   const roomNids = [...new Set(rows.map((row) => row.roomNid))];
-  const visibilities = await visibilitiesOf(store, roomNids, searcher.userId);
+  const visibilities = await visibilitiesOf(store, roomNids, searcher.userId, ignored);
   const hidden = await erasedAmongEvents(needs.rooms.erasedAmong, rows, (event) =>
     visibilities.get(event.roomNid)!.membershipAt(event),
   );

@@ -1,10 +1,11 @@
 import type { Caller } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { emptyFilter } from '../matrix/filters/filter.ts';
+import { timelineMatchOf } from '../rooms/module.ts';
 import { arriveAt, positionOf, type Bus } from '../streams/bus.ts';
 import type { StreamPosition } from '../streams/position.ts';
 import {
-  isHiddenInvite,
+  isUnwanted,
   pageOf,
   parentsIn,
   unwantedInviters,
@@ -74,9 +75,22 @@ const isListed = ({ membership }: RoomOfUser) =>
 export function createSlidingSync(needs: SlidingSyncNeeds) {
   const { bus, parts, sources, store } = needs;
 
+  /** Without invites that the user does not want to see. */
+  async function withoutUnwanted(rooms: RoomOfUser[], userNid: number): Promise<RoomOfUser[]> {
+    const invites = rooms.filter(({ membership }) => membership === 'invite');
+    if (invites.length === 0) return rooms;
+    const unwanted = await unwantedInviters(sources, userNid);
+    const inviters = await Promise.all(
+      invites.map(async ({ senderNid }) => needs.names.userId(senderNid)),
+    );
+    const hidden = new Set(invites.filter((_invite, i) => isUnwanted(inviters[i]!, unwanted)));
+    return hidden.size === 0 ? rooms : rooms.filter((room) => !hidden.has(room));
+  }
+
   /** Rooms that may be listed, newest first. */
   async function listedRooms(user: UserView): Promise<ListedRoom[]> {
-    const rooms = [...user.rooms.values()].filter(isListed);
+    const all = [...user.rooms.values()].filter(isListed);
+    const rooms = await withoutUnwanted(all, user.userNid);
     const facts = await needs.facts.of(rooms.map((room) => room.roomNid));
     const listed = rooms.map((room) => ({ room, facts: facts.get(room.roomNid)! }));
     return listed.sort((a, b) => bumpStampOf(b) - bumpStampOf(a));
@@ -105,7 +119,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
             user: reader,
             timelineLimit,
             timelineFilter: emptyFilter.room.timeline,
-            timelineMatch: null,
+            timelineMatch: timelineMatchOf(emptyFilter.room.timeline, ignoredUsers),
             stateFilter: emptyFilter.room.state,
             ignoredUsers,
             stateAfter: true,
@@ -133,17 +147,15 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
   ): Promise<{ answers: RoomAnswer[]; states: Map<number, RoomState> }> {
     const { reader } = call;
     const joined = plans.filter(({ plan }) => plan.section === 'join');
+    const left = plans.filter(({ plan }) => plan.section === 'leave');
     const nidsOf = (some: readonly SlidingPlan[]) => some.map(({ plan }) => plan.room.roomNid);
     const informed = nidsOf(plans.filter(showsInfo));
     const isAnyNew = plans.some(({ sent }) => sent === null);
-    const [states, infos, unread, labels, unwanted] = await Promise.all([
-      loadRoomStates(joined, store, needs.names),
+    const [states, infos, unread, labels] = await Promise.all([
+      loadRoomStates([...joined, ...left], store, needs.names),
       informed.length > 0 ? store.infos(informed, reader.userNid) : [],
       joined.length > 0 ? sources.unread.counts(reader, nidsOf(joined)) : null,
       isAnyNew ? needs.labels(reader.userNid) : null,
-      plans.some(({ plan }) => plan.section === 'invite')
-        ? unwantedInviters(sources, reader.userNid)
-        : null,
     ]);
     const infoOf = new Map(infos.map((info) => [info.roomNid, info]));
     const stampOf = new Map(listed.map((one) => [one.room.roomNid, bumpStampOf(one)]));
@@ -158,9 +170,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
         unread: unread?.get(roomNid),
       };
     });
-    const isWanted = (answer: RoomAnswer) =>
-      isNews(answer) && !(unwanted && isHiddenInvite(answer.one.plan, reader.userId, unwanted));
-    return { answers: answers.filter(isWanted), states };
+    return { answers: answers.filter(isNews), states };
   }
 
   async function roomsJson(answers: readonly RoomAnswer[], { call }: Syncing): Promise<string> {
@@ -192,7 +202,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const listed = await listedRooms(user);
     const view = await viewOf(listed, user, request);
     const context = { state, since: since?.durable ?? null, uptoPos: upto.durable };
-    const plans = planAnswer(user.rooms, view, context);
+    const plans = planAnswer(user, view, context);
     if (plans.length > 0) await loadTimelines(plans, reader);
     const { answers, states } = await answersFor(plans, listed, syncing);
     const newRooms = new Map(

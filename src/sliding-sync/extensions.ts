@@ -3,6 +3,7 @@ import { receiptEventJson } from '../receipts/module.ts';
 import type { StreamPosition } from '../streams/position.ts';
 import {
   entriesJson,
+  messagesMax,
   type AccountDataChanges,
   type DeviceView,
   type SyncParts,
@@ -78,7 +79,9 @@ async function toDevice(context: ExtensionContext, needs: ExtensionNeeds): Promi
   const { user, device, upto } = context;
   const since = parseToDeviceToken(wish.since);
   const uptoPos = upto.durable;
-  const news = device && (await needs.parts.deviceNews.news(user, device, since, uptoPos));
+  // Nothing at all would be no progress.
+  const limit = Math.max(wish.limit ?? messagesMax, 1);
+  const news = device && (await needs.parts.deviceNews.news(user, device, since, uptoPos, limit));
   const next = news?.toDevice ?? Math.max(uptoPos, since?.durable ?? 0);
   const messages = news?.messages ?? [];
   const json = `"to_device":{"next_batch":"${next}","events":[${messages.join(',')}]}`;

@@ -1,4 +1,4 @@
-import { isQuiet, newPlan, type RoomOfUser, type RoomPlan } from '../sync/module.ts';
+import { isQuiet, newPlan, type RoomOfUser, type RoomPlan, type UserView } from '../sync/module.ts';
 import { StateDraft, type ConnectionState, type SentRoom } from './connection.ts';
 import type { RoomsInView } from './lists.ts';
 import type { RoomWish } from './request.ts';
@@ -24,8 +24,6 @@ export interface PlanContext {
   since: number | null;
   uptoPos: number;
 }
-
-const nothingRequired = new RequiredState();
 
 const sectionOf = (room: RoomOfUser): RoomPlan['section'] =>
   room.membership === 'join' || room.membership === 'invite' || room.membership === 'knock'
@@ -60,11 +58,21 @@ function planRoom(room: RoomOfUser, wish: RoomWish, context: PlanContext): Slidi
   return { plan, wish, sent, fromPos, isExpanded, isRestated };
 }
 
-/** Rooms that the connection knows and the user is no longer in: how they ended. */
-function planLeft(room: RoomOfUser, sent: SentRoom, { since }: PlanContext): SlidingPlan | null {
+/**
+ * Rooms that the connection knows and the user is no longer in: how they ended. Clients go by the
+ * state, so that the own member event is always there.
+ */
+function planLeft(
+  room: RoomOfUser,
+  userId: string,
+  sent: SentRoom,
+  { since }: PlanContext,
+): SlidingPlan | null {
   const fromPos = sent.uptoPos || since!;
   if (room.pos <= fromPos || room.isForgotten) return null;
-  const wish = { timelineLimit: sent.timelineLimit, requiredState: nothingRequired };
+  const requiredState = new RequiredState();
+  requiredState.add('m.room.member', '$ME', userId);
+  const wish = { timelineLimit: sent.timelineLimit, requiredState };
   const plan = newPlan(room, {
     section: 'leave',
     afterPos: fromPos,
@@ -77,7 +85,7 @@ function planLeft(room: RoomOfUser, sent: SentRoom, { since }: PlanContext): Sli
 
 /** What may have to be sent of the rooms in view, and of those that were left. */
 export function planAnswer(
-  rooms: ReadonlyMap<number, RoomOfUser>,
+  { rooms, userId }: Pick<UserView, 'rooms' | 'userId'>,
   view: RoomsInView,
   context: PlanContext,
 ): SlidingPlan[] {
@@ -89,7 +97,7 @@ export function planAnswer(
   for (const [roomNid, sent] of context.state.rooms) {
     const room = rooms.get(roomNid);
     if (!room || sectionOf(room) !== 'leave') continue;
-    const plan = planLeft(room, sent, context);
+    const plan = planLeft(room, userId, sent, context);
     if (plan) plans.push(plan);
   }
   return plans;

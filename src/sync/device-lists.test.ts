@@ -49,6 +49,7 @@ function addRoom(roomNid: number, wish: Partial<RoomOfUser> = {}): RoomOfUser {
     pos: 1,
     joinedPos: 1,
     isJoinedPosExact: true,
+    senderNid: 1,
     wasJoined: false,
     isForgotten: false,
     view: wish.membership ? null : newView(roomNid, start),

@@ -4,7 +4,7 @@ import { DeviceView } from './views/device-view.ts';
 import type { UserView } from './views/user-view.ts';
 
 /** Messages to a device in one answer (client-server spec, "Send-to-Device messaging"). */
-const messagesMax = 100;
+export const messagesMax = 100;
 
 /** What is new for one device, apart from its user. */
 export interface DeviceNews {
@@ -24,11 +24,13 @@ export interface DeviceNewsReader {
   acknowledge(user: UserView, device: DeviceView, since: StreamPosition): void;
   /** Whether messages may be waiting for a device that has what came up to `since`. */
   hasNews(device: DeviceView, since: StreamPosition): boolean;
+  /** `limit`: at most so many messages, and no more than `messagesMax`. */
   news(
     user: UserView,
     device: DeviceView,
     since: StreamPosition | null,
     uptoPos: number,
+    limit?: number,
   ): Promise<DeviceNews> | DeviceNews;
   /** Members of the answer that say which keys of the device others may claim; no query when known. */
   keysJson(user: UserView, device: DeviceView | null): Promise<string> | string;
@@ -68,14 +70,13 @@ export function createDeviceNews({
   async function waiting(
     userNid: number,
     device: DeviceView,
-    afterPos: number,
-    uptoPos: number,
+    { afterPos, uptoPos, limit }: { afterPos: number; uptoPos: number; limit: number },
   ): Promise<DeviceNews> {
     const ref = { userNid, deviceNid: device.deviceNid };
-    const found = await toDevice.waiting(ref, afterPos, uptoPos, messagesMax + 1);
+    const found = await toDevice.waiting(ref, afterPos, uptoPos, limit + 1);
     // Another process has seen them being acknowledged.
     if (found.length === 0 && device.inboxPos <= uptoPos) device.inboxPos = afterPos;
-    const shown = found.slice(0, messagesMax);
+    const shown = found.slice(0, limit);
     const hasMore = found.length > shown.length;
     return {
       messages: shown.map(({ message }) => message),
@@ -117,10 +118,10 @@ export function createDeviceNews({
       void confirm(userNid, device, { pos, startPos });
     },
     hasNews: (device, since) => device.hasMessages(reached(since)),
-    news({ userNid }, device, since, uptoPos) {
+    news({ userNid }, device, since, uptoPos, limit = messagesMax) {
       if (!device.hasMessages(reached(since))) return nothing;
       const afterPos = Math.max(reached(since), device.acknowledgedPos);
-      return waiting(userNid, device, afterPos, uptoPos);
+      return waiting(userNid, device, { afterPos, uptoPos, limit: Math.min(limit, messagesMax) });
     },
     keysJson(user, device) {
       if (!device) return noKeys;

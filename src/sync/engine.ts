@@ -2,7 +2,7 @@ import type { Caller } from '../http/endpoint.ts';
 import { allOf } from '../kernel/all-of.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { compileEventFields } from '../matrix/filters/event-fields.ts';
-import type { EventFilter, RoomEventFilter } from '../matrix/filters/event-filter.ts';
+import type { RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
 import { contentOf, timelineMatchOf, type StoredEvent } from '../rooms/module.ts';
 import type { Receipt } from '../receipts/module.ts';
@@ -59,6 +59,9 @@ const roomsAtOnce = 100;
 /** Sticky events in an answer; of more the oldest come. Bounds its memory. */
 const stickyMax = 1000;
 
+/** What is the same for all rooms of an answer. */
+type CommonOptions = Omit<WriteOptions, 'aggregations' | 'envelopes'>;
+
 const nothing: ReadonlyMap<string, string> = new Map();
 type ReceiptsByRoom = ReadonlyMap<number, readonly Receipt[]>;
 const noReceipts: ReceiptsByRoom = new Map();
@@ -101,7 +104,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       timelineLimit: Math.min(wanted, timelineLimitMax),
       includeLeave: room.includeLeave,
       fullState: request.fullState,
-      wantsRoom: (roomId) => room.admitsRoom(roomId) && room.timeline.admitsRoom(roomId),
+      wantsRoom: (roomId) => room.admitsRoom(roomId),
     };
   }
 
@@ -110,13 +113,14 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     const { timeline, state } = filter.room;
     const lazy = state.lazyLoadMembers || timeline.lazyLoadMembers;
     const device = `${reader.userNid} ${reader.deviceNid ?? 0}`;
+    const ignoredUsers = await sources.accountData.ignoredUsers(reader.userNid);
     return {
       user: reader,
       timelineLimit: plan.timelineLimit,
       timelineFilter: timeline,
-      timelineMatch: timelineMatchOf(timeline),
+      timelineMatch: timelineMatchOf(timeline, ignoredUsers),
       stateFilter: state,
-      ignoredUsers: await sources.accountData.ignoredUsers(reader.userNid),
+      ignoredUsers,
       stateAfter: request.stateAfter,
       fullState: request.fullState,
       isIncremental: since !== null,
@@ -129,14 +133,15 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     };
   }
 
-  function writeOptions(request: SyncRequest): Omit<WriteOptions, 'aggregations'> {
+  function writeOptions(request: SyncRequest): CommonOptions {
     const { filter, reader } = request;
     const keep = filter.eventFields ? compileEventFields(filter.eventFields) : null;
-    const admits = (section: RoomEventFilter | EventFilter) => (type: string) =>
-      section.matchesAll || section.admits(type, null);
+    const admits = (section: RoomEventFilter) => (type: string, roomId: string) =>
+      section.admitsRoom(roomId) && (section.matchesAll || section.admits(type, null));
     return {
       now: needs.clock.now(),
       reader,
+      skipsEmptyRooms: request.since !== null && !request.fullState,
       stateAfter: request.stateAfter,
       threadCounts: filter.room.timeline.unreadThreadNotifications,
       eventFields: keep ? (json) => JSON.stringify(keep(JSON.parse(json) as never)) : null,
@@ -152,18 +157,18 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     plans: ReadonlyMap<number, RoomPlan>,
     options: PlanOptions,
   ): ReceiptsByRoom | Promise<ReceiptsByRoom> {
+    const { room } = request.filter;
     const since = options.since ?? -1;
     const wanted: { roomNid: number; afterPos: number }[] = [];
     for (const { view, roomNid, roomId } of user.rooms.values()) {
       if (!view) continue;
       const isNew = plans.get(roomNid)?.isNew ?? false;
       const mayHave = isNew || since < view.createdPos || view.receiptPos > since;
-      if (mayHave && request.filter.room.admitsRoom(roomId)) {
+      if (mayHave && room.admitsRoom(roomId) && room.ephemeral.admitsRoom(roomId)) {
         wanted.push({ roomNid, afterPos: isNew ? -1 : since });
       }
     }
-    const { ephemeral } = request.filter.room;
-    const isWanted = ephemeral.matchesAll || ephemeral.admits('m.receipt', null);
+    const isWanted = room.ephemeral.matchesAll || room.ephemeral.admits('m.receipt', null);
     if (wanted.length === 0 || !isWanted) return noReceipts;
     return sources.receipts.changed(wanted, options.uptoPos, user.userNid);
   }
@@ -246,23 +251,22 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       }
       addQuietRooms(user, plans, typing, options);
     }
-    const wantsPresence = filter.presence;
     const presenceWanted = presenceEvents.filter(
-      () => wantsPresence.matchesAll || wantsPresence.admits('m.presence', null),
+      ({ sender }) => filter.presence.matchesAll || filter.presence.admits('m.presence', sender),
     );
     const global = accountData.global.filter(
       ({ type }) => filter.accountData.matchesAll || filter.accountData.admits(type, null),
     );
-    const isEmpty =
-      plans.size === 0 &&
+    const hasNoOtherNews =
+      since !== null &&
       global.length + presenceWanted.length + news.messages.length === 0 &&
       (lists === null || lists.changed.length + lists.left.length === 0);
-    if (isEmpty && since !== null) return null;
+    if (hasNoOtherNews && plans.size === 0) return null;
 
     const next = news.toDevice === undefined ? upto : { ...upto, toDevice: news.toDevice };
     const head =
       `{"next_batch":"${formatPosition(next)}","account_data":{"events":[${entriesJson(global)}]},` +
-      `"presence":{"events":[${presenceWanted.join(',')}]},` +
+      `"presence":{"events":[${presenceWanted.map(({ json }) => json).join(',')}]},` +
       `"to_device":{"events":[${news.messages.join(',')}]},` +
       (lists ? `"device_lists":${JSON.stringify(lists)},` : '') +
       (await deviceNews.keysJson(user, device));
@@ -271,14 +275,18 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
     const roomsOf = (some: RoomPlan[]) =>
       roomSections(some, { request, load, write, receipts, accountData });
     const all = [...plans.values()];
-    if (all.length <= roomsAtOnce) return `${head},${joinSections([await roomsOf(all)])}}`;
-    return streamed(head, all, roomsOf);
+    if (all.length > roomsAtOnce) return streamed(head, all, roomsOf);
+    const sections = await roomsOf(all);
+    const hasRooms = Object.values(sections).some((rooms) => rooms.length > 0);
+    // Filters may have left nothing of what has happened.
+    if (hasNoOtherNews && !request.fullState && !hasRooms) return null;
+    return `${head},${joinSections([sections])}}`;
   }
 
   interface Parts {
     request: SyncRequest;
     load: LoadOptions;
-    write: Omit<WriteOptions, 'aggregations'>;
+    write: CommonOptions;
     receipts: ReceiptsByRoom;
     accountData: AccountDataChanges;
   }
@@ -329,12 +337,21 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       stickyIn(joined, request, load),
       needs.loader.load(plans, load),
     ]);
-    const write = { ...parts.write, aggregations: await aggregationsFor(plans, load, reader) };
+    const [aggregations, envelopes] = await allOf([
+      aggregationsFor(plans, load, reader),
+      request.filter.eventFormat === 'federation'
+        ? needs.loader.envelopes([
+            ...plans.flatMap((plan) => [...plan.events!, ...plan.state]),
+            ...[...sticky.values()].flat(),
+          ])
+        : null,
+    ]);
+    const write = { ...parts.write, aggregations, envelopes };
     const sections: Sections = { join: [], invite: [], knock: [], leave: [] };
     for (const plan of plans) {
       const { roomNid } = plan.room;
       const data = accountData.rooms.get(roomNid) ?? [];
-      let json: string;
+      let json: string | null;
       if (plan.section === 'join') {
         const typing = typingIn(plan.room, plan.isNew ? null : since);
         const extras = {
@@ -351,7 +368,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
         if (unwanted && isHiddenInvite(plan, reader.userId, unwanted)) continue;
         json = strippedRoomJson(plan);
       }
-      sections[plan.section].push(json);
+      if (json !== null) sections[plan.section].push(json);
     }
     return sections;
   }
@@ -369,6 +386,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       // One after the other on purpose: memory is bounded by what is being written.
       // oxlint-disable-next-line no-await-in-loop
       const { join } = await roomsOf(joined.slice(i, i + roomsAtOnce));
+      if (join.length === 0) continue;
       yield `${isFirst ? '' : ','}${join.join(',')}`;
       isFirst = false;
     }

@@ -35,6 +35,7 @@ async function toldSince(room: TwinRoom, sincePos: number, stateAfter: boolean) 
       pos: 1,
       joinedPos: 1,
       isJoinedPosExact: true,
+      senderNid: 1,
       wasJoined: false,
       isForgotten: false,
       view: null,

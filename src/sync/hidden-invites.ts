@@ -19,16 +19,19 @@ export async function unwantedInviters(
   return { ignored, permissions };
 }
 
-/** Whether an invite is not shown to the invited user (CS 1.18, "Invite permission"). */
+/** Whether a user's invites are not shown to the invited user (CS 1.18, "Invite permission"). */
+export const isUnwanted = (inviter: string, { ignored, permissions }: UnwantedInviters): boolean =>
+  ignored.has(inviter) || permissions.actionFor(inviter) !== 'allow';
+
+/** Whether an invite is not shown to the invited user. */
 export function isHiddenInvite(
   plan: Pick<RoomPlan, 'section' | 'state'>,
   userId: string,
-  { ignored, permissions }: UnwantedInviters,
+  unwanted: UnwantedInviters,
 ): boolean {
   if (plan.section !== 'invite') return false;
   const own = plan.state.find(
     ({ type, stateKey }) => type === 'm.room.member' && stateKey === userId,
   );
-  if (!own) return false;
-  return ignored.has(own.sender) || permissions.actionFor(own.sender) !== 'allow';
+  return own !== undefined && isUnwanted(own.sender, unwanted);
 }

@@ -2,6 +2,7 @@ import {
   contentOf,
   redactedCopies,
   visibilityFor,
+  type Envelope,
   type ErasedAmong,
   type HistorySpan,
   type StoredEvent,
@@ -30,6 +31,8 @@ export interface LoadOptions {
   lazyMembers: LazyMembers | null;
   /** Neither state nor summaries. */
   timelineOnly?: boolean;
+  /** The rooms are looked into by somebody who is in none of them, and sees their state as well. */
+  isPreview?: boolean;
 }
 
 /** Whether a filter asks for what is not seen in the events themselves. */
@@ -39,6 +42,8 @@ const needsDatabase = (match: TimelineMatch | null) =>
 export interface RoomLoader {
   /** Timelines, states and summaries of all the rooms, in a constant number of round trips. */
   load(plans: readonly RoomPlan[], options: LoadOptions): Promise<void>;
+  /** The rest of the events' PDUs, by event id. */
+  envelopes(events: readonly StoredEvent[]): Promise<ReadonlyMap<string, Envelope>>;
   /** Numbers of joined members of the rooms, up to a bound. */
   memberNids(roomNids: number[]): Promise<number[]>;
   /** Corrects `joinedPos` where a profile change may pass for the join. */
@@ -46,6 +51,28 @@ export interface RoomLoader {
 }
 
 type Histories = Map<number, HistorySpan[]>;
+
+/** What the summary of a room is made of (client-server spec, `RoomSummary`). */
+const summarisedTypes: ReadonlySet<string> = new Set([
+  'm.room.member',
+  'm.room.name',
+  'm.room.canonical_alias',
+]);
+
+const distinct = (events: readonly StoredEvent[]): StoredEvent[] => [
+  ...new Map(events.map((event) => [event.eventId, event])).values(),
+];
+
+/** Of several events of one state entry the newest. */
+function newestEntries(events: readonly StoredEvent[]): StoredEvent[] {
+  const newest = new Map<string, StoredEvent>();
+  for (const event of events) {
+    const key = `${event.type}\n${event.stateKey}`;
+    const known = newest.get(key);
+    if (!known || known.pos! < event.pos!) newest.set(key, event);
+  }
+  return [...newest.values()];
+}
 
 export function createRoomLoader(
   timelines: TimelineStore,
@@ -76,6 +103,7 @@ export function createRoomLoader(
     for (const plan of missing) {
       const events = byRoom.get(plan.room.roomNid)!;
       plan.events = events;
+      if (options.timelineMatch) plan.isSummaryDoubtful = true;
       if (options.timelineMatch || !plan.room.view) continue;
       // What was read fills the room's memory for the next reader.
       const isAll = events.length < limit;
@@ -91,7 +119,9 @@ export function createRoomLoader(
     const { timelineLimit, timelineFilter, ignoredUsers, user } = options;
     let events = plan.events!;
     plan.hasForks = events.some((event) => event.isForked);
-    if (!timelineFilter.matchesAll) {
+    plan.isSummaryDoubtful ||= events.some((event) => summarisedTypes.has(event.type));
+    if (!timelineFilter.admitsRoom(plan.room.roomId)) events = [];
+    else if (!timelineFilter.matchesAll) {
       events = events.filter((event) =>
         timelineFilter.admits(event.type, event.sender, () => contentOf(event)),
       );
@@ -135,34 +165,45 @@ export function createRoomLoader(
     return first ? first.pos! - 1 : plan.uptoPos;
   };
 
-  function wantState(plan: RoomPlan, options: LoadOptions): StateWanted | null {
+  /** Whether the timeline may lack events of its own stretch. */
+  const isThinned = ({ room }: RoomPlan, { timelineFilter }: LoadOptions) =>
+    !timelineFilter.matchesAll || !timelineFilter.admitsRoom(room.roomId);
+
+  function wantState(plan: RoomPlan, options: LoadOptions): StateWanted[] {
+    const { stateFilter, stateAfter } = options;
+    const { roomNid, roomId } = plan.room;
+    if (!stateFilter.admitsRoom(roomId)) return [];
     const whole = plan.isNew || options.fullState;
-    const atPos = options.stateAfter || plan.hasForks ? plan.uptoPos : startOf(plan);
-    const { roomNid } = plan.room;
-    if (whole) return { roomNid, atPos, afterPos: -1 };
-    // Without a gap or forks every change of the state is an event of the timeline, unless left out.
-    const isCovered = !plan.isLimited && !plan.hasForks && options.timelineFilter.matchesAll;
-    if (isCovered && !options.stateAfter) return null;
-    if (isCovered && plan.events!.every((event) => event.stateKey === null)) return null;
-    const isFiltered = !options.timelineFilter.matchesAll && !plan.isLimited;
-    return { roomNid, atPos: isFiltered ? plan.uptoPos : atPos, afterPos: plan.afterPos };
+    const isThin = isThinned(plan, options);
+    if (!whole && !plan.isLimited && !plan.hasForks && !isThin) {
+      // Every change of the state is an event of the timeline.
+      if (!stateAfter || plan.events!.every((event) => event.stateKey === null)) return [];
+    }
+    // Members who have come, gone or changed where the client does not see it are always told.
+    const rest = { roomNid, skipsMembers: whole };
+    const afterPos = whole ? -1 : plan.afterPos;
+    const atEnd = { ...rest, atPos: plan.uptoPos, afterPos };
+    if (stateAfter || plan.hasForks) return [atEnd];
+    const startPos = startOf(plan);
+    const atStart = { ...rest, atPos: startPos, afterPos };
+    // What is left out of the timeline is told beside it.
+    return isThin ? [atStart, { ...atEnd, afterPos: Math.max(startPos, afterPos) }] : [atStart];
   }
 
   function membersWanted(plan: RoomPlan, lazy: LazyMembers, options: LoadOptions): MemberWanted[] {
+    const { roomNid, roomId } = plan.room;
+    if (!options.stateFilter.admitsRoom(roomId)) return [];
     const users = new Set(plan.events!.map((event) => event.sender));
     if (plan.isNew || options.fullState) users.add(options.user.userId);
     for (const hero of plan.summary?.heroes ?? []) users.add(hero);
-    const { roomNid } = plan.room;
-    const atPos = options.stateAfter ? plan.uptoPos : startOf(plan);
-    const forget = plan.isNew || options.fullState || plan.isLimited;
-    return lazy
-      .unsent(roomNid, users, forget && plan.isNew)
-      .map((userId) => ({ roomNid, userId, atPos }));
+    const isThin = isThinned(plan, options);
+    const atPos = options.stateAfter || isThin ? plan.uptoPos : startOf(plan);
+    return lazy.unsent(roomNid, users, plan.isNew).map((userId) => ({ roomNid, userId, atPos }));
   }
 
   async function loadStates(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
     const byRoom = new Map(plans.map((plan) => [plan.room.roomNid, plan]));
-    const wanted = plans.flatMap((plan) => (plan.stateWanted ? [plan.stateWanted] : []));
+    const wanted = plans.flatMap((plan) => plan.stateWanted);
     const { lazyMembers: lazy } = options;
     const members = lazy ? plans.flatMap((plan) => membersWanted(plan, lazy, options)) : [];
     if (wanted.length === 0 && members.length === 0) return;
@@ -176,19 +217,18 @@ export function createRoomLoader(
       if (isWanted) plan.state.push(event);
     }
     for (const plan of plans) {
+      if (options.lazyMembers) plan.state = distinct(plan.state);
       if (options.stateAfter || plan.state.length === 0) continue;
       const inTimeline = new Set(plan.events!.map((event) => event.eventId));
       plan.state = plan.state.filter((event) => !inTimeline.has(event.eventId));
+      // A stretch of its own tells what the timeline leaves out.
+      if (plan.stateWanted.length > 1) plan.state = newestEntries(plan.state);
     }
   }
 
   async function loadSummaries(plans: readonly RoomPlan[], options: LoadOptions): Promise<void> {
     const concerned = plans.filter(
-      (plan) =>
-        plan.section === 'join' &&
-        (plan.isNew ||
-          plan.isLimited ||
-          plan.events!.some((event) => event.type === 'm.room.member')),
+      (plan) => plan.section === 'join' && (plan.isNew || plan.isLimited || plan.isSummaryDoubtful),
     );
     if (concerned.length === 0) return;
     const nids = concerned.map((plan) => plan.room.roomNid);
@@ -226,10 +266,11 @@ export function createRoomLoader(
         cut(plan, options, histories.get(plan.room.roomNid));
         const history = histories.get(plan.room.roomNid);
         const neverJoined =
+          !options.isPreview &&
           plan.section === 'leave' &&
           history !== undefined &&
           visibilityFor(options.user.userId, history).lastJoinedPos < 0;
-        plan.stateWanted = neverJoined ? null : wantState(plan, options);
+        plan.stateWanted = neverJoined ? [] : wantState(plan, options);
       }
       await hideErased(shown);
       if (options.timelineOnly) return;
@@ -238,6 +279,10 @@ export function createRoomLoader(
         loadStates(shown, options),
         options.lazyMembers ? null : loadSummaries(shown, options),
       ]);
+    },
+    async envelopes(events) {
+      if (events.length === 0) return new Map();
+      return new Map((await timelines.envelopes(events)).map((row) => [row.eventId, row]));
     },
     memberNids: (roomNids) => states.memberNids(roomNids),
     async settleJoins(plans, userId, since) {

@@ -27,8 +27,9 @@ export type {
   UnreadCount,
 } from './sources.ts';
 export type { SyncReader } from './engine.ts';
+export { messagesMax } from './device-news.ts';
 export { pageOf, parentsIn } from './parents.ts';
-export { isHiddenInvite, unwantedInviters, type UnwantedInviters } from './hidden-invites.ts';
+export { isUnwanted, unwantedInviters, type UnwantedInviters } from './hidden-invites.ts';
 export { isQuiet, newPlan, type RoomPlan } from './plan.ts';
 export type { DeviceView } from './views/device-view.ts';
 export type { RoomOfUser, UserView } from './views/user-view.ts';

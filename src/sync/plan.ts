@@ -18,11 +18,13 @@ export interface RoomPlan {
   isLimited: boolean;
   /** Forks met in this stretch: the state may have changed otherwise than the events say. */
   hasForks: boolean;
-  /** The state wanted from the database, if any. */
-  stateWanted: StateWanted | null;
+  /** The stretches of state wanted from the database. */
+  stateWanted: readonly StateWanted[];
   state: StoredEvent[];
   /** The user's membership at an event; null: joined at all of them. */
   membershipAt: ((event: StoredEvent) => string) | null;
+  /** What the summary tells may have changed. */
+  isSummaryDoubtful: boolean;
   summary: RoomSummary | null;
 }
 
@@ -53,9 +55,10 @@ export function newPlan(
     ...parts,
     isLimited: false,
     hasForks: false,
-    stateWanted: null,
+    stateWanted: [],
     state: [],
     membershipAt: null,
+    isSummaryDoubtful: false,
     summary: null,
   };
 }

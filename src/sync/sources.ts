@@ -1,3 +1,4 @@
+import type { PresenceEvent } from '../presence/module.ts';
 import type { Receipt } from '../receipts/module.ts';
 import type { Aggregations, ErasedAmong, JoinedRooms, StoredEvent } from '../rooms/module.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
@@ -100,14 +101,14 @@ export interface SyncSources {
   };
   presence: {
     /**
-     * JSON texts of m.presence events of users the reader may see, after an ephemeral position, and
-     * of those who share a room with the reader only now.
+     * The m.presence events of users the reader may see, after an ephemeral position, and of those
+     * who share a room with the reader only now.
      */
     changes(
       reader: { userNid: number; userId: string },
       afterEphemeral: number | null,
       newlySharing?: readonly number[],
-    ): readonly string[] | Promise<readonly string[]>;
+    ): readonly PresenceEvent[] | Promise<readonly PresenceEvent[]>;
     /** A sync shows that the user is there; call what is returned when it ends. */
     syncing(
       user: { userNid: number; userId: string; deviceId: string | null },
@@ -131,6 +132,11 @@ export interface SyncSources {
   } | null;
   /** Null: there are none here. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'changes'> | null;
+  /** A room that may be looked into by those who are not in it; null: unknown, or not so. */
+  worldReadable(
+    roomId: string,
+    reader: { userNid: number; userId: string },
+  ): Promise<{ roomNid: number; roomId: string; roomVersion: string } | null>;
   aggregations: Aggregations;
   joinedRooms: Pick<JoinedRooms, 'ofAny'>;
   erasedAmong: ErasedAmong;

@@ -1,13 +1,17 @@
 import type { Caller } from '../http/endpoint.ts';
-import type { DeviceView } from './views/device-view.ts';
 import type { UserView } from './views/user-view.ts';
 
+/** What long polls wait for. */
+interface Awaited {
+  readonly waiters: Set<() => void>;
+}
+
 /**
- * Waits until something concerns the user, or the device: true. False when the time (milliseconds since 1970) has
- * come or the client has gone.
+ * Waits until something concerns the user, or the device, or whatever else: true. False when the time
+ * (milliseconds since 1970) has come or the client has gone.
  */
 export function waitForNews(
-  { user, device }: { user: UserView; device: DeviceView | null },
+  { user, device }: { user: UserView; device: Awaited | null },
   untilMs: number,
   caller: Caller,
 ): Promise<boolean> {

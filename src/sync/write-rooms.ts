@@ -1,7 +1,9 @@
 import {
   clientEventJson,
+  federationEventJson,
   placeBefore,
   strippedEventJson,
+  type Envelope,
   type StoredEvent,
 } from '../rooms/module.ts';
 import { formatPlace } from '../streams/position.ts';
@@ -28,12 +30,16 @@ export interface WriteOptions {
   stateAfter: boolean;
   /** Unread counts of threads apart from the room's. */
   threadCounts: boolean;
+  /** Events are wanted as PDUs: the rest of each, by event id; null: in the clients' format. */
+  envelopes: ReadonlyMap<string, Envelope> | null;
   /** Event members to be kept, null for all. */
   eventFields: ((eventJson: string) => string) | null;
   /** What other events add to an event, by its id. */
   aggregations: ReadonlyMap<string, string>;
-  wantsEphemeral(type: string): boolean;
-  wantsAccountData(type: string): boolean;
+  /** Leave out joined rooms of which nothing is left to tell. */
+  skipsEmptyRooms: boolean;
+  wantsEphemeral(type: string, roomId: string): boolean;
+  wantsAccountData(type: string, roomId: string): boolean;
 }
 
 const eventsJson = (
@@ -43,13 +49,17 @@ const eventsJson = (
 ) =>
   events
     .map((event) => {
-      const json = clientEventJson(event, {
+      const format = {
         now: options.now,
         senderNid: options.reader.userNid,
         deviceNid: options.reader.deviceNid,
         membership: membershipAt(event),
         unsigned: options.aggregations.get(event.eventId) ?? '',
-      });
+      };
+      const envelope = options.envelopes?.get(event.eventId);
+      const json = envelope
+        ? federationEventJson(event, envelope, format)
+        : clientEventJson(event, format);
       return options.eventFields ? options.eventFields(json) : json;
     })
     .join(',');
@@ -111,18 +121,28 @@ function stickyJson(plan: RoomPlan, sticky: readonly StoredEvent[], options: Wri
   return `,"msc4354_sticky":{"events":[${eventsJson(events, options, () => undefined)}]}`;
 }
 
-/** A joined room: `"id":{…}`. */
-export function joinedRoomJson(plan: RoomPlan, extras: RoomExtras, options: WriteOptions): string {
+/** A joined room: `"id":{…}`; null: nothing is left to tell of it. */
+export function joinedRoomJson(
+  plan: RoomPlan,
+  extras: RoomExtras,
+  options: WriteOptions,
+): string | null {
+  const { roomId } = plan.room;
   const ephemeral: string[] = [];
-  if (extras.typing && options.wantsEphemeral('m.typing')) {
+  if (extras.typing && options.wantsEphemeral('m.typing', roomId)) {
     ephemeral.push(typingEventJson(extras.typing));
   }
-  if (extras.receipts.length > 0 && options.wantsEphemeral('m.receipt')) {
+  if (extras.receipts.length > 0 && options.wantsEphemeral('m.receipt', roomId)) {
     ephemeral.push(receiptEventJson(extras.receipts));
   }
-  const accountData = extras.accountData.filter(({ type }) => options.wantsAccountData(type));
+  const accountData = extras.accountData.filter(({ type }) =>
+    options.wantsAccountData(type, roomId),
+  );
+  const parts = [plan.events!, plan.state, ephemeral, accountData, extras.sticky];
+  const hasNothing = !plan.isNew && !plan.isLimited && parts.every((part) => part.length === 0);
+  if (hasNothing && options.skipsEmptyRooms) return null;
   return (
-    `${JSON.stringify(plan.room.roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
+    `${JSON.stringify(roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
     `"account_data":{"events":[${entriesJson(accountData)}]},` +
     `"ephemeral":{"events":[${ephemeral.join(',')}]},` +
     `${unreadJson(extras.unread, options.threadCounts)},${summaryJson(plan)}` +
@@ -136,9 +156,10 @@ export function leftRoomJson(
   accountData: readonly AccountDataEntry[],
   options: WriteOptions,
 ): string {
-  const wanted = accountData.filter(({ type }) => options.wantsAccountData(type));
+  const { roomId } = plan.room;
+  const wanted = accountData.filter(({ type }) => options.wantsAccountData(type, roomId));
   return (
-    `${JSON.stringify(plan.room.roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
+    `${JSON.stringify(roomId)}:{${timelineJson(plan, options)},${stateJson(plan, options)},` +
     `"account_data":{"events":[${entriesJson(wanted)}]}}`
   );
 }

@@ -25,6 +25,7 @@ export interface UnreadNeeds {
   threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms'> | null;
   ruleFeatures?: RuleFeatures;
   pushRules(userNid: number): Promise<RuleDifferences> | RuleDifferences;
+  ignoredUsers(userNid: number): Promise<ReadonlySet<string>> | ReadonlySet<string>;
 }
 
 export interface RoomUnread {
@@ -41,6 +42,8 @@ export interface Unread {
   ): Promise<Map<number, RoomUnread>>;
 }
 
+/** Account data that says what counts. */
+const countingTypes: ReadonlySet<string> = new Set(['m.push_rules', 'm.ignored_user_list']);
 /** Pairs of user and room kept in memory. */
 const readingsMax = 200_000;
 /** Unread events of a room that are looked at; beyond it the count stays where it is. */
@@ -87,6 +90,9 @@ export function createUnread(needs: UnreadNeeds): Unread {
           readings.delete(keyOf(userNid, roomNid));
         }
       } else watch?.onEvent(row);
+      for (const { userNid } of (row.redacted && watch?.unreadBy(row.redacted)) ?? []) {
+        readings.delete(keyOf(userNid, roomNid));
+      }
       for (const { isLocal, userNid, to } of row.memberships) {
         if (isLocal && to !== 'join') readings.delete(keyOf(userNid, roomNid));
       }
@@ -105,7 +111,7 @@ export function createUnread(needs: UnreadNeeds): Unread {
   });
   bus.subscribe(accountDataStream, (rows) => {
     for (const { row } of rows) {
-      if (row.roomNid !== 0 || row.type !== 'm.push_rules') continue;
+      if (row.roomNid !== 0 || !countingTypes.has(row.type)) continue;
       for (const { roomNid } of roomsOfUser(row.userNid)) {
         readings.delete(keyOf(row.userNid, roomNid));
       }
@@ -139,17 +145,24 @@ export function createUnread(needs: UnreadNeeds): Unread {
   }
 
   async function read(user: { userNid: number; userId: string }, roomNids: number[]) {
-    const [receipts, facts, differences, subscriptions] = await Promise.all([
+    const [receipts, facts, differences, ignored, subscriptions] = await Promise.all([
       needs.receipts.own(user.userNid, roomNids),
       store.facts(roomNids, user.userId),
       needs.pushRules(user.userNid),
+      needs.ignoredUsers(user.userNid),
       threadSubscriptions?.inRooms(user.userNid, roomNids) ?? [],
     ]);
     const byRoom = Map.groupBy(receipts, (receipt: Receipt) => receipt.roomNid);
     const threads = Map.groupBy(subscriptions, ({ roomNid }) => roomNid);
     const found = facts.map((fact) => ({
       fact,
-      reading: new Reading(fact.roomNid, user, fact.joinedPos, byRoom.get(fact.roomNid) ?? []),
+      reading: new Reading(
+        fact.roomNid,
+        user,
+        fact.joinedPos,
+        byRoom.get(fact.roomNid) ?? [],
+        ignored,
+      ),
       threads: threads.get(fact.roomNid) ?? [],
     }));
     const since = found.map(({ reading }) => ({

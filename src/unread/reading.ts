@@ -25,6 +25,8 @@ export class Reading {
   readonly userId: string;
   readonly main: UnreadCount = { notifications: 0, highlights: 0 };
   readonly threads = new Map<string, UnreadCount>();
+  /** Whose events do not count. */
+  readonly ignored: ReadonlySet<string>;
   /** Nothing up to here is unread. */
   readPos: number;
   #mainPos = 0;
@@ -35,8 +37,10 @@ export class Reading {
     user: { userNid: number; userId: string },
     joinedPos: number,
     receipts: readonly Receipt[],
+    ignored: ReadonlySet<string>,
   ) {
     this.roomNid = roomNid;
+    this.ignored = ignored;
     this.userNid = user.userNid;
     this.userId = user.userId;
     this.readPos = joinedPos;

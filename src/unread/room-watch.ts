@@ -92,9 +92,16 @@ export class RoomWatch {
   /** Counts an event for one member, while it is being added. */
   countFor(reading: Reading, event: StoredEvent): void {
     const member = this.#audience.get(reading.userId);
-    if (!member) return;
+    if (!member || reading.ignored.has(event.sender)) return;
     const { judged, thread } = this.#judge(event);
     reading.count(event.pos!, thread, verdictFor(judged, member));
+  }
+
+  /** Those to whom an event may have counted as unread. */
+  unreadBy({ pos, senderNid }: StoredEvent): Reading[] {
+    return [...this.readings.values()].filter(
+      (reading) => reading.userNid !== senderNid && pos !== null && pos > reading.readPos,
+    );
   }
 
   /** A new event: counts it for all who are here. */
@@ -113,7 +120,7 @@ export class RoomWatch {
     if (this.readings.size > 0) {
       const { judged, thread } = this.#judge(event);
       for (const reading of this.readings.values()) {
-        if (reading.userNid === event.senderNid) continue;
+        if (reading.userNid === event.senderNid || reading.ignored.has(event.sender)) continue;
         const member = this.#audience.get(reading.userId);
         if (member) reading.count(event.pos!, thread, verdictFor(judged, member));
       }

@@ -80,6 +80,8 @@ test('tags are account data of the room', async () => {
   const { next_batch: since } = await alice.sync();
   await alice.ok('PUT', roomPath(alice, roomId, 'tags/m.favourite'), { order: 0.25 });
   await alice.ok('PUT', roomPath(alice, roomId, 'tags/u.work'), {});
+  const long = roomPath(alice, roomId, `tags/u.${'x'.repeat(254)}`);
+  assert.equal(await alice.refused('PUT', long, {}), '400 M_INVALID_PARAM');
   const tags = { 'm.favourite': { order: 0.25 }, 'u.work': {} };
   assert.deepEqual(await alice.ok('GET', roomPath(alice, roomId, 'tags')), { tags });
   const sync = await alice.sync({ since });

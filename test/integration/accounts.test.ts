@@ -272,6 +272,10 @@ test('deactivated: logged out, cannot log in, has left the rooms, the name stays
   );
   const roomId = await alice!.createRoom({ preset: 'public_chat' });
   await bob!.join(roomId);
+  const knocked = await alice!.createRoom({
+    initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
+  });
+  await bob!.ok('POST', `${v3}/knock/${encodeURIComponent(knocked)}`, {});
   const phone = await logIn(bob!);
   const path = `${v3}/account/deactivate`;
   assert.equal((await bob!.request('POST', path, {})).status, 401);
@@ -281,8 +285,11 @@ test('deactivated: logged out, cannot log in, has left the rooms, the name stays
   assert.equal(await phone.refused('GET', `${v3}/account/whoami`), '401 M_UNKNOWN_TOKEN');
   const login = await phone.request('POST', `${v3}/login`, passwordAuth(bob!));
   assert.equal(login.status, 403);
-  const member = `${alice!.room(roomId)}/state/m.room.member/${bob!.userId}`;
-  assert.equal((await alice!.ok('GET', member))['membership'], 'leave');
+  for (const id of [roomId, knocked]) {
+    const member = `${alice!.room(id)}/state/m.room.member/${bob!.userId}`;
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal((await alice!.ok('GET', member))['membership'], 'leave');
+  }
   assert.equal(
     await alice!.refused('GET', `${v3}/profile/${bob!.userId}/displayname`),
     '404 M_NOT_FOUND',

@@ -138,3 +138,22 @@ test('directories of bridges: what is refused', async () => {
     assert.equal(refusal, '400 M_INVALID_PARAM');
   }
 });
+
+test('a bridge says when its messages and joins were', async () => {
+  const irc = bridgeClient('irc');
+  const alice = await TestClient.register(server.url, 'alice');
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  const bridge = '@irc:test.example';
+  const path = `${irc.room(roomId)}/state/m.room.member/${encodeURIComponent(bridge)}?ts=1000`;
+  const join = await irc.ok('PUT', path, { membership: 'join' });
+  const send = `${irc.room(roomId)}/send/m.room.message/t1?ts=2000`;
+  const message = await irc.ok('PUT', send, { msgtype: 'm.text', body: 'of long ago' });
+  for (const [{ event_id: eventId }, ts] of [
+    [join, 1000],
+    [message, 2000],
+  ] as const) {
+    const event = `${alice.room(roomId)}/event/${encodeURIComponent(eventId as string)}`;
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal((await alice.ok('GET', event))['origin_server_ts'], ts);
+  }
+});

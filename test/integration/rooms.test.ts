@@ -143,6 +143,11 @@ describe('state', () => {
     const raised = { ...levels, users: { ...levels['users'], [bob.userId]: 50 } };
     await alice.setState(roomId, 'm.room.power_levels', raised);
     await bob.setState(roomId, 'm.room.name', name);
+    const malformed = { ...raised, ban: 'fifty' };
+    assert.equal(
+      await alice.refused('PUT', `${alice.room(roomId)}/state/m.room.power_levels`, malformed),
+      '400 M_BAD_JSON',
+    );
     const tooMuch = { ...raised, users: { ...raised.users, [bob.userId]: 100 } };
     const path = `${room}/state/m.room.power_levels`;
     assert.equal(await bob.refused('PUT', path, tooMuch), '403 M_FORBIDDEN');
@@ -156,6 +161,24 @@ describe('state', () => {
     await alice.setState(roomId, 'm.room.topic', { topic: 'after' });
     const topic = await bob.ok('GET', `${bob.room(roomId)}/state/m.room.topic`);
     assert.equal(topic['topic'], 'before');
+  });
+
+  it('members by what they are, or by what they are not', async () => {
+    const [alice, bob] = (await users('alice', 'bob')) as [TestClient, TestClient];
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    const [carol, dave] = (await users('carol', 'dave')) as [TestClient, TestClient];
+    await alice.ok('POST', `${alice.room(roomId)}/invite`, { user_id: bob.userId });
+    await carol.join(roomId);
+    await carol.ok('POST', `${carol.room(roomId)}/leave`, {});
+    await alice.ok('POST', `${alice.room(roomId)}/ban`, { user_id: dave.userId });
+    const found = async (query: string) => {
+      const { chunk } = await alice.ok('GET', `${alice.room(roomId)}/members?${query}`);
+      return (chunk as Json[]).map((event) => event['state_key'] as string).toSorted();
+    };
+    const only = (...some: TestClient[]) => some.map(({ userId }) => userId).toSorted();
+    assert.deepEqual(await found('membership=ban'), only(dave));
+    assert.deepEqual(await found('not_membership=leave'), only(alice, bob, dave));
+    assert.deepEqual(await found('membership=leave&not_membership=ban'), only(alice, bob, carol));
   });
 
   it('every room version can be made and used', async () => {

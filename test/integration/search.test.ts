@@ -98,6 +98,8 @@ describe('what is found', () => {
     const [gone] = await sendAll(alice, roomId, ['walrus of alice', 'walrus, the second']);
     await bob.send(roomId, 'walrus of bob');
     await carol.send(roomId, 'walrus of carol');
+    await carol.send(roomId, 'beside it, of carol');
+    await alice.send(roomId, 'an ostrich');
     assert.equal((await search(alice, 'walrus', inRoom(roomId)))['count'], 4);
     await alice.ok('PUT', `${alice.room(roomId)}/redact/${encodeURIComponent(gone!)}/x1`, {});
     assert.equal((await search(alice, 'walrus', inRoom(roomId)))['count'], 3);
@@ -117,6 +119,12 @@ describe('what is found', () => {
       left = (await search(alice, 'walrus', inRoom(roomId)))['count'] as number;
     }
     assert.equal(left, 2);
+    const wish = { ...inRoom(roomId), event_context: { before_limit: 2 } };
+    const [found] = (await search(alice, 'ostrich', wish))['results'] as Json[];
+    const before = (found!['context'].events_before as Json[]).map(
+      (event) => event['content'].body,
+    );
+    assert.ok(!before.includes('beside it, of carol') && !before.includes('walrus of carol'));
   });
 
   test('comes in pages, by time and by rank', async () => {

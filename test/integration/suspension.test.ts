@@ -34,6 +34,9 @@ test('a suspended user can read and leave, and do nothing that others see', asyn
   ]);
   const roomId = await alice.createRoom({ preset: 'public_chat' });
   await bob.join(roomId);
+  const [others, own] = [await alice.send(roomId, 'of alice'), await bob.send(roomId, 'of bob')];
+  const levels = await alice.ok('GET', `${alice.room(roomId)}/state/m.room.power_levels`);
+  await alice.setState(roomId, 'm.room.power_levels', { ...levels, redact: 0 });
   const path = `/_matrix/client/v1/admin/suspend/${bob.userId}`;
   assert.equal(await alice.refused('PUT', path, { suspended: true }), '403 M_FORBIDDEN');
   await admin.ok('PUT', path, { suspended: true });
@@ -49,11 +52,26 @@ test('a suspended user can read and leave, and do nothing that others see', asyn
   );
   const name = `/_matrix/client/v3/profile/${bob.userId}/displayname`;
   assert.equal(await bob.refused('PUT', name, { displayname: 'B' }), '403 M_USER_SUSPENDED');
+  const redact = (eventId: string) => `${room}/redact/${encodeURIComponent(eventId)}/1`;
+  assert.equal(await bob.refused('PUT', redact(others), {}), '403 M_USER_SUSPENDED');
+  await bob.ok('PUT', redact(own), {});
   await bob.ok('GET', `${room}/messages?dir=b`);
   await bob.ok('POST', `${room}/leave`, {});
   await admin.ok('PUT', path, { suspended: false });
   await eventually(() => bob.join(roomId));
   await eventually(() => bob.send(roomId, 'back again'));
+});
+
+test('admins are told that they can suspend and lock', async () => {
+  const [admin, alice] = await Promise.all([
+    registerAdmin(),
+    TestClient.register(server.url, 'alice'),
+  ]);
+  const path = '/_matrix/client/v3/capabilities';
+  const can = async (client: TestClient) =>
+    (await client.ok('GET', path))['capabilities']['m.account_moderation'] as unknown;
+  assert.deepEqual(await can(admin), { suspend: true, lock: true });
+  assert.equal(await can(alice), undefined);
 });
 
 test('a locked user is told so, keeps its data, and can log out', async () => {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
+import { MatrixError } from '../../kernel/errors.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { checkOwn, roomNidOf, type AccountDataServices } from '../services.ts';
 
@@ -9,6 +10,9 @@ const object = Type.Record(Type.String(), Type.Any());
 
 /** The room account data that holds a room's tags. */
 export const tagType = 'm.tag';
+
+/** Spec: "Room Tagging". */
+const tagBytesMax = 255;
 
 function tagsIn(text: string | null): JsonObject {
   const { tags = {} } = (text === null ? {} : JSON.parse(text)) as { tags?: JsonObject };
@@ -42,11 +46,15 @@ const changeTag = (['PUT', 'DELETE'] as const).map((method) =>
     runsOn,
     summary: method === 'PUT' ? 'Tags a room' : 'Takes a tag off a room',
     source: 'CS 1.19, setRoomTag, deleteRoomTag',
+    errors: ['M_FORBIDDEN', 'M_INVALID_PARAM', 'M_NOT_FOUND'],
     body: object,
     bodyMode: 'optional',
     async handle({ params, body, requester }, services) {
       const { userId, roomId, tag } = params;
       checkOwn(requester, userId!, 'tags');
+      if (method === 'PUT' && Buffer.byteLength(tag!) > tagBytesMax) {
+        throw new MatrixError('M_INVALID_PARAM', `A tag may have ${tagBytesMax} bytes at most`);
+      }
       const { userNid } = requester;
       const roomNid = await roomNidOf(services, roomId!, requester);
       await services.data.change(userNid, roomNid, tagType, (content) => {

@@ -125,7 +125,7 @@ const getCapabilities = declare({
   runsOn,
   summary: 'What the server lets the user do',
   source: 'CS 1.19, getCapabilities',
-  handle(_context, { config, roomVersions }) {
+  handle({ requester }, { config, roomVersions }) {
     const { allowDisplayName, allowAvatarUrl } = config.profiles;
     const closed = [
       ...(allowDisplayName ? [] : ['displayname']),
@@ -144,6 +144,7 @@ const getCapabilities = declare({
           ...(closed.length > 0 ? { disallowed: closed } : {}),
         },
         'm.forget_forced_upon_leave': { enabled: config.forgetsRoomsOnLeave },
+        ...(requester.isAdmin ? { 'm.account_moderation': { suspend: true, lock: true } } : {}),
       },
     };
   },

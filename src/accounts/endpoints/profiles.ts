@@ -83,6 +83,14 @@ async function targetOf(
   return services.moderation.localAccount(userId);
 }
 
+/** Throws M_FORBIDDEN, M_GUEST_ACCESS_FORBIDDEN: guests have a name and nothing else. */
+function checkMayChange({ profiles }: AccountServices, requester: Requester, field: string): void {
+  if (requester.isGuest && field !== 'displayname') {
+    throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may only set their display name');
+  }
+  if (!requester.isAdmin) profiles.checkMayChange(field);
+}
+
 const propagateQuery = Type.Object({
   propagate: Type.Optional(Type.Boolean()),
   'org.matrix.msc4069.propagate': Type.Optional(Type.Boolean()),
@@ -93,7 +101,7 @@ const setProfileField = declare({
   refusesSuspended: true,
   method: 'PUT',
   paths: fieldPaths,
-  auth: 'user',
+  auth: 'guest',
   runsOn,
   summary: "Sets a field of the user's profile",
   source: 'CS 1.19, setProfileField; MSC4133',
@@ -103,7 +111,7 @@ const setProfileField = declare({
   async handle({ params, query, body, requester }, services) {
     const { userId, keyName } = params;
     const user = await targetOf(services, userId!, requester);
-    if (!requester.isAdmin) services.profiles.checkMayChange(keyName!);
+    checkMayChange(services, requester, keyName!);
     if (!Object.hasOwn(body, keyName!)) {
       throw new MatrixError('M_MISSING_PARAM', `Missing key '${keyName}'`);
     }
@@ -118,7 +126,7 @@ const deleteProfileField = declare({
   refusesSuspended: true,
   method: 'DELETE',
   paths: fieldPaths,
-  auth: 'user',
+  auth: 'guest',
   runsOn,
   summary: "Removes a field of the user's profile",
   source: 'CS 1.19, deleteProfileField; MSC4133',
@@ -127,7 +135,7 @@ const deleteProfileField = declare({
   async handle({ params, query, requester }, services) {
     const { userId, keyName } = params;
     const user = await targetOf(services, userId!, requester);
-    if (!requester.isAdmin) services.profiles.checkMayChange(keyName!);
+    checkMayChange(services, requester, keyName!);
     await services.profiles.setField(user, keyName!, undefined, {
       propagate: query.propagate ?? true,
     });

@@ -5,9 +5,11 @@ import { hashPassword } from '../password-hash.ts';
 import { checkNewPassword } from '../password-policy.ts';
 import type { Registered } from '../registration.ts';
 import type { AccountServices } from '../services.ts';
+import type { AccountRow } from '../store/accounts.ts';
 import type { DeviceWish } from '../sessions.ts';
 import type { UiAuthSession } from '../ui-auth-sessions.ts';
 import type { UiAuthDone } from '../ui-auth.ts';
+import { localpartOf } from '../user-ids.ts';
 
 const declare = endpoint<AccountServices>();
 const runsOn = { group: 'registration_login', balance: 'none' } as const;
@@ -19,6 +21,7 @@ interface RegisterBody {
   initial_device_display_name?: string;
   inhibit_login?: boolean;
   refresh_token?: boolean;
+  guest_access_token?: string;
   auth?: Record<string, unknown>;
   type?: string;
 }
@@ -89,18 +92,63 @@ async function passwordHashOf(
   return hashPassword(body.password, services.config.password.pepper);
 }
 
-async function finish(services: AccountServices, body: RegisterBody, done: UiAuthDone) {
-  const { registration, registrationTokens, config, threepidWork } = services;
-  const { session } = done;
-  const whole = done.body as RegisterBody;
+/**
+ * The guest who is to become a user; null: it is somebody new. Throws M_FORBIDDEN unless the token is
+ * that of the guest whom the username names, M_MISSING_PARAM. Source: client-server spec, "Guest Access".
+ */
+async function guestOf(
+  { authenticator, directory }: AccountServices,
+  { guest_access_token: token, username }: RegisterBody,
+  request: RequestInfo,
+): Promise<AccountRow | null> {
+  if (token === undefined) return null;
+  if (username === undefined) throw new MatrixError('M_MISSING_PARAM', 'username is missing');
+  const refused = new MatrixError('M_FORBIDDEN', 'The token is not of a guest of this name');
+  let userId: string;
+  try {
+    ({ userId } = await authenticator.authenticate(token, {}, request, { guests: true }));
+  } catch (error) {
+    throw error instanceof MatrixError ? refused : error;
+  }
+  const account = await directory.byUserId(userId);
+  if (!account?.isGuest || localpartOf(userId) !== username.toLowerCase()) throw refused;
+  return account;
+}
+
+/** The account that is wanted: a new one, or a guest's that becomes a full one. */
+async function makeAccount(
+  services: AccountServices,
+  whole: RegisterBody,
+  request: RequestInfo,
+  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string | null },
+): Promise<Registered> {
+  const { registration, sessions, threepidWork } = services;
+  const device = deviceWish(whole);
+  const guest = await guestOf(services, whole, request);
+  if (guest) {
+    await threepidWork.checkRegistration(completed);
+    await registration.upgradeGuest(guest, passwordHash);
+    const { userId, userNid } = guest;
+    return { userId, userNid, session: device && (await sessions.logIn(guest, device)) };
+  }
+  const { username } = whole;
+  const userId = username === undefined ? null : await registration.checkAvailable(username);
+  await threepidWork.checkRegistration(completed);
+  return registration.register({ userId, passwordHash, device });
+}
+
+async function finish(
+  services: AccountServices,
+  body: RegisterBody,
+  request: RequestInfo,
+  done: UiAuthDone,
+) {
+  const { registrationTokens, config, threepidWork } = services;
+  const { session, completed } = done;
   const passwordHash = await passwordHashOf(services, body, session);
-  const userId =
-    whole.username === undefined ? null : await registration.checkAvailable(whole.username);
-  await threepidWork.checkRegistration(done.completed);
-  const registered = await registration.register({
-    userId,
+  const registered = await makeAccount(services, done.body as RegisterBody, request, {
+    completed,
     passwordHash,
-    device: deviceWish(whole),
   });
   await threepidWork.registered(registered, done.completed);
   await services.uiAuth.registered(registered, done.completed);
@@ -120,7 +168,8 @@ async function registerUser(services: AccountServices, body: RegisterBody, reque
   const known = await uiAuth.sessionOf(body as Record<string, unknown>);
   const isRetry = known?.registeredUserId !== null && known?.registeredUserId !== undefined;
   if (isRetry) throw new MatrixError('M_USER_IN_USE', 'User ID already taken.');
-  if (body.username !== undefined && !config.registration.inhibitUserInUseError) {
+  const guest = await guestOf(services, body, request);
+  if (!guest && body.username !== undefined && !config.registration.inhibitUserInUseError) {
     await registration.checkAvailable(body.username);
   }
   if (body.password !== undefined) {
@@ -138,7 +187,7 @@ async function registerUser(services: AccountServices, body: RegisterBody, reque
         session.passwordHash = hash;
       },
     },
-    (done) => finish(services, body, done),
+    (done) => finish(services, body, request, done),
   );
 }
 
@@ -159,6 +208,7 @@ const register = declare({
     initial_device_display_name: Type.Optional(Type.String()),
     inhibit_login: Type.Optional(Type.Boolean()),
     refresh_token: Type.Optional(Type.Boolean()),
+    guest_access_token: Type.Optional(Type.String()),
     auth: Type.Optional(Type.Record(Type.String(), Type.Any())),
     type: Type.Optional(Type.String()),
   }),

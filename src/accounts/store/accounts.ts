@@ -179,6 +179,11 @@ export const selectErased = statement<[userNids: readonly number[]], { userNid: 
   `select user_nid as "userNid" from accounts where user_nid = any($1::bigint[]) and is_erased`,
 );
 
+export const selectGuests = statement<[userNids: readonly number[]], { userNid: number }>(
+  'accounts.select_guests',
+  `select user_nid as "userNid" from accounts where user_nid = any($1::bigint[]) and is_guest`,
+);
+
 /** A deactivated account can be used again; the caller sets a password. */
 export const reactivateAccount = statement<[userNid: number, passwordHash: string | null], object>(
   'accounts.reactivate',

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../pdu.ts';
 import { creatorsOf, levelOf } from '../power-levels.ts';
 import type { RoomVersion } from '../room-versions.ts';
 import type { RuleContext } from './context.ts';
-import { require } from './not-authorised.ts';
+import { require, requireForm } from './not-authorised.ts';
 
 const topLevel = [
   'users_default',
@@ -25,23 +25,25 @@ function checkShape({ version, pdu, create }: RuleContext): void {
   const isLevel = (value: JsonValue) => levelOf(version, value) !== null;
   for (const key of topLevel) {
     const value = content[key];
-    require(value === undefined || isLevel(value), `${key} is not an integer`);
+    requireForm(value === undefined || isLevel(value), `${key} is not an integer`);
   }
   for (const key of ['events', 'notifications']) {
     const value = content[key];
     if (value === undefined || !version.integerPowerLevels) continue;
-    require(isObject(value) &&
-      Object.values(value).every(isLevel), `${key} must be an object of integers`);
+    requireForm(
+      isObject(value) && Object.values(value).every(isLevel),
+      `${key} must be an object of integers`,
+    );
   }
   const users = content['users'];
   if (users === undefined) return;
-  require(isObject(users), 'users must be an object');
+  requireForm(isObject(users), 'users must be an object');
   for (const [userId, level] of Object.entries(users)) {
-    require(isUserId(userId), `${userId} is not a user id`);
-    require(isLevel(level), `the level of ${userId} is not an integer`);
+    requireForm(isUserId(userId), `${userId} is not a user id`);
+    requireForm(isLevel(level), `the level of ${userId} is not an integer`);
   }
   for (const creator of creatorsOf(version, create)) {
-    require(!Object.hasOwn(users, creator), `${creator} is a creator and has no power level`);
+    requireForm(!Object.hasOwn(users, creator), `${creator} is a creator and has no power level`);
   }
 }
 

@@ -71,7 +71,8 @@ const state = (type: string, stateKey: string) => `
      and s.state_key = ${stateKey} and s.to_pos = 9223372036854775807)`;
 
 const isPast = `(
-    exists (select from receipts c where c.room_nid = n.room_nid and c.user_nid = w.user_nid
+    e.redacted_by is not null
+    or exists (select from receipts c where c.room_nid = n.room_nid and c.user_nid = w.user_nid
       and c.receipt_type in ('m.read', 'm.read.private')
       and c.thread_id in ('', coalesce(n.thread_id, 'main')) and c.event_pos >= n.pos)
     or not exists (select from memberships m where m.user_nid = w.user_nid
@@ -109,7 +110,8 @@ const selectEvents = statement<PageParams, StoredEvent & { roomId: string; isRea
          then e.content::json #>> '{m.relates_to,event_id}' else 'main' end)) as "isRead"
    from (select e.* from memberships m
      cross join lateral (select * from events e where e.room_nid = m.room_nid and e.pos < $2
-       and e.sub = 0 and e.status = 0 and e.sender_nid <> $1 order by e.pos desc limit $3) e
+       and e.sub = 0 and e.status = 0 and e.sender_nid <> $1 and e.redacted_by is null
+       order by e.pos desc limit $3) e
      where m.user_nid = $1 and m.membership in ('join', 'invite')
      order by e.pos desc limit $3) e
    join rooms r on r.room_nid = e.room_nid order by e.pos desc`,

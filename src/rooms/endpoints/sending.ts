@@ -6,6 +6,7 @@ import { roomVersion } from '../../matrix/room-versions.ts';
 import { checkCanonicalAlias } from '../canonical-alias.ts';
 import { checkActorMayInvite } from '../invite-checks.ts';
 import { takeLimit } from '../limits.ts';
+import * as membership from '../membership.ts';
 import { checkNewRelation } from '../new-relation.ts';
 import type { DelayWish } from '../needs.ts';
 import { stickyMsMax } from '../sticky.ts';
@@ -141,6 +142,18 @@ const statePaths = [
   ...clientPaths('/rooms/:roomId/state/:eventType'),
 ];
 
+/** Whether state that is to be set lets its sender into the room, as `/join` does. */
+async function isJoin(
+  services: RoomServices,
+  requester: Requester,
+  roomId: string,
+  { type, stateKey, content }: Pick<ProtoEvent, 'type' | 'stateKey' | 'content'>,
+): Promise<boolean> {
+  if (type !== 'm.room.member' || stateKey !== requester.userId) return false;
+  if (content['membership'] !== 'join') return false;
+  return (await services.access.of(roomId, requester.userNid))?.membership !== 'join';
+}
+
 const setRoomState = declare({
   operation: 'setRoomStateWithKey',
   refusesSuspended: true,
@@ -172,6 +185,10 @@ const setRoomState = declare({
       const { stickyMs = null } = stickiness(services, query);
       return delayed(services, { requester, ...event, delayMs, stickyMs, transaction: null });
     }
+    if (await isJoin(services, requester, roomId!, { type: type!, stateKey, content: body })) {
+      const at = timeOf(requester, query.ts);
+      return { event_id: await membership.join(services, requester, roomId!, body, at) };
+    }
     if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
     const event: ProtoEvent = {
       sender: requester.userId,
@@ -186,17 +203,23 @@ const setRoomState = declare({
   },
 });
 
-/** Moderators who clear up may have a limit of their own. */
+/**
+ * Moderators who clear up may have a limit of their own; suspended users clear up what they have
+ * written themselves. Throws M_LIMIT_EXCEEDED, M_USER_SUSPENDED, M_FORBIDDEN.
+ */
 async function limitRedaction(
   services: RoomServices,
   requester: Requester,
   { roomId, redacts }: { roomId: string; redacts: string },
 ): Promise<void> {
   let isOthers = false;
-  if (services.config.limitsRedactionsOfOthers) {
+  if (services.config.limitsRedactionsOfOthers || requester.isSuspended) {
     const { roomNid } = await services.access.joined(roomId, requester);
     const target = await services.timeline.event(roomNid, redacts);
     isOthers = target !== null && target.senderNid !== requester.userNid;
+  }
+  if (isOthers && requester.isSuspended) {
+    throw new MatrixError('M_USER_SUSPENDED', 'You may redact only your own events');
   }
   takeLimit(services, requester, isOthers ? 'admin_redaction' : 'message', requester.userId);
 }

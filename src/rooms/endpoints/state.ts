@@ -92,7 +92,8 @@ const getMembersByRoom = declare({
     if (wanted !== undefined || unwanted !== undefined) {
       events = events.filter((event) => {
         const { membership } = contentOf(event);
-        return (wanted === undefined || membership === wanted) && membership !== unwanted;
+        const isWanted = wanted !== undefined && membership === wanted;
+        return isWanted || (unwanted !== undefined && membership !== unwanted);
       });
     }
     return new JsonText(`{"chunk":[${eventsJson(events, roomId, services.clock.now())}]}`);

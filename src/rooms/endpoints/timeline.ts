@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { formatPlace, type TimelinePlace } from '../../streams/position.ts';
-import { readableState, readableTimeline, visibilityOf } from '../read-access.ts';
+import { readableState, readableTimeline, timelineVisibility } from '../read-access.ts';
 import type { RoomServices } from '../services.ts';
 import type { StoredEvent } from '../stored-event.ts';
 import {
@@ -132,7 +132,7 @@ const getOneRoomEvent = declare({
     if (!access) throw notFound();
     const [event, visibility] = await Promise.all([
       services.timeline.event(access.roomNid, eventId!),
-      visibilityOf(services, access.roomNid, requester.userId),
+      timelineVisibility(services, access.roomNid, requester),
     ]);
     const isThere = event !== null && event.status === 0 && event.pos !== null;
     if (!isThere || access.isForgotten || !visibility.allows(event)) throw notFound();

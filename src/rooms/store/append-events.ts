@@ -175,13 +175,26 @@ export const reserveRoomNids = statement<[number], { nid: number }>(
     from generate_series(1, $1::int)`,
 );
 
-/** Empties a redacted event, so that it relates to nothing. Only the first redaction has an effect. */
+/**
+ * Empties a redacted event, so that it relates to nothing, also where the event that took its place in
+ * the state tells what was before. Only the first redaction has an effect.
+ */
 export const redactEvent = statement<
   [number, string, string, string, number, string, string | null],
   never
 >(
   'redact_event',
-  `with emptied as (
+  `with target as (
+    select room_nid, type_nid, state_key, content from events
+      where room_nid = $1 and event_id = $2 and redacted_by is null and state_key is not null),
+  followers as (
+    update events f set unsigned =
+        replace(f.unsigned, '"prev_content":' || t.content, '"prev_content":' || $3)
+      from target t join room_state s on s.room_nid = t.room_nid and s.type_nid = t.type_nid
+        and s.state_key = t.state_key
+      where f.room_nid = s.room_nid and f.event_nid = s.event_nid
+        and strpos(f.unsigned, '"replaces_state":' || to_json($2::text)::text) > 0),
+  emptied as (
     update events set content = $3, envelope = $4, content_at = $5, redacted_by = $6, unsigned = $7
       where room_nid = $1 and event_id = $2 and redacted_by is null
       returning room_nid, event_nid),

@@ -22,14 +22,12 @@ const relationOfEvent = (relTypes: string) => `exists (select from event_relatio
   where r.room_nid = e.room_nid and r.event_nid = e.event_nid and r.rel_type = any(${relTypes}))`;
 
 /**
- * What a TimelineMatch says of `events e` with `nameJoins`, by nine parameters from `$first` on
+ * What a TimelineMatch says of `events e` with `nameJoins`, by ten parameters from `$first` on
  * (`matchParameters`). Null parameters say nothing.
  */
 export function matchCondition(first: number): string {
-  const [types, notTypes, senders, notSenders, url, rel, notRel, bySenders, byRel] = Array.from(
-    { length: 9 },
-    (_, i) => `$${first + i}`,
-  );
+  const [types, notTypes, senders, notSenders, url, rel, notRel, bySenders, byRel, ignored] =
+    Array.from({ length: 10 }, (_, i) => `$${first + i}`);
   return `
   and (${types}::text[] is null or t.event_type like any(${types}))
   and (${notTypes}::text[] is null or not t.event_type like any(${notTypes}))
@@ -43,7 +41,8 @@ export function matchCondition(first: number): string {
     select from event_relations r join users ru on ru.user_nid = r.sender_nid
     where r.room_nid = e.room_nid and r.parent_id = e.event_id
       and (${byRel}::text[] is null or r.rel_type = any(${byRel}))
-      and (${bySenders}::text[] is null or ru.user_id = any(${bySenders}))))`;
+      and (${bySenders}::text[] is null or ru.user_id = any(${bySenders}))))
+  and (${ignored}::text[] is null or e.state_key is not null or not u.user_id = any(${ignored}))`;
 }
 
 const matching = matchCondition(6);
@@ -56,6 +55,7 @@ export type MatchParameters = [
   Texts,
   Texts,
   boolean | null,
+  Texts,
   Texts,
   Texts,
   Texts,
@@ -118,6 +118,8 @@ export interface TimelineMatch {
   /** Only events that others of these senders, and in these ways, relate to. */
   relatedBySenders: string[] | null;
   relatedByRelTypes: string[] | null;
+  /** Of these only state is wanted. */
+  ignoredSenders: string[] | null;
 }
 
 export const matchParameters = (match: TimelineMatch): MatchParameters => [
@@ -130,6 +132,7 @@ export const matchParameters = (match: TimelineMatch): MatchParameters => [
   match.notRelTypes,
   match.relatedBySenders,
   match.relatedByRelTypes,
+  match.ignoredSenders,
 ];
 
 export interface TimelinePage {

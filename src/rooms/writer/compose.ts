@@ -1,4 +1,4 @@
-import { checkAuthorised, authTypesFor, ownerOf } from '../../matrix/auth-rules.ts';
+import { authTypesFor, checkAuthorised, NotAuthorised, ownerOf } from '../../matrix/auth-rules.ts';
 import {
   buildPdu,
   EventTooLarge,
@@ -64,8 +64,9 @@ function authorise(head: RoomHead, pdu: Pdu): void {
   try {
     checkAuthorised(head.version, pdu, head);
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'NotAuthorised') throw error;
-    throw new MatrixError('M_FORBIDDEN', error.message, { cause: error });
+    if (!(error instanceof NotAuthorised)) throw error;
+    const code = error.isMalformed ? 'M_BAD_JSON' : 'M_FORBIDDEN';
+    throw new MatrixError(code, error.message, { cause: error });
   }
 }
 

@@ -30,7 +30,9 @@ export function mayRedact(head: RoomHead, redactor: string, target: StoredEvent)
 /** Throws what a client is told when its redaction would have no effect. */
 export function checkRedaction(head: RoomHead, redactor: string, target: StoredEvent | null): void {
   if (!target) throw new MatrixError('M_NOT_FOUND', 'The event to redact is not in this room');
-  if (!mayRedact(head, redactor, target)) {
+  // Emptied, it would shut out every server.
+  const isLasting = target.type === 'm.room.server_acl' && target.stateKey !== null;
+  if (isLasting || !mayRedact(head, redactor, target)) {
     throw new MatrixError('M_FORBIDDEN', 'You may not redact this event');
   }
 }

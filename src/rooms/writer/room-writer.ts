@@ -85,7 +85,7 @@ export async function internNames(interned: Interned, events: readonly ProtoEven
 export interface LocalRoomWriter {
   /**
    * Authorises, builds and stores the events. Resolves when they are on disk.
-   * Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_TOO_LARGE.
+   * Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_BAD_JSON, M_TOO_LARGE.
    */
   append(request: AppendRequest, fence: Fence | null): Promise<AppendedEvent[]>;
   /** Whether the room's rules would let the event in now. */

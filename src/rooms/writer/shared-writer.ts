@@ -30,7 +30,7 @@ export const eventWriterRole = defineRole<WriterMethods>('events', 64);
 export interface RoomWriter {
   /**
    * Authorises, builds and stores the events. Resolves when they are on disk and readers here have
-   * them. Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_TOO_LARGE.
+   * them. Throws `MatrixError`: M_NOT_FOUND for an unknown room, M_FORBIDDEN, M_BAD_JSON, M_TOO_LARGE.
    */
   append(request: AppendRequest): Promise<AppendedEvent[]>;
   /** Whether the room's rules would let the event in now. */

@@ -1,3 +1,4 @@
+import type { MatrixError } from '../../kernel/errors.ts';
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { createLocalRoles } from '../../cluster/role.ts';
@@ -246,7 +247,10 @@ export class TwinRoom {
     const isAllowed = this.literal.allows(event.pdu, this.literal.current());
     const request = { roomId: this.roomId, events: [{ sender, ...what }] };
     if (!isAllowed) {
-      await assert.rejects(this.writer.append(request), { code: 'M_FORBIDDEN' });
+      await assert.rejects(
+        this.writer.append(request),
+        ({ code }: MatrixError) => code === 'M_FORBIDDEN' || code === 'M_BAD_JSON',
+      );
       return;
     }
     const [appended] = await this.writer.append(request);

@@ -24,18 +24,20 @@ const getEvents = declare({
   paths: clientPaths('/events', { also: ['v2_alpha'] }),
   auth: 'guest',
   runsOn: { group: 'sync', balance: 'user' },
-  summary: 'New events of all joined rooms, waiting for them if need be',
-  source: 'CS 1.19, getEvents',
+  summary: 'New events of all joined rooms, or of one room, waiting for them if need be',
+  source: 'CS 1.19, getEvents, peekEvents',
   deprecated: true,
   query: Type.Object({
     from: Type.Optional(Type.String()),
     timeout: Type.Optional(Type.Integer({ minimum: 0 })),
     room_id: Type.Optional(Type.String()),
   }),
+  errors: ['M_FORBIDDEN', 'M_INVALID_PARAM'],
   handle: async ({ query, requester, request }, { bus, events }) =>
     new JsonText(
       await events({
         reader: requester,
+        roomId: query.room_id ?? null,
         from: await sinceOf(bus, query.from),
         timeoutMs: Math.min(query.timeout ?? timeoutMsDefault, timeoutMsMax),
         caller: request,

@@ -80,15 +80,18 @@ export const sync = endpoint<SyncEndpointNeeds>()({
   async handle({ query, requester, request }, { bus, engine, sources }) {
     const since = await sinceOf(bus, query.since);
     const filter = await filterOf(query.filter, requester.userNid, sources);
+    const fullState = query.full_state ?? false;
+    // Who begins anew, or wants the whole state, is answered at once.
+    const isWaiting = since !== null && !fullState;
     const end = sources.presence.syncing(requester, query.set_presence ?? 'online');
     try {
       const answer = await engine.sync({
         reader: requester,
         since,
         filter,
-        fullState: query.full_state ?? false,
+        fullState,
         stateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,
-        timeoutMs: since === null ? 0 : Math.min(query.timeout ?? 0, timeoutMsMax),
+        timeoutMs: isWaiting ? Math.min(query.timeout ?? 0, timeoutMsMax) : 0,
         caller: request,
       });
       return typeof answer === 'string' ? new JsonText(answer) : new StreamedBody(answer);

@@ -27,6 +27,8 @@ export interface OldSyncOptions {
   limit: number;
   /** Rooms that the user has left are shown too. */
   includesLeft: boolean;
+  /** The user is not in the rooms and looks into them. */
+  isPreview?: boolean;
 }
 
 /** Rooms read together; bounds the memory of an answer. */
@@ -44,6 +46,24 @@ function planOf(room: RoomOfUser, options: PlanOptions): RoomPlan {
   });
 }
 
+/** A room as for somebody who has left it just now. */
+const previewOf = (
+  { roomNid, roomId, roomVersion }: Pick<RoomOfUser, 'roomNid' | 'roomId' | 'roomVersion'>,
+  pos: number,
+): RoomOfUser => ({
+  roomNid,
+  roomId,
+  roomVersion,
+  membership: 'leave',
+  pos,
+  senderNid: 0,
+  joinedPos: 0,
+  isJoinedPosExact: true,
+  wasJoined: false,
+  isForgotten: false,
+  view: null,
+});
+
 /**
  * Snapshots in the form of before `/sync`: `/initialSync` and `/rooms/{id}/initialSync`.
  * Source: client-server spec r0.0.0 and the deprecated endpoints of later versions.
@@ -54,7 +74,7 @@ export function createOldSync(needs: OldSyncNeeds) {
   async function roomsJson(
     reader: SyncReader,
     rooms: readonly RoomOfUser[],
-    { limit }: OldSyncOptions,
+    { limit, isPreview = false }: OldSyncOptions,
   ): Promise<string[]> {
     const options: PlanOptions = {
       since: null,
@@ -86,12 +106,14 @@ export function createOldSync(needs: OldSyncNeeds) {
       fullState: true,
       isIncremental: false,
       lazyMembers: null,
+      isPreview,
     });
     const shown = plans.filter((plan) => !isHiddenInvite(plan, reader.userId, unwanted));
     return shown.map((plan) => {
       const { roomNid } = plan.room;
       const own = receipts.get(roomNid) ?? [];
       return roomJson(plan, reader, {
+        membership: isPreview ? null : plan.room.membership,
         accountData: entriesJson(data.rooms.get(roomNid) ?? []),
         receipts: own.length === 0 ? '' : receiptEventJson(own),
       });
@@ -101,11 +123,12 @@ export function createOldSync(needs: OldSyncNeeds) {
   function roomJson(
     plan: RoomPlan,
     reader: SyncReader,
-    extras: { accountData: string; receipts: string },
+    extras: { membership: string | null; accountData: string; receipts: string },
   ): string {
-    const { roomId, membership } = plan.room;
-    const id = JSON.stringify(roomId);
-    const head = `{"room_id":${id},"membership":${JSON.stringify(membership)}`;
+    const { roomId } = plan.room;
+    const { membership } = extras;
+    const own = membership === null ? '' : `,"membership":${JSON.stringify(membership)}`;
+    const head = `{"room_id":${JSON.stringify(roomId)}${own}`;
     if (plan.section === 'invite' || plan.section === 'knock') {
       const own = plan.state.find((event) => event.stateKey === reader.userId);
       const invite = own ? `,"invite":${strippedEventJson(own)}` : '';
@@ -116,9 +139,10 @@ export function createOldSync(needs: OldSyncNeeds) {
     const write = (event: RoomPlan['state'][number]) =>
       clientEventJson(event, { roomId, now, senderNid, deviceNid });
     const events = plan.events!;
-    const end = { pos: plan.uptoPos, sub: 0 };
-    const start = events[0] ? placeBefore(events[0]) : end;
-    const messages = `{"start":"${formatPlace(start)}","end":"${formatPlace(end)}","chunk":[${events.map(write).join(',')}]}`;
+    const start = events[0] ? placeBefore(events[0]) : { pos: plan.uptoPos, sub: 0 };
+    // From there `/events` goes on as well.
+    const end = formatPosition({ ...positionOf(bus), durable: plan.uptoPos });
+    const messages = `{"start":"${formatPlace(start)}","end":"${end}","chunk":[${events.map(write).join(',')}]}`;
     return (
       `${head},"messages":${messages},"state":[${plan.state.map(write).join(',')}],` +
       `"account_data":[${extras.accountData}],"receipts":[${extras.receipts}],"presence":[]}`
@@ -134,7 +158,7 @@ export function createOldSync(needs: OldSyncNeeds) {
         const end = positionOf(bus);
         const data = await sources.accountData.changes(reader.userNid, -1);
         const presence = await sources.presence.changes(reader, null);
-        yield `{"end":"${formatPosition(end)}","presence":[${presence.join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;
+        yield `{"end":"${formatPosition(end)}","presence":[${presence.map(({ json }) => json).join(',')}],"receipts":[],"account_data":[${entriesJson(data.global)}],"rooms":[`;
         const rooms = [...user.rooms.values()].filter(
           (room) =>
             !room.isForgotten &&
@@ -151,16 +175,20 @@ export function createOldSync(needs: OldSyncNeeds) {
         views.release(user);
       }
     },
-    /** One room of it. Throws M_FORBIDDEN for a room that the user has not been in. */
+    /** One room of it. Throws M_FORBIDDEN for a room that the user has not been in and may not look into. */
     async roomInitialSync(reader: SyncReader, roomId: string, limit: number): Promise<string> {
       await bus.caughtUp();
       const user = await views.acquire(reader.userNid, reader.userId);
       try {
-        const room = [...user.rooms.values()].find((own) => own.roomId === roomId);
-        if (!room) {
+        const options = { limit, includesLeft: true };
+        const own = [...user.rooms.values()].find((room) => room.roomId === roomId);
+        if (own && !own.isForgotten) return (await roomsJson(reader, [own], options))[0]!;
+        const found = await sources.worldReadable(roomId, reader);
+        if (!found) {
           throw new MatrixError('M_FORBIDDEN', `User ${reader.userId} not in room ${roomId}`);
         }
-        return (await roomsJson(reader, [room], { limit, includesLeft: true }))[0]!;
+        const room = previewOf(found, bus.position());
+        return (await roomsJson(reader, [room], { ...options, isPreview: true }))[0]!;
       } finally {
         views.release(user);
       }

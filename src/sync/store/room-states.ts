@@ -18,17 +18,19 @@ const selectStates = statement<[number[], number[], number[]], StoredEvent>(
 );
 
 const selectStatesLazily = statement<
-  [number[], number[], number[], number[], string[], number[]],
+  [number[], number[], number[], boolean[], number[], string[], number[]],
   StoredEvent
 >(
   'sync_states_lazily',
   `with ${member}
    select ${eventColumns}
-   from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w(room_nid, at_pos, after_pos)
-   join room_state s on ${inRange} and s.type_nid <> (select nid from member) ${entryJoin}
+   from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[])
+     as w(room_nid, at_pos, after_pos, skips_members)
+   join room_state s on ${inRange}
+     and not (w.skips_members and s.type_nid = (select nid from member)) ${entryJoin}
    union all
    select ${eventColumns}
-   from unnest($4::bigint[], $5::text[], $6::bigint[]) as m(room_nid, user_id, at_pos)
+   from unnest($5::bigint[], $6::text[], $7::bigint[]) as m(room_nid, user_id, at_pos)
    join room_state s on s.room_nid = m.room_nid and s.type_nid = (select nid from member)
      and s.state_key = m.user_id and s.from_pos <= m.at_pos and s.to_pos > m.at_pos ${entryJoin}`,
 );
@@ -102,6 +104,8 @@ export interface StateWanted {
   atPos: number;
   /** Only entries that began after it; -1 for all. */
   afterPos: number;
+  /** Of members only those wanted apart, where they are loaded lazily. */
+  skipsMembers: boolean;
 }
 
 export interface MemberWanted {
@@ -120,12 +124,13 @@ export function createRoomStateStore(database: Queryable) {
         list(wanted, 'atPos'),
         list(wanted, 'afterPos'),
       ]),
-    /** Of members only those named, whenever they began; of other state as `states`. */
+    /** As `states`, and the members named, whenever they began; some may come twice. */
     statesLazily: (wanted: readonly StateWanted[], members: readonly MemberWanted[]) =>
       database.query(selectStatesLazily, [
         list(wanted, 'roomNid'),
         list(wanted, 'atPos'),
         list(wanted, 'afterPos'),
+        list(wanted, 'skipsMembers'),
         list(members, 'roomNid'),
         list(members, 'userId'),
         list(members, 'atPos'),

@@ -5,6 +5,7 @@ import {
   matchCondition,
   matchParameters,
   nameJoins,
+  type Envelope,
   type HistorySpan,
   type MatchParameters,
   type StoredEvent,
@@ -18,13 +19,15 @@ export interface MembershipRow {
   membership: string;
   /** Stream position of the membership event. */
   pos: number;
+  /** The number of whoever set the membership. */
+  senderNid: number;
   isForgotten: boolean;
 }
 
 const selectMemberships = statement<[number], MembershipRow>(
   'sync_memberships',
   `select m.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
-     m.membership, m.pos, m.is_forgotten as "isForgotten"
+     m.membership, m.pos, m.sender_nid as "senderNid", m.is_forgotten as "isForgotten"
    from memberships m join rooms r on r.room_nid = m.room_nid
    where m.user_nid = $1`,
 );
@@ -68,6 +71,13 @@ const selectHistories = statement<[number[], string], HistorySpan & { roomNid: n
    order by s.room_nid, s.from_pos`,
 );
 
+const selectEnvelopes = statement<[number[], number[]], Envelope & { eventId: string }>(
+  'sync_event_envelopes',
+  `select e.event_id as "eventId", e.envelope, e.content_at as "contentAt"
+   from unnest($1::bigint[], $2::bigint[]) as w(room_nid, event_nid)
+     join events e on e.room_nid = w.room_nid and e.event_nid = w.event_nid`,
+);
+
 export interface TimelineWanted {
   roomNid: number;
   /** Exclusive. */
@@ -89,6 +99,9 @@ export function createTimelineStore(database: Queryable) {
       if (!match) return database.query(selectTimelines, [rooms, after, upto, limit]);
       return database.query(selectMatching, [rooms, after, upto, limit, ...matchParameters(match)]);
     },
+    /** What of the events' PDUs is not in a StoredEvent. */
+    envelopes: (events: readonly StoredEvent[]) =>
+      database.query(selectEnvelopes, [list(events, 'roomNid'), list(events, 'eventNid')]),
     /** History visibility and the user's membership in each room, and when they held. */
     histories: (roomNids: number[], userId: string) =>
       database.query(selectHistories, [roomNids, userId]),

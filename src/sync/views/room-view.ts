@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../../rooms/module.ts';
+import { afterRedaction, type StoredEvent } from '../../rooms/module.ts';
 import type { UserView } from './user-view.ts';
 
 /** Events a room keeps in memory; what is older is read from the database. */
@@ -59,10 +59,12 @@ export class RoomView {
     this.window.splice(0, surplus);
   }
 
-  /** Replaces an event that has been redacted. */
+  /** Replaces an event that has been redacted, also where a later one tells of it. */
   replace(event: StoredEvent): void {
     const at = this.window.findLastIndex((known) => known.eventId === event.eventId);
     if (at >= 0) this.window[at] = event;
+    if (event.stateKey === null) return;
+    for (const [i, known] of this.window.entries()) this.window[i] = afterRedaction(known, event);
   }
 
   /** The events after a position, oldest first, when all of them are here; else null. */

@@ -10,6 +10,8 @@ export interface RoomOfUser {
   membership: string;
   /** Position of the membership event. */
   pos: number;
+  /** The number of whoever set the membership. */
+  senderNid: number;
   /** Position of the event that made the user join; later profile changes do not move it. */
   joinedPos: number;
   /** False while `joinedPos` may be that of a later profile change. */

@@ -121,8 +121,8 @@ export function createSyncViews(
       for (const { isLocal, userNid, to } of row.memberships) {
         const user = isLocal ? users.get(userNid) : undefined;
         if (!user) continue;
-        const { roomNid } = event;
-        const room = { roomNid, roomId, roomVersion, membership: to, pos };
+        const { roomNid, senderNid } = event;
+        const room = { roomNid, roomId, roomVersion, membership: to, pos, senderNid };
         setMembership(user, { ...room, isForgotten: false }, pos - 1, false);
         toWake.add(user);
       }

@@ -50,7 +50,7 @@ const selectEvents = statement<[number[], number[], number, number], StoredEvent
   `select ${eventColumns} from unnest($1::bigint[], $2::bigint[]) as w(room_nid, after_pos)
    cross join lateral (
      select * from events e where e.room_nid = w.room_nid and e.pos > w.after_pos
-       and e.sender_nid <> $3 and e.status = 0
+       and e.sender_nid <> $3 and e.status = 0 and e.redacted_by is null
        order by e.pos desc, e.sub desc limit $4) e`,
 );
 
@@ -58,7 +58,10 @@ const selectEvents = statement<[number[], number[], number, number], StoredEvent
 export function createUnreadStore(database: Queryable) {
   return {
     facts: (roomNids: number[], userId: string) => database.query(selectFacts, [roomNids, userId]),
-    /** Others' events after a position in each room; the newest when there are more than `most`. */
+    /**
+     * Others' events after a position in each room, without redacted ones; the newest when there are
+     * more than `most`.
+     */
     events: (
       rooms: readonly { roomNid: number; afterPos: number }[],
       userNid: number,
