@@ -31,9 +31,10 @@ export interface RunningServer {
 const closeGraceMs = 10_000;
 const tidyIntervalMs = 60_000;
 
-/** Routers ask for what they would ask for at the listener that is for them. */
+/** Routers ask for what they would ask for at the listener that is for them; see `httpAddressOf`. */
 const linkListener = (listeners: readonly ListenerOptions[]) => ({
-  resources: listeners.find(({ resources }) => resources.includes('client'))?.resources ?? [],
+  resources:
+    listeners.find(({ resources, tls }) => resources.includes('client') && !tls)?.resources ?? [],
   isForwarded: true,
 });
 

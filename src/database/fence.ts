@@ -32,6 +32,19 @@ export function fenceItem(fences: Iterable<Fence>): BatchItem | null {
   return { statement: checkLeases as never, params };
 }
 
+/** As `check_leases` says it. */
+const leaseLostCode = 'LT001';
+
+/** The lease under which something was to be done has ended. */
+export class LeaseLost extends Error {
+  readonly code = leaseLostCode;
+
+  constructor() {
+    super('a lease was lost');
+    this.name = 'LeaseLost';
+  }
+}
+
 /** Whether a write was refused because its lease is another's by now. */
 export const isLeaseLost = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'LT001';
+  error instanceof Error && 'code' in error && error.code === leaseLostCode;

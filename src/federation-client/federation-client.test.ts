@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { createTestCertificate } from '../http/test-certificate.ts';
 import { Metrics } from '../kernel/metrics.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
 import { generateSigningKeyLine, parseSigningKey, verifySignedJson } from '../matrix/signing.ts';
 import { FederationError, type FederationFailure } from './errors.ts';
 import {
@@ -210,5 +211,16 @@ test('who does not answer is left alone for a while; who refuses is not', async 
   await failsWith(client.request(name, { ...get, uri: '/broken' }), 'refused');
   await failsWith(client.request(name, get), 'backing_off');
   now += 1000;
+  await client.request(name, get);
+});
+
+test('what cannot be signed says nothing about the server', async () => {
+  const client = clientOf();
+  const name = `a.test:${port}`;
+  let content: JsonObject = {};
+  for (let level = 0; level < 1000; level++) content = { in: content };
+  await assert.rejects(client.request(name, { method: 'PUT', uri, content }), {
+    name: 'NotCanonical',
+  });
   await client.request(name, get);
 });

@@ -57,8 +57,9 @@ export interface FederationRequest {
 /** Signed requests to other servers. */
 export interface FederationClient {
   /**
-   * Gives the JSON object that the server answers with status 200. Throws FederationError.
-   * `destination`: a server name, which may come from anybody.
+   * Gives the JSON object that the server answers with status 200. Throws FederationError, and
+   * NotCanonical for content that cannot be signed. `destination`: a server name, which may come
+   * from anybody.
    */
   request(destination: string, request: FederationRequest): Promise<JsonObject>;
   /** Closes the connections that are kept. */
@@ -131,19 +132,21 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
     return name;
   }
 
-  /** Asks at the first of the addresses that can be reached. */
-  async function ask(
-    destination: string,
-    name: ServerName,
-    { method, uri, content, bytesMax }: FederationRequest,
-    timeoutMs: number,
-  ): Promise<OutboundAnswer> {
-    const signal = AbortSignal.timeout(timeoutMs);
+  function headersOf(destination: string, { method, uri, content }: FederationRequest) {
     const signed = { method, uri, destination, ...(content === undefined ? {} : { content }) };
-    const headers = {
+    return {
       Authorization: requestAuthorization(signed, serverName, signingKey),
       ...(content === undefined ? {} : { 'Content-Type': 'application/json' }),
     };
+  }
+
+  /** Asks at the first of the addresses that can be reached. */
+  async function ask(
+    name: ServerName,
+    { method, uri, content, bytesMax, timeoutMs = config.timeoutMs }: FederationRequest,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<OutboundAnswer> {
+    const signal = AbortSignal.timeout(timeoutMs);
     const askAt = ({ host, port, hostHeader, tlsName }: ServerAddress) =>
       httpTo(tlsName || host).fetch(`https://${bracketed(host)}:${port}${uri}`, {
         method,
@@ -187,10 +190,11 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
       if (backOff.waitMs(destination) > 0) {
         throw new FederationError('backing_off', destination, 'it did not answer lately');
       }
+      const headers = headersOf(destination, request);
       sent.labels(request.method).inc();
       let answer;
       try {
-        answer = await ask(destination, name, request, request.timeoutMs ?? config.timeoutMs);
+        answer = await ask(name, request, headers);
       } catch (error) {
         backOff.failed(destination);
         throw failureFor(destination, error);

@@ -66,3 +66,20 @@ test('answers are kept, failures of name servers are not', async () => {
   assert.deepEqual(await find(), [{ host: 'b.example', port: 8448 }]);
   assert.equal(asked.length, 3);
 });
+
+test('of many records no more are kept than are of use', async () => {
+  const many = Array.from({ length: 1000 }, (_, i) => record(`h${i}.example`, 1000 - i, 0));
+  const answers = [many];
+  const records = createServiceRecords(
+    async () => answers.shift() ?? assert.fail('asked once'),
+    { now: () => 0 },
+    () => 0,
+  );
+  const found = await records.find('_matrix-fed._tcp.a.example');
+  assert.deepEqual(
+    found!.map(({ host }) => host),
+    Array.from({ length: 8 }, (_, i) => `h${999 - i}.example`),
+  );
+  many.length = 0;
+  assert.deepEqual(await records.find('_matrix-fed._tcp.a.example'), found);
+});

@@ -28,6 +28,8 @@ const keptMs = 5 * 60_000;
 const namesMax = 10_000;
 /** More of them are not tried. */
 const recordsMax = 8;
+/** Those with the lowest priorities are remembered: an answer may bring a thousand. */
+const recordsKeptMax = 32;
 const hostname = /^[0-9A-Za-z._-]{1,253}$/;
 
 /** As the system's name servers say. */
@@ -71,7 +73,8 @@ export function createServiceRecords(
     const before = known.get(name);
     if (before && before.untilTs > clock.now()) return before.records;
     try {
-      const records = await resolveSrv(name);
+      const found = await resolveSrv(name);
+      const records = found.toSorted((a, b) => a.priority - b.priority).slice(0, recordsKeptMax);
       known.set(name, { records, untilTs: clock.now() + keptMs });
       return records;
     } catch (error) {

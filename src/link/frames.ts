@@ -35,8 +35,9 @@ const prefixBytes = 13;
 const lengthBytes = 4;
 /** No frame has a longer body: longer ones go as several. */
 export const bodyBytesMax = 64 * 1024;
-/** Heads are at most what `node:http` takes in (16 KiB), and JSON's escapes. */
-const frameBytesMax = prefixBytes + 256 * 1024 + bodyBytesMax;
+/** Those of requests are at most what `node:http` takes in (16 KiB), and JSON's escapes. */
+export const headBytesMax = 256 * 1024;
+const frameBytesMax = prefixBytes + headBytesMax + bodyBytesMax;
 
 const none = Buffer.alloc(0);
 
@@ -63,6 +64,8 @@ export interface FrameWriter {
   write(kind: Kind, exchange: number, head?: string, body?: FrameBody): void;
   /** Sends what is gathered, at once. */
   flush(): void;
+  /** Bytes that the other side has yet to take. */
+  readonly waitingBytes: number;
 }
 
 /** What is written in one turn of the event loop leaves together, so that it wakes the other once. */
@@ -86,6 +89,9 @@ export function frameWriter(socket: Socket): FrameWriter {
       bytes += frame.length;
     },
     flush,
+    get waitingBytes() {
+      return bytes + socket.writableLength;
+    },
   };
 }
 

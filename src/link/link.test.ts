@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { createRpcServer } from '../cluster/rpc/server.ts';
+import { createRpcServer, type RpcServer } from '../cluster/rpc/server.ts';
 import type { HttpResponse, WholeRequest } from '../http/exchange.ts';
 import { createLog } from '../kernel/log.ts';
 import { createLinkServer } from './link-server.ts';
@@ -18,6 +19,17 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** A link that is being opened. */
+async function linkTo(t: TestContext, rpc: RpcServer, given: string, closed = () => {}) {
+  rpc.server.listen(0, '127.0.0.1');
+  await once(rpc.server, 'listening');
+  t.after(() => rpc.close());
+  const { port } = rpc.server.address() as AddressInfo;
+  const link = new Link(`127.0.0.1:${port}`, given, closed);
+  t.after(() => link.destroy());
+  return link;
+}
+
 /** A worker's end, and an open link to it. */
 async function linked(
   t: TestContext,
@@ -31,13 +43,8 @@ async function linked(
     silent,
     (socket) => links.accept(socket),
   );
-  rpc.server.listen(0, '127.0.0.1');
-  await once(rpc.server, 'listening');
-  t.after(() => rpc.close());
-  const { port } = rpc.server.address() as AddressInfo;
   const state = { isClosed: false };
-  const link = new Link(`127.0.0.1:${port}`, given, () => (state.isClosed = true));
-  t.after(() => link.destroy());
+  const link = await linkTo(t, rpc, given, () => (state.isClosed = true));
   await until(() => link.isOpen || state.isClosed);
   return { link, links, rpc, state };
 }
@@ -155,7 +162,9 @@ test('a client that does not read holds up the worker, and nobody else', async (
 
 test('what a writer gives is told to be written when it is on its way', async (t) => {
   const order: string[] = [];
+  let closed = 0;
   const { link } = await linked(t, (_req, res) => {
+    res.on('close', () => closed++);
     res.writeHead(200, {});
     res.write(Buffer.alloc(2 * windowBytes), () => {
       order.push('written');
@@ -167,6 +176,102 @@ test('what a writer gives is told to be written when it is on its way', async (t
   link.send(getHead, none, one.taker);
   assert.equal((await one.over).bytes, 2 * windowBytes);
   assert.deepEqual(order, ['called', 'written']);
+  assert.equal(closed, 1);
+});
+
+test('who waits for something to be written is told when the client is gone', async (t) => {
+  let told: Error | null | undefined = undefined;
+  const { link } = await linked(t, (_req, res) => {
+    res.writeHead(200, {});
+    res.write(Buffer.alloc(2 * windowBytes), (error) => (told = error));
+  });
+  const one = taker();
+  const exchange = link.send(getHead, none, one.taker);
+  exchange.pause();
+  await until(() => one.told.bytes >= windowBytes);
+  exchange.cancel();
+  await until(() => told !== undefined);
+  assert.match(String(told), /gone/);
+});
+
+test('heads that HTTP does not have are refused where they are made', async (t) => {
+  const refused: unknown[] = [];
+  const { link } = await linked(t, (_req, res) => {
+    for (const headers of [
+      { Location: 'https://a.example/\r\nSet-Cookie: a=1' },
+      { Location: 'https://a.example/\u0142' },
+      { 'Not a name': 'a' },
+      { Many: ['a', 'b\n'] },
+      { Long: 'x'.repeat(300 * 1024) },
+    ] as OutgoingHttpHeaders[]) {
+      assert.throws(
+        () => res.writeHead(200, headers),
+        (error) => refused.push(error) > 0,
+      );
+      assert.equal(res.headersSent, false);
+    }
+    res.writeHead(500, {});
+    res.end();
+  });
+  const one = taker();
+  link.send(getHead, none, one.taker);
+  assert.equal((await one.over).status, 500);
+  assert.equal(refused.length, 5);
+});
+
+test('an answer that cannot be passed on concerns nobody else', async (t) => {
+  const open: HttpResponse[] = [];
+  const { link, state } = await linked(t, (_req, res) => void open.push(res));
+  const wrong = () => {
+    throw new Error('of no use');
+  };
+  const others = [taker(), taker()];
+  const bad = [taker(), taker()];
+  Object.assign(bad[0]!.taker, { answer: wrong });
+  Object.assign(bad[1]!.taker, { head: wrong });
+  for (const one of [...bad, ...others]) link.send(getHead, none, one.taker);
+  await until(() => open.length === 4);
+  open[0]!.writeHead(200, {});
+  open[0]!.end('a');
+  open[1]!.writeHead(200, {});
+  open[1]!.write('a');
+  for (const one of bad) assert.equal((await one.over).failure, 'of no use');
+  await until(() => open[1]!.destroyed);
+  for (const [i, one] of others.entries()) {
+    open[i + 2]!.writeHead(200, {});
+    open[i + 2]!.end('b');
+    assert.equal((await one.over).text, 'b');
+  }
+  assert.deepEqual([link.isOpen, state.isClosed], [true, false]);
+});
+
+test('a worker that does not read is known to be behind, until it reads again', async (t) => {
+  let socket: Socket | null = null;
+  const links = createLinkServer((_req, res) => res.end('read'));
+  const rpc = createRpcServer(
+    secret,
+    async () => null,
+    silent,
+    (given) => (socket = given),
+  );
+  const link = await linkTo(t, rpc, secret);
+  await until(() => link.isOpen && socket !== null);
+  socket!.pause();
+  const body = Buffer.alloc(64 * 1024);
+  const all: ReturnType<typeof taker>[] = [];
+  assert.equal(link.isBehind, false);
+  for (let i = 0; i < 500 && !link.isBehind; i++) {
+    const one = taker();
+    all.push(one);
+    link.send(getHead, body, one.taker);
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(link.isBehind, true);
+  links.accept(socket!);
+  socket!.resume();
+  for (const one of all) assert.equal((await one.over).text, 'read');
+  assert.equal(link.isBehind, false);
 });
 
 test('a request that is given up is told to the worker, and nothing of it comes', async (t) => {

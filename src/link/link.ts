@@ -27,6 +27,8 @@ export interface LinkedExchange {
 /** Bytes that are passed on before the worker is told. */
 const creditBytes = 64 * 1024;
 const connectTimeoutMs = 3_000;
+/** What waits for a worker that does not read, or is stopped, takes memory here. */
+const waitingBytesMax = 4 * 1024 * 1024;
 const fourBytes = 4;
 const idMax = 2 ** 32 - 1;
 
@@ -103,6 +105,11 @@ export class Link {
     return this.#frames !== null && !this.#isLeaving && !this.#socket.destroyed;
   }
 
+  /** The worker does not keep up with what it is sent: for now it is to get no more here. */
+  get isBehind(): boolean {
+    return this.#frames !== null && this.#frames.waitingBytes > waitingBytesMax;
+  }
+
   #open(): void {
     const socket = this.#socket;
     socket.setTimeout(0);
@@ -131,14 +138,24 @@ export class Link {
     if (this.#isLeaving && this.#pending.size === 0) this.#socket.end();
   };
 
-  #take({ kind, exchange, head, body }: Frame): void {
-    if (kind === kinds.goAway) {
+  #take(frame: Frame): void {
+    if (frame.kind === kinds.goAway) {
       this.leave();
       return;
     }
-    const pending = this.#pending.get(exchange);
+    const pending = this.#pending.get(frame.exchange);
     // Given up meanwhile.
     if (!pending) return;
+    try {
+      this.#tell(pending, frame);
+    } catch (error) {
+      // What cannot be passed on concerns no other request.
+      pending.cancel();
+      pending.taker.failed(error as Error);
+    }
+  }
+
+  #tell(pending: Pending, { kind, exchange, head, body }: Frame): void {
     const { taker } = pending;
     if (kind === kinds.data) {
       pending.pass(body);

@@ -1,21 +1,31 @@
 import { EventEmitter } from 'node:events';
-import type { OutgoingHttpHeaders } from 'node:http';
+import { validateHeaderName, validateHeaderValue, type OutgoingHttpHeaders } from 'node:http';
 import type { HttpResponse, WholeRequest } from '../http/exchange.ts';
-import { bodyBytesMax, kinds, type FrameBody, type FrameWriter } from './frames.ts';
+import { bodyBytesMax, headBytesMax, kinds, type FrameBody, type FrameWriter } from './frames.ts';
 
 /** Bytes of one answer that may be on their way to the router and its client. */
 export const windowBytes = 256 * 1024;
 
 const none = Buffer.alloc(0);
 
+/** Throws for what HTTP does not have: the router could not send it, and this request is to be told. */
 function headOf(status: number, headers: OutgoingHttpHeaders): string {
   const flat: (string | number)[] = [status];
+  const add = (name: string, value: string) => {
+    validateHeaderValue(name, value);
+    flat.push(name, value);
+  };
   for (const name in headers) {
     const value = headers[name];
-    if (Array.isArray(value)) for (const one of value) flat.push(name, one);
-    else if (value !== undefined) flat.push(name, String(value));
+    if (value === undefined) continue;
+    validateHeaderName(name);
+    if (Array.isArray(value)) for (const one of value) add(name, one);
+    else add(name, String(value));
   }
-  return JSON.stringify(flat);
+  const head = JSON.stringify(flat);
+  // A character has two bytes at most.
+  if (head.length * 2 > headBytesMax) throw new Error('the headers are too long');
+  return head;
 }
 
 const bytesOf = (chunk: string | Uint8Array): Buffer =>
@@ -44,7 +54,7 @@ export class LinkedResponse extends EventEmitter implements HttpResponse {
   #hasEnded = false;
   #credit = windowBytes;
   #waiting: Buffer[] = [];
-  #written: (() => void)[] = [];
+  #written: ((error?: Error | null) => void)[] = [];
 
   /** `over`: nothing more is written or expected. */
   constructor(req: WholeRequest, exchange: number, frames: FrameWriter, over: () => void) {
@@ -57,9 +67,9 @@ export class LinkedResponse extends EventEmitter implements HttpResponse {
 
   writeHead(status: number, headers: OutgoingHttpHeaders): this {
     if (this.headersSent) throw new Error('the head was written before');
+    this.#head = headOf(status, headers);
     this.statusCode = status;
     this.headersSent = true;
-    this.#head = headOf(status, headers);
     return this;
   }
 
@@ -104,6 +114,8 @@ export class LinkedResponse extends EventEmitter implements HttpResponse {
     this.#send();
     if (this.#waiting.length > 0) return;
     for (const done of this.#written.splice(0)) done();
+    // Who was told may have ended the answer.
+    if (this.destroyed) return;
     if (this.#hasEnded && hadWaiting) this.#sendEnd();
     else if (wasFull && this.#credit > 0) this.emit('drain');
   }
@@ -120,7 +132,7 @@ export class LinkedResponse extends EventEmitter implements HttpResponse {
   cancelled(): void {
     if (this.destroyed) return;
     this.#waiting = [];
-    for (const done of this.#written.splice(0)) done();
+    for (const done of this.#written.splice(0)) done(new Error('the client is gone'));
     this.#finish();
   }
 

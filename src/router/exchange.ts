@@ -159,8 +159,8 @@ export class Exchange implements ResponseTaker, Placed {
     this.upstream!.succeeded();
     const kept = responseHeaders(headers);
     if (this.#needs.isClosing) kept.push('Connection', 'close');
-    this.#over(status);
     this.#res.writeHead(status, kept);
+    this.#over(status);
     // As text it is sent together with the head; latin1 keeps the bytes as they are.
     if (body.length > joinedBytesMax) this.#res.end(body);
     else this.#res.end(body.toString('latin1'), 'latin1');

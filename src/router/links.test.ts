@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRpcServer } from '../cluster/rpc/server.ts';
@@ -23,6 +23,8 @@ interface LinkedWorker extends UpstreamOptions {
   byHttp: () => number;
   /** Breaks the link. */
   breakLink(): Promise<void>;
+  /** Reads nothing more from the link. */
+  stall(): void;
 }
 
 const echo = (id: string) => (req: WholeRequest, res: HttpResponse) => {
@@ -51,11 +53,15 @@ async function startLinkedWorker(
     answer(req, res);
   });
   const log = createLog('error');
+  const sockets: Socket[] = [];
   const rpc = createRpcServer(
     secret,
     async () => null,
     log,
-    (socket) => links.accept(socket),
+    (socket) => {
+      sockets.push(socket);
+      links.accept(socket);
+    },
   );
   rpc.server.listen(0, '127.0.0.1');
   await once(rpc.server, 'listening');
@@ -74,6 +80,7 @@ async function startLinkedWorker(
     linked,
     byHttp: () => byHttp,
     breakLink: () => links.close(0),
+    stall: () => sockets.forEach((socket) => socket.pause()),
   };
 }
 
@@ -202,4 +209,41 @@ test('answers of any length pass, also to clients that read late', async (t) => 
   let got = 0;
   for await (const chunk of res) got += (chunk as Buffer).length;
   assert.equal(got, bytes);
+});
+
+test('an answer that is no HTTP fails for its client alone', async (t) => {
+  const waiting: HttpResponse[] = [];
+  const worker = await startLinkedWorker(t, 'w1', (req, res) => {
+    if (req.method === 'GET') return echo('w1')(req, res);
+    if (req.method === 'PUT') {
+      waiting.push(res);
+      return;
+    }
+    res.writeHead(42, {});
+    res.end('x');
+  });
+  const { url } = await startTestRouter(t, [worker], { linkSecret: secret });
+  await untilLinked(`${url}${post}`);
+  const other = fetch(`${url}${send}`, { method: 'PUT', body: '{}' });
+  while (waiting.length === 0) await sleep(5);
+  const res = await fetch(`${url}${post}`, { method: 'POST', body: '{}' });
+  assert.equal(res.status, 502);
+  await res.body?.cancel();
+  waiting[0]!.writeHead(200, {});
+  waiting[0]!.end('well');
+  assert.equal(await (await other).text(), 'well');
+});
+
+test('a worker that stops reading its link is reached by HTTP before memory fills', async (t) => {
+  const worker = await startLinkedWorker(t, 'w1');
+  const { url } = await startTestRouter(t, [worker], { linkSecret: secret });
+  await untilLinked(`${url}${post}`);
+  worker.stall();
+  const stopped = new AbortController();
+  const options = { method: 'POST', body: 'x'.repeat(64 * 1024), signal: stopped.signal };
+  const asked = Array.from({ length: 500 }, () => fetch(`${url}${post}`, options));
+  const first = await Promise.any(asked);
+  assert.equal(first.headers.get('x-way'), 'http');
+  stopped.abort();
+  await Promise.allSettled(asked);
 });

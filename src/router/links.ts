@@ -30,7 +30,7 @@ export class Links {
     if (this.#secret === null || linkAddress === null) return null;
     const kept = this.#kept.get(upstream);
     if (kept?.address === linkAddress) {
-      if (kept.link?.isOpen) return new LinkChannel(kept.link);
+      if (kept.link?.isOpen) return kept.link.isBehind ? null : new LinkChannel(kept.link);
       if (kept.link !== null || this.#now() < kept.retryAtMs) return null;
     }
     kept?.link?.leave();

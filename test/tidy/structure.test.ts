@@ -158,3 +158,12 @@ test('there are no circular imports between files', () => {
   for (const { path } of all) visit(path, []);
   assert.deepEqual(cycles, []);
 });
+
+test('no merge is left half done', async () => {
+  const wrong: string[] = [];
+  for await (const path of glob(['*.md', 'docs/**/*.md', '{src,test}/**/*.sql'], { cwd: root })) {
+    const text = await readFile(join(root, path), 'utf8');
+    if (/^(?:<{7}|>{7}) /m.test(text)) wrong.push(path);
+  }
+  assert.deepEqual(wrong, []);
+});

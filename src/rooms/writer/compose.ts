@@ -81,7 +81,8 @@ export function isAllowed(head: RoomHead, proto: ProtoEvent, now: number): boole
   }
 }
 
-function refusalOf(error: unknown): unknown {
+/** What the sender of an event is told when it cannot be one. */
+export function faultOfEvent(error: unknown): unknown {
   if (error instanceof EventTooLarge) {
     return new MatrixError('M_TOO_LARGE', error.message, { cause: error });
   }
@@ -100,7 +101,7 @@ export function signEvent(
   try {
     return buildPdu(version, event, by.serverName, by.signingKey);
   } catch (error) {
-    throw refusalOf(error);
+    throw faultOfEvent(error);
   }
 }
 
@@ -123,6 +124,6 @@ export function isUnchanged(head: RoomHead, proto: ProtoEvent): HeadEntry | null
   try {
     return before.content === canonicalFor(head.version, proto.content) ? before : null;
   } catch (error) {
-    throw refusalOf(error);
+    throw faultOfEvent(error);
   }
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { roomVersion } from '../../matrix/room-versions.ts';
-import type { Fence } from '../../database/fence.ts';
+import { LeaseLost, type Fence } from '../../database/fence.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import { headEntryOf, referenceHashOf, RoomHead } from './head.ts';
 
@@ -8,8 +8,8 @@ import { headEntryOf, referenceHashOf, RoomHead } from './head.ts';
 export interface HeadCache {
   /**
    * The head with these users' members loaded, pinned: it stays the one head of its room until
-   * `unpin`. Null when the room is unknown. A head that was read under another lease than `fence`
-   * may be old; it is read again.
+   * `unpin`. Null when the room is unknown. A head that was read under an earlier lease than `fence`
+   * may be old; it is read again. Throws LeaseLost when there is one of a later lease.
    */
   pinned(
     roomId: string,
@@ -55,6 +55,8 @@ export function createHeadCache(store: HeadStore, bytesMax: number): HeadCache {
   async function current(roomId: string, fence: Fence | null): Promise<RoomHead | null> {
     const known = inUse.get(roomId) ?? resting.get(roomId);
     if (known && known.fence?.epoch === fence?.epoch) return known;
+    // A call may outlast its lease, and the shard may have come back meanwhile.
+    if (known?.fence && fence && known.fence.epoch > fence.epoch) throw new LeaseLost();
     if (known) drop(known);
     let promise = loading.get(roomId);
     if (!promise) {

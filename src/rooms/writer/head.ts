@@ -1,5 +1,6 @@
 import { joinPdu } from '../../matrix/event-builder.ts';
 import { referenceHash } from '../../matrix/event-format.ts';
+import { serverNameOf } from '../../matrix/ids.ts';
 import type { AuthState, IdentifiedPdu, Pdu } from '../../matrix/pdu.ts';
 import { parsePowerLevels, type PowerLevels } from '../../matrix/power-levels.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
@@ -95,8 +96,9 @@ export class RoomHead implements AuthState {
     if (type === 'm.room.policy') this.policyMember = undefined;
     if (type !== 'm.room.member') return;
     this.#absentMembers.delete(stateKey);
+    const via = this.policyMember === null && this.get('m.room.policy', '')?.pdu.content['via'];
     // Whoever was not there may have come.
-    this.policyMember ??= undefined;
+    if (via && serverNameOf(stateKey) === via) this.policyMember = undefined;
   }
 
   delete(type: string, stateKey: string): void {

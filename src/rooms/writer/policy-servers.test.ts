@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { FederationError, type FederationFailure } from '../../federation-client/errors.ts';
-import { canonicalJson } from '../../matrix/canonical-json.ts';
+import { canonicalJson, NotCanonical } from '../../matrix/canonical-json.ts';
 import { joinPdu } from '../../matrix/event-builder.ts';
 import { eventBytesMax } from '../../matrix/event-format.ts';
 import { referencedIds, type JsonObject, type Pdu } from '../../matrix/pdu.ts';
@@ -137,6 +137,9 @@ test('without a valid signature an event is not sent', async () => {
     throw new FederationError(reason, 'y', 'no', status ? { answer: { status, body } } : {});
   };
   const otherKey = parseSigningKey(generateSigningKeyLine('policy_server'));
+  const notCanonical = () => {
+    throw new NotCanonical('too deep to be asked about');
+  };
   const before = await stored();
   const answers: [() => JsonObject, number, string][] = [
     [() => ({}), 403, 'M_FORBIDDEN'],
@@ -152,6 +155,7 @@ test('without a valid signature an event is not sent', async () => {
     [() => failure('timeout'), 504, 'M_UNKNOWN'],
     [() => failure('denied'), 403, 'M_FORBIDDEN'],
     [() => failure('blocked'), 403, 'M_FORBIDDEN'],
+    [notCanonical, 400, 'M_BAD_JSON'],
     // A policy server does not log users out.
     [() => failure('refused', 401, { errcode: 'M_UNKNOWN_TOKEN' }), 502, 'M_UNKNOWN'],
     [() => failure('refused', 403, { errcode: 'M_USER_LOCKED' }), 502, 'M_UNKNOWN'],

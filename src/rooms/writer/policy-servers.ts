@@ -3,7 +3,7 @@ import { FederationError } from '../../federation-client/errors.ts';
 import type { FederationClient } from '../../federation-client/federation-client.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { MatrixError, type ErrorCode } from '../../kernel/errors.ts';
-import { EventTooLarge, type BuiltEvent } from '../../matrix/event-builder.ts';
+import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../../matrix/policy-server.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import type { HeadStore } from '../store/load-head.ts';
+import { faultOfEvent } from './compose.ts';
 import type { RoomHead } from './head.ts';
 import type { HeadCache } from './head-cache.ts';
 
@@ -33,7 +34,7 @@ export interface PolicyServers {
   /**
    * Asks the policy server for its signature; gives the event with it. Throws the `MatrixError` that
    * the sender of the event is to be told: the server's own, word for word, or M_FORBIDDEN where it
-   * does not sign, M_UNKNOWN (502, 504) where it does not answer, M_TOO_LARGE.
+   * does not sign, M_UNKNOWN (502, 504) where it does not answer, M_TOO_LARGE, M_BAD_JSON.
    */
   sign(version: RoomVersion, event: BuiltEvent, policy: RoomPolicy): Promise<BuiltEvent>;
 }
@@ -81,10 +82,8 @@ function ownError({ answer }: FederationError): MatrixError | null {
 
 /** What the sender of an event is told when there is no signature for it. */
 function refusalOf(error: unknown): unknown {
-  if (error instanceof EventTooLarge) {
-    return new MatrixError('M_TOO_LARGE', error.message, { cause: error });
-  }
-  if (!(error instanceof FederationError)) return error;
+  // Others' events may be as deep as can be, and are deeper in a request.
+  if (!(error instanceof FederationError)) return faultOfEvent(error);
   const own = ownError(error);
   if (own) return own;
   if (error.reason === 'denied' || error.reason === 'blocked') {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { FederationError } from '../../federation-client/errors.ts';
+import { NotCanonical } from '../../matrix/canonical-json.ts';
 import { withSignature, type BuiltEvent } from '../../matrix/event-builder.ts';
 import { signableText } from '../../matrix/event-format.ts';
 import { referencedIds } from '../../matrix/pdu.ts';
@@ -121,6 +122,16 @@ test('when the policy server does not answer, what is unsigned is soft-failed', 
   const events = [eventOf(carol, message('a')), signed(eventOf(dan, message('b')))];
   assert.deepEqual(await outcomesOf(...events), ['soft_failed', 'accepted']);
   assert.equal(policyServer.take().length, 1);
+});
+
+test('what cannot be asked about is soft-failed, and what comes with it is looked at', async () => {
+  policyServer.answer = (pdu) => {
+    if (pdu.content['body'] === 'deep') throw new NotCanonical('too deep');
+    return policyServer.signature(pdu);
+  };
+  const events = [eventOf(carol, message('deep')), eventOf(dan, message('b'))];
+  assert.deepEqual(await outcomesOf(...events), ['soft_failed', 'accepted']);
+  assert.equal(policyServer.take().length, 2);
 });
 
 test('state that names the policy server is not checked, and counts for what comes after it', async () => {
