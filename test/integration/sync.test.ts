@@ -78,6 +78,37 @@ test('a sync waits for news, and for no longer than it was told', async () => {
   assert.deepEqual(idsOf(joined(await waiting, roomId)['timeline'].events), [eventId]);
 });
 
+test('a presence that is told a moment later is not missed by a sync that ends before', async () => {
+  const [alice, bob] = await Promise.all([
+    TestClient.register(server.url),
+    TestClient.register(server.url),
+  ]);
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.join(roomId);
+  const textIn = (sync: Json) =>
+    (sync['presence']?.events as Json[] | undefined)?.find(
+      ({ sender }) => sender === alice.userId,
+    )?.['content'].status_msg as string | undefined;
+  const path = `${v3}/presence/${encodeURIComponent(alice.userId)}/status`;
+  let { next_batch: since } = await bob.sync({ set_presence: 'offline' });
+  for (const text of ['first', 'second', 'third']) {
+    // oxlint-disable no-await-in-loop -- a client syncs again and again
+    await alice.ok('PUT', path, { presence: 'online', status_msg: text });
+    let seen: string | undefined;
+    // First one that does not wait for long: changes of a second are told together.
+    for (const timeout of ['20', '300000']) {
+      while (seen !== text) {
+        const query = { since: since as string, timeout, set_presence: 'offline' };
+        const sync = await bob.sync(query);
+        since = sync['next_batch'];
+        seen = textIn(sync) ?? seen;
+        if (timeout === '20') break;
+      }
+    }
+    // oxlint-enable no-await-in-loop
+  }
+});
+
 test('a presence wakes those who wait, also that of somebody who does not sync', async () => {
   const [alice, bob] = (await registerAll('alice', 'bob')) as [TestClient, TestClient];
   const roomId = await alice.createRoom({ preset: 'public_chat' });
