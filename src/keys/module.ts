@@ -31,7 +31,7 @@ export type { DeviceListChanges, RemoteAnswer, RemoteKeys } from './services.ts'
 
 export { uploadBody, type UploadingDevice } from './upload.ts';
 
-export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys'> {
+export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys' | 'hasDevice'> {
   database: Database;
   bus: Bus;
   log: Log;
@@ -65,7 +65,8 @@ export function createKeys(needs: KeysNeeds): Keys {
   const { database, committer, bus, log } = needs;
   const store = createDeviceListStore(database);
   const recent = createRecentChanges(bus);
-  const directory = createKeyDirectory(createKeyStore(database), bus);
+  const keyStore = createKeyStore(database);
+  const directory = createKeyDirectory(keyStore, bus);
   const oneTimeKeys = createOneTimeKeys(createOneTimeKeyStore(database), committer, bus, log);
 
   bus.recoverWith(deviceListStream, async (afterPos, uptoPos) => {
@@ -89,6 +90,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     committer,
     directory,
     oneTimeKeys,
+    hasDevice: keyStore.hasDevice,
     userNidsOf,
     deviceListChanges,
     remoteKeys,
