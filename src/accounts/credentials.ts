@@ -82,6 +82,8 @@ export function createCredentials(dependencies: CredentialsDependencies): Creden
       const hash = account?.passwordHash;
       if (!account || !hash) {
         await spendTime(password);
+        // Its password is gone, so that none is right or wrong.
+        if (account?.isDeactivated) throw deactivated();
         return refuse();
       }
       const { ok, needsRehash } = await verifyPassword(password, pepper, hash);
@@ -103,11 +105,12 @@ export function createCredentials(dependencies: CredentialsDependencies): Creden
   };
 }
 
+const deactivated = () =>
+  new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated');
+
 /** Deactivated and locked accounts cannot log in; suspended ones can. */
 export function checkMayLogIn(account: AccountRow): void {
-  if (account.isDeactivated) {
-    throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated');
-  }
+  if (account.isDeactivated) throw deactivated();
   if (account.isLocked) throw lockedError();
 }
 

@@ -82,6 +82,7 @@ export function createDevices(dependencies: DevicesDependencies): Devices {
     checkDisplayName(displayName);
     const id = checkedDeviceId(deviceId);
     if (id === null) throw new MatrixError('M_INVALID_PARAM', 'device_id is empty');
+    await events.deviceIdWanted(user, id);
     const params = [user.userNid, id, displayName, clock.now(), isDehydrated] as const;
     const [row] = await database.query(insertDevice, [...params]);
     if (!row) return null;

@@ -51,7 +51,10 @@ export interface Sessions {
   /** Tokens for a session that begins now, with the lifetimes of the configuration. */
   newTokens(userId: string, refresh: boolean): NewTokens;
   answer(userId: string, deviceId: string, tokens: NewTokens): SessionAnswer;
-  /** One statement: the device, its tokens, and the end of its earlier tokens. */
+  /**
+   * One statement: the device, its tokens, and the end of its earlier tokens. Rejects with M_FORBIDDEN
+   * for a device id that the user cannot have.
+   */
   logIn(user: UserRef, wish: DeviceWish): Promise<SessionAnswer>;
   refresh(
     refreshToken: string,
@@ -124,7 +127,9 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
   }
 
   async function logIn(user: UserRef, wish: DeviceWish): Promise<SessionAnswer> {
-    const deviceId = checkedDeviceId(wish.deviceId) ?? newDeviceId();
+    const wanted = checkedDeviceId(wish.deviceId);
+    if (wanted !== null) await events.deviceIdWanted(user, wanted);
+    const deviceId = wanted ?? newDeviceId();
     const tokens = newTokens(user.userId, wish.refresh);
     const [made] = await database.query(insertLogin, [
       user.userNid,

@@ -27,6 +27,8 @@ export interface AccountSubscriber {
     changes: readonly ProfileChange[],
     how: { propagate: boolean },
   ): Promise<void>;
+  /** A device is to have this id, which is not the server's choice. Throws when it may not. */
+  deviceIdWanted?(user: UserRef, deviceId: string): Promise<void>;
   devicesAdded?(user: UserRef, deviceIds: readonly string[]): Promise<void>;
   /** The devices' names have changed. */
   devicesRenamed?(user: UserRef, deviceIds: readonly string[]): Promise<void>;
@@ -55,6 +57,7 @@ export function createAccountEvents(): AccountEvents {
     registered: teller('registered'),
     deactivated: teller('deactivated'),
     profileChanged: teller('profileChanged'),
+    deviceIdWanted: teller('deviceIdWanted'),
     devicesAdded: teller('devicesAdded'),
     devicesRenamed: teller('devicesRenamed'),
     devicesDeleted: teller('devicesDeleted'),

@@ -25,7 +25,7 @@ export interface DelayedEventSender {
   release(shards: readonly number[]): Promise<void>;
   /** Something is due at that time. */
   expect(shard: number, sendTs: number): void;
-  /** Sends one that has been taken. Throws what the room says to it. */
+  /** Sends one that has been taken. Throws M_USER_SUSPENDED and what the room says to it. */
   send(row: DelayedRow): Promise<void>;
   stop(): Promise<void>;
 }
@@ -50,6 +50,9 @@ export function createDelayedEventSender(needs: SenderNeeds): DelayedEventSender
     // However often it is tried, it is sent once.
     const transaction = { deviceNid: null, txnId: delayId, scope: 'delayed' };
     try {
+      if (row.isSuspended) {
+        throw new MatrixError('M_USER_SUSPENDED', 'The sender is suspended');
+      }
       await writer.append({ roomId, events: [event], transaction });
     } catch (error) {
       const isFinal =

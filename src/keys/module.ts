@@ -2,6 +2,7 @@ import type { Static } from 'typebox';
 import type { AccountSubscriber } from '../accounts/module.ts';
 import type { Database } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Bus } from '../streams/bus.ts';
 import { writeAnnounced } from './announce.ts';
@@ -31,7 +32,7 @@ export type { DeviceListChanges, RemoteAnswer, RemoteKeys } from './services.ts'
 
 export { uploadBody, type UploadingDevice } from './upload.ts';
 
-export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys'> {
+export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys' | 'hasDevice'> {
   database: Database;
   bus: Bus;
   log: Log;
@@ -65,7 +66,8 @@ export function createKeys(needs: KeysNeeds): Keys {
   const { database, committer, bus, log } = needs;
   const store = createDeviceListStore(database);
   const recent = createRecentChanges(bus);
-  const directory = createKeyDirectory(createKeyStore(database), bus);
+  const keyStore = createKeyStore(database);
+  const directory = createKeyDirectory(keyStore, bus);
   const oneTimeKeys = createOneTimeKeys(createOneTimeKeyStore(database), committer, bus, log);
 
   bus.recoverWith(deviceListStream, async (afterPos, uptoPos) => {
@@ -89,6 +91,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     committer,
     directory,
     oneTimeKeys,
+    hasDevice: keyStore.hasDevice,
     userNidsOf,
     deviceListChanges,
     remoteKeys,
@@ -111,6 +114,11 @@ export function createKeys(needs: KeysNeeds): Keys {
     changed: (reader, afterPos, uptoPos) =>
       recent.after(reader, afterPos, uptoPos) ?? store.changed(reader.userNid, afterPos, uptoPos),
     accountEvents: {
+      async deviceIdWanted(user, deviceId) {
+        const { crossSigning } = (await directory.of([user])).get(user.userNid)!;
+        if (Object.values(crossSigning).every(({ publicKey }) => publicKey !== deviceId)) return;
+        throw new MatrixError('M_FORBIDDEN', 'The device id is that of a cross-signing key');
+      },
       async devicesRenamed(user, deviceIds) {
         const params = [user.userNid, [...deviceIds]];
         await writeAnnounced(committer, user, { statement: announceDevices as never, params });

@@ -29,6 +29,8 @@ export interface KeysServices {
   committer: Committer;
   directory: KeyDirectory;
   oneTimeKeys: OneTimeKeys;
+  /** Whether one of the ids is that of a device of the user. */
+  hasDevice(userNid: number, deviceIds: string[]): Promise<boolean>;
   /** The numbers of those of the users who are known here. */
   userNidsOf(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** What has changed for a user since a durable position. */

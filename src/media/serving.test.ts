@@ -73,7 +73,10 @@ test('the nearest of the sizes of thumbnails', () => {
   assert.equal(choose(100, 100, 'scale'), 320);
   assert.equal(choose(320, 241, 'scale'), 640);
   assert.equal(choose(9_999, 1, 'scale'), 640);
-  assert.equal(choose(500, 500, 'crop'), 32);
+  assert.equal(choose(32, 20, 'crop'), 32);
+  assert.equal(choose(33, 20, 'crop'), 320, 'rather the whole picture than a smaller piece of it');
+  assert.equal(choose(500, 500, 'crop'), 640);
+  assert.equal(chooseSize([sizes[1]], { width: 99, height: 99, method: 'scale' })?.width, 32);
   assert.equal(chooseSize([sizes[0]], { width: 1, height: 1, method: 'crop' })?.width, 640);
   assert.equal(chooseSize([], { width: 1, height: 1, method: 'crop' }), null);
   assert.equal(boundedSize({ width: 99_999, height: 1, method: 'crop' }).width, 2_048);

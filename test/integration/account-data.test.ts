@@ -212,7 +212,14 @@ test('push rules: enabled and actions, and what is refused', async () => {
   assert.equal(await alice.refused('GET', `${rules}/other/x`), '404 M_NOT_FOUND');
   assert.match(await refused('content/x', { actions: ['notify'] }), /^400 /);
   assert.match(await refused('content/x', { pattern: 'x', actions: ['unknown'] }), /^400 /);
-  assert.match(await refused('content/x?after=none', rule), /^40[04] /);
+  assert.equal(await refused('content/x?after=none', rule), '400 M_UNKNOWN');
+  await alice.ok('PUT', `${rules}/content/x`, rule);
+  assert.equal(await refused('content/x?before=x', rule), '400 M_UNKNOWN');
+  await alice.ok('PUT', `${rules}/content/y`, rule);
+  await alice.ok('PUT', `${rules}/content/x/enabled`, { enabled: false });
+  await alice.ok('PUT', `${rules}/content/x?before=y`, rule);
+  const isEnabled = await alice.ok('GET', `${rules}/content/x/enabled`);
+  assert.deepEqual(isEnabled, { enabled: false }, 'a rule that is moved stays off');
   assert.equal(await refused('content/none/enabled', { enabled: true }), '404 M_NOT_FOUND');
   assert.match(await alice.refused('DELETE', master), /^40[04] /);
 });

@@ -283,8 +283,8 @@ test('deactivated: logged out, cannot log in, has left the rooms, the name stays
   const done = await bob!.ok('POST', path, body);
   assert.equal(done['id_server_unbind_result'], 'success');
   assert.equal(await phone.refused('GET', `${v3}/account/whoami`), '401 M_UNKNOWN_TOKEN');
-  const login = await phone.request('POST', `${v3}/login`, passwordAuth(bob!));
-  assert.equal(login.status, 403);
+  const login = await phone.refused('POST', `${v3}/login`, passwordAuth(bob!));
+  assert.equal(login, '403 M_USER_DEACTIVATED');
   for (const id of [roomId, knocked]) {
     const member = `${alice!.room(id)}/state/m.room.member/${bob!.userId}`;
     // oxlint-disable-next-line no-await-in-loop

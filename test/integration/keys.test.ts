@@ -296,6 +296,22 @@ test('cross-signing keys: the first need no password, others do', async () => {
   };
   assert.equal(await alice.refused('POST', path, forged), '400 M_INVALID_SIGNATURE');
   assert.equal(await bob.refused('POST', path, first.body), '400 M_INVALID_PARAM');
+  const inTheWay = await TestClient.register(server.url, 'carol');
+  const carols = crossSigning(inTheWay.userId);
+  const logIn = (deviceId: string) => ({
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: inTheWay.userId },
+    password: `password of ${inTheWay.userId.slice(1).split(':')[0]}`,
+    device_id: deviceId,
+  });
+  const loginPath = '/_matrix/client/v3/login';
+  await inTheWay.ok('POST', loginPath, logIn(carols.self.publicKey));
+  assert.equal(await inTheWay.refused('POST', path, carols.body), '403 M_FORBIDDEN');
+  const others = crossSigning(inTheWay.userId);
+  await inTheWay.ok('POST', path, others.body);
+  const named = await inTheWay.refused('POST', loginPath, logIn(others.user.publicKey));
+  assert.equal(named, '403 M_FORBIDDEN', 'nor is there a device with the id of a key');
+  await inTheWay.ok('POST', loginPath, logIn('PHONE'));
   await alice.ok('POST', path, first.body);
   await alice.ok('POST', path, first.body);
   const seen = await query(bob, alice);

@@ -255,6 +255,8 @@ describe('thumbnails', () => {
     const small = await upload(alice, new Uint8Array(await clear.toBuffer()), 'image/png');
     const size = await sizeOf(await thumbnail(small, 'width=320&height=240&method=scale'));
     assert.deepEqual([size.width, size.height, size.format], [40, 30, 'png']);
+    const square = await sizeOf(await thumbnail(small, 'width=96&height=96&method=crop'));
+    assert.deepEqual([square.width, square.height], [30, 30], 'cropped, and not enlarged');
   });
 
   test('are the same when asked for again, also at once', async () => {
@@ -322,6 +324,9 @@ test('media of a time without authentication go on to be open, new ones not', as
       await bytesOf(await rawRequest(visitor, 'GET', path)),
     ).metadata();
     assert.deepEqual([width, height], [33, 44]);
+    const large = `${path.split('?')[0]}?width=400&height=100&method=crop`;
+    const wide = await sharp(await bytesOf(await rawRequest(visitor, 'GET', large))).metadata();
+    assert.deepEqual([wide.width, wide.height], [100, 25], 'the shape that was asked for');
   } finally {
     await open.close();
   }

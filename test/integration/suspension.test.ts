@@ -39,7 +39,11 @@ test('a suspended user can read and leave, and do nothing that others see', asyn
   await alice.setState(roomId, 'm.room.power_levels', { ...levels, redact: 0 });
   const path = `/_matrix/client/v1/admin/suspend/${bob.userId}`;
   assert.equal(await alice.refused('PUT', path, { suspended: true }), '403 M_FORBIDDEN');
+  const later = `${bob.room(roomId)}/send/m.room.message/later?org.matrix.msc4140.delay=60000`;
+  const { delay_id: delayId } = await bob.ok('PUT', later, { msgtype: 'm.text', body: 'later' });
   await admin.ok('PUT', path, { suspended: true });
+  const delayed = `/_matrix/client/unstable/org.matrix.msc4140/delayed_events/${delayId}`;
+  assert.equal(await alice.refused('POST', delayed, { action: 'send' }), '403 M_USER_SUSPENDED');
   const room = bob.room(roomId);
   const message = { msgtype: 'm.text', body: 'x' };
   assert.equal(

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import {
+  UnknownPlace,
   UnknownRule,
   withActions,
   withEnabled,
@@ -95,6 +96,9 @@ async function edit(
     return {};
   } catch (error) {
     if (error instanceof UnknownRule) throw new MatrixError('M_NOT_FOUND', error.message);
+    if (error instanceof UnknownPlace) {
+      throw new MatrixError('M_UNKNOWN', error.message, { status: 400 });
+    }
     if (error instanceof InvalidRule) throw new MatrixError('M_INVALID_PARAM', error.message);
     throw error;
   }
@@ -128,7 +132,7 @@ const setPushRule = declare({
     after: Type.Optional(Type.String()),
   }),
   body: Type.Record(Type.String(), Type.Any()),
-  errors,
+  errors: [...errors, 'M_UNKNOWN'],
   handle({ params, query, body, requester }, services) {
     const kind = kindOf(services, params['kind']!);
     const place = {

@@ -78,7 +78,7 @@ const update = declare({
   summary: 'Cancels, restarts or sends a delayed event',
   source,
   body: Type.Object({ action: Type.String() }),
-  errors: ['M_NOT_FOUND', 'M_INVALID_PARAM', 'M_MISSING_PARAM'],
+  errors: ['M_NOT_FOUND', 'M_INVALID_PARAM', 'M_MISSING_PARAM', 'M_USER_SUSPENDED'],
   handle({ params, body }, services) {
     const { action } = body;
     if (!isAction(action)) {
@@ -100,7 +100,7 @@ const byPath = (Object.keys(actions) as Action[]).map((action) =>
     summary: `Does \`${action}\` to a delayed event`,
     source,
     bodyMode: 'optional',
-    errors: ['M_NOT_FOUND'],
+    errors: ['M_NOT_FOUND', 'M_USER_SUSPENDED'],
     handle: ({ params }, services) => act(action, params['delayId']!, services),
   }),
 );

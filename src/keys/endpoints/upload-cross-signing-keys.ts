@@ -45,7 +45,13 @@ export const uploadCrossSigningKeys = endpoint<KeysServices>()({
   summary: "Publishes the user's cross-signing keys",
   source: 'CS 1.19, uploadCrossSigningKeys; MSC3967',
   body,
-  errors: ['M_BAD_JSON', 'M_INVALID_PARAM', 'M_INVALID_SIGNATURE', 'M_MISSING_PARAM'],
+  errors: [
+    'M_BAD_JSON',
+    'M_FORBIDDEN',
+    'M_INVALID_PARAM',
+    'M_INVALID_SIGNATURE',
+    'M_MISSING_PARAM',
+  ],
   async handle({ body: given, requester, request }, services) {
     const { userNid, userId } = requester;
     const known = (await services.directory.of([{ userNid, userId }])).get(userNid)!;
@@ -53,12 +59,12 @@ export const uploadCrossSigningKeys = endpoint<KeysServices>()({
     async function store(wanted: Static<typeof body>): Promise<object> {
       const keys = checkCrossSigningKeys(userId, keysOf(wanted), known);
       if (keys.length === 0) throw new MatrixError('M_MISSING_PARAM', 'There is no key');
-      const params = [
-        userNid,
-        keys.map(({ usage }) => usage),
-        keys.map(({ publicKey }) => publicKey),
-        keys.map(({ json }) => json),
-      ];
+      // Signatures are by device id or by key: one name must not stand for both.
+      const names = keys.map(({ publicKey }) => publicKey);
+      if (await services.hasDevice(userNid, names)) {
+        throw new MatrixError('M_FORBIDDEN', 'A key is the id of one of your devices');
+      }
+      const params = [userNid, keys.map(({ usage }) => usage), names, keys.map(({ json }) => json)];
       const item = { statement: setCrossSigningKeys as never, params };
       await writeAnnounced(services.committer, { userNid, userId }, item);
       return {};

@@ -39,6 +39,11 @@ const selectPositions = statement<[userNids: number[]], { userNid: number; pos: 
   'select user_nid as "userNid", pos from device_list_changes where user_nid = any($1)',
 );
 
+const selectHasDevice = statement<[userNid: number, deviceIds: string[]], { has: boolean }>(
+  'keys.has_device',
+  `select exists (select from devices where user_nid = $1 and device_id = any($2)) as has`,
+);
+
 /** A signature of a user on another user's key. */
 export interface UserSignature {
   targetNid: number;
@@ -67,6 +72,10 @@ export function createKeyStore(database: Queryable) {
     /** When a user last signed others' keys; 0: never. */
     async signingPosition(signerNid: number): Promise<number> {
       return (await database.query(selectSigningPosition, [signerNid]))[0]!.pos ?? 0;
+    },
+    /** Whether one of the ids is that of a device of the user, also of one without keys. */
+    async hasDevice(userNid: number, deviceIds: string[]): Promise<boolean> {
+      return (await database.query(selectHasDevice, [userNid, deviceIds]))[0]!.has;
     },
     /** Of others' keys. */
     signaturesBy: (signerNid: number) => database.query(selectSignaturesBy, [signerNid]),

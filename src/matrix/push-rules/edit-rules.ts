@@ -10,6 +10,14 @@ export class UnknownRule extends Error {
   }
 }
 
+/** There is no rule beside which another is to stand. */
+export class UnknownPlace extends Error {
+  constructor(ruleId: string) {
+    super(`before/after rule not found: ${ruleId}`);
+    this.name = 'UnknownPlace';
+  }
+}
+
 /** A user's own rules of all kinds: each costs time and memory. */
 const ownRulesMax = 2000;
 
@@ -20,23 +28,19 @@ function withOwn(differences: RuleDifferences, kind: RuleKind, rules: UserRule[]
   return Object.keys(own).length > 0 ? { ...rest, own } : rest;
 }
 
-function placeFor(
-  rules: readonly UserRule[],
-  kind: RuleKind,
-  place: { before?: string; after?: string },
-): number {
+function placeFor(rules: readonly UserRule[], place: { before?: string; after?: string }): number {
   const anchor = place.before ?? place.after;
   if (anchor === undefined) return 0;
   if (anchor.startsWith('.')) throw new InvalidRule('a rule cannot stand beside a default rule');
   const at = rules.findIndex((rule) => rule.rule_id === anchor);
-  if (at < 0) throw new UnknownRule(kind, anchor);
+  if (at < 0) throw new UnknownPlace(anchor);
   return place.before !== undefined ? at : at + 1;
 }
 
 /**
  * Adds or replaces a rule. It goes before or after the named rule; with neither a new rule comes
- * first and a replaced one stays where it is. Throws UnknownRule when the named rule is not there,
- * InvalidRule when there are too many.
+ * first and a replaced one stays where it is; one that was off stays off. Throws UnknownPlace when the
+ * named rule is not there, InvalidRule when there are too many.
  */
 export function withRule(
   differences: RuleDifferences,
@@ -46,16 +50,14 @@ export function withRule(
 ): RuleDifferences {
   const rules = differences.own?.[kind] ?? [];
   const at = rules.findIndex((known) => known.rule_id === rule.rule_id);
+  const enabled = rules[at]?.enabled;
+  const kept = enabled === undefined ? rule : { ...rule, enabled };
   const isPlaced = place.before !== undefined || place.after !== undefined;
-  if (at >= 0 && !isPlaced) {
-    const { enabled } = rules[at]!;
-    const replaced = enabled === undefined ? rule : { ...rule, enabled };
-    return withOwn(differences, kind, rules.with(at, replaced));
-  }
+  if (at >= 0 && !isPlaced) return withOwn(differences, kind, rules.with(at, kept));
   const count = Object.values(differences.own ?? {}).reduce((sum, list) => sum + list.length, 0);
   if (at < 0 && count >= ownRulesMax) throw new InvalidRule('there are too many push rules');
   const others = rules.filter((known) => known.rule_id !== rule.rule_id);
-  return withOwn(differences, kind, others.toSpliced(placeFor(others, kind, place), 0, rule));
+  return withOwn(differences, kind, others.toSpliced(placeFor(others, place), 0, kept));
 }
 
 /** Removes a rule. Throws UnknownRule; default rules cannot be removed. */

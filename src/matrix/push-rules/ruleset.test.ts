@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UnknownRule, withActions, withEnabled, withoutRule, withRule } from './edit-rules.ts';
+import {
+  UnknownPlace,
+  UnknownRule,
+  withActions,
+  withEnabled,
+  withoutRule,
+  withRule,
+} from './edit-rules.ts';
 import { InvalidRule, parseActions, parseUserRule } from './parse-rule.ts';
 import type { RuleFeatures } from './rule.ts';
 import { rulesetOf } from './ruleset.ts';
@@ -55,7 +62,7 @@ test('own rules come after the master rule and before the others', () => {
   assert.equal(rulesetOf(moved, '@a:x').override[1]!.rule_id, 'a');
   assert.throws(
     () => withRule(differences, 'override', rule('e'), { after: 'absent' }),
-    UnknownRule,
+    UnknownPlace,
   );
   assert.throws(
     () => withRule(differences, 'override', rule('e'), { after: '.m.rule.master' }),

@@ -103,6 +103,13 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** The size of a piece in the shape that is wanted, as large as can be had without enlarging. */
+function pieceOf(image: { width: number; height: number }, wanted: ThumbnailSize) {
+  const factor = Math.min(1, image.width / wanted.width, image.height / wanted.height);
+  const side = (length: number) => Math.max(1, Math.round(length * factor));
+  return { width: side(wanted.width), height: side(wanted.height) };
+}
+
 function encoded(
   image: Sharp,
   { format, isTransparent }: { format: ImageFormat; isTransparent: boolean },
@@ -131,7 +138,8 @@ export async function makeThumbnail(
   }
   const sharp = await loaded();
   return inTurn(async () => {
-    const { width, height, method } = size;
+    const isPiece = size.method === 'crop';
+    const { width, height } = isPiece ? pieceOf(image, size) : size;
     const resized = sharp(path, {
       animated: isAnimated,
       limitInputPixels: options.pixelsMax,
@@ -143,8 +151,8 @@ export async function makeThumbnail(
       .resize({
         width,
         height,
-        fit: method === 'crop' ? 'cover' : 'inside',
-        withoutEnlargement: method === 'scale',
+        fit: isPiece ? 'cover' : 'inside',
+        withoutEnlargement: !isPiece,
       });
     try {
       const made = encoded(resized, image, isAnimated);
