@@ -158,3 +158,14 @@ test('there are no circular imports between files', () => {
   for (const { path } of all) visit(path, []);
   assert.deepEqual(cycles, []);
 });
+
+test('no conflict of a merge is left behind', async () => {
+  const left: string[] = [];
+  for await (const path of glob('{*.md,{docs,src,test,bin}/**/*.{md,ts,mjs,json,sql}}', {
+    cwd: root,
+  })) {
+    const text = await readFile(join(root, path), 'utf8');
+    if (/^(?:<{7}|>{7}) /m.test(text)) left.push(path);
+  }
+  assert.deepEqual(left, []);
+});
