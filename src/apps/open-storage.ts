@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
-import { startEmbedded } from '../database/embedded/start.ts';
+import { startEmbedded, type EmbeddedPostgres } from '../database/embedded/start.ts';
 import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { acquireServerLock } from '../database/server-lock.ts';
+import { lockFolder } from '../kernel/folder-lock.ts';
 import type { Log } from '../kernel/log.ts';
 
 export interface Storage {
@@ -31,13 +32,16 @@ export async function openStorage(config: Config, log: Log, progress: Progress):
   if (!config.database && app !== null && app !== 'homeserver') {
     throw new Error('a worker needs `database`: the same as the main process has');
   }
-  const embedded = config.database
-    ? null
-    : await timed(progress, 'started PostgreSQL', () =>
+  // Before anything else: the database of a server that runs would be taken for a leftover.
+  const folder = config.database ? null : await lockFolder(config.dataDir);
+  let embedded: EmbeddedPostgres | null = null;
+  try {
+    if (folder) {
+      embedded = await timed(progress, 'started PostgreSQL', () =>
         startEmbedded(join(config.dataDir, 'postgres'), log),
       );
-  const connection = embedded?.connection ?? (config.database as pg.ClientConfig);
-  try {
+    }
+    const connection = embedded?.connection ?? (config.database as pg.ClientConfig);
     const applied = await timed(progress, 'checked the database schema', () => migrate(connection));
     for (const name of applied) log.info({ migration: name }, 'applied a migration');
     const mode = config.workers.app === null ? 'alone' : 'among others';
@@ -53,10 +57,12 @@ export async function openStorage(config: Config, log: Log, progress: Progress):
         await database.close();
         await lock.release();
         await embedded?.close();
+        await folder?.release();
       },
     };
   } catch (error) {
     await embedded?.close();
+    await folder?.release();
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import { startEmbedded } from '../database/embedded/start.ts';
 import { migrate } from '../database/migrate.ts';
 import type { Database } from '../database/database.ts';
 import { openDatabase } from '../database/open-database.ts';
+import { lockFolder } from '../kernel/folder-lock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
 import { eventWriterRole } from '../rooms/module.ts';
@@ -118,6 +119,8 @@ async function start(
 ): Promise<RunningSet> {
   const { config } = await loadConfig(configPaths);
   await scheduleAsBatch(process.pid);
+  const lock = await lockFolder(config.dataDir);
+  started.add(lock.release);
   const folder = await makeRunFolder(config.dataDir);
   started.add(folder.remove);
   const embedded = config.database

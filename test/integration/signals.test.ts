@@ -78,3 +78,24 @@ test('PostgreSQL ends when the server is killed', { skip: !canFollowParent() }, 
     await rm(dataDir, { recursive: true, force: true });
   }
 });
+
+test('a second start in a folder is refused, and harms the first in nothing', async () => {
+  const { dataDir, configPaths } = await makeDataDir('listeners: [{port: 0, bind_addresses: [127.0.0.1]}]');
+  try {
+    const { pid, postgres, exit } = await startInTerminal(configPaths);
+    for (const command of ['serve', 'up']) {
+      const args = configPaths.flatMap((path) => ['--config-path', path]);
+      const second = spawn(process.execPath, [program, command, ...args]);
+      let complaint = '';
+      second.stderr.on('data', (chunk: Buffer) => void (complaint += String(chunk)));
+      // oxlint-disable-next-line no-await-in-loop
+      assert.deepEqual(await once(second, 'close'), [1, null], complaint);
+      assert.match(complaint, /^Lattice runs in \S+ already \(process \d+\): stop it first\n$/);
+      assert.equal(isAlive(postgres), true);
+    }
+    process.kill(pid, 'SIGTERM');
+    assert.deepEqual(await exit, [0, null]);
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+});
