@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import { startEmbedded, type EmbeddedPostgres } from '../database/embedded/start.ts';
-import { migrate } from '../database/migrate.ts';
+import { firstMigration, migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { acquireServerLock } from '../database/server-lock.ts';
 import { lockFolder } from '../kernel/folder-lock.ts';
@@ -19,7 +19,12 @@ export interface Storage {
 /** Told of each step of the start and how long it took. */
 export type Progress = (step: string, ms: number) => void;
 
-async function timed<T>(progress: Progress, step: string, work: () => Promise<T>): Promise<T> {
+/** Tells of a step when it is done. */
+export async function timed<T>(
+  progress: Progress,
+  step: string,
+  work: () => Promise<T>,
+): Promise<T> {
   const started = performance.now();
   const result = await work();
   progress(step, Math.round(performance.now() - started));
@@ -43,7 +48,8 @@ export async function openStorage(config: Config, log: Log, progress: Progress):
     }
     const connection = embedded?.connection ?? (config.database as pg.ClientConfig);
     const applied = await timed(progress, 'checked the database schema', () => migrate(connection));
-    for (const name of applied) log.info({ migration: name }, 'applied a migration');
+    const isNew = applied.includes(firstMigration);
+    if (!isNew) for (const name of applied) log.info({ migration: name }, 'applied a migration');
     const mode = config.workers.app === null ? 'alone' : 'among others';
     const lock = await acquireServerLock(connection, mode, (error) => {
       log.error({ err: error }, 'the database was taken over by another process; stopping');
@@ -52,7 +58,7 @@ export async function openStorage(config: Config, log: Log, progress: Progress):
     const database = openDatabase({ connection });
     return {
       database,
-      isNew: applied.includes('0001-core.sql'),
+      isNew,
       async close() {
         await database.close();
         await lock.release();

@@ -18,6 +18,9 @@ export class SchemaMismatch extends Error {
   }
 }
 
+/** Applied just now: the schema has been made. */
+export const firstMigration = '0001-core.sql';
+
 const folder = join(import.meta.dirname, 'migrations');
 
 /** All migrations, in order. */
@@ -61,12 +64,15 @@ function check(known: readonly Migration[], applied: readonly Applied[]): Migrat
 
 /**
  * Brings the schema up to date: each pending migration in its own transaction, under a lock. Gives
- * the names of those that were applied. Throws SchemaMismatch for a schema from another version.
+ * the names of those that were applied. Throws SchemaMismatch for a schema from another version, and an
+ * Error when the database cannot be reached.
  */
 export async function migrate(connection: pg.ClientConfig): Promise<string[]> {
   const known = await readMigrations();
   const client = new pg.Client(connection);
-  await client.connect();
+  await client.connect().catch((error: Error) => {
+    throw new Error(`the database cannot be reached: ${error.message}`, { cause: error });
+  });
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
     await client.query(

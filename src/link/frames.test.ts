@@ -3,14 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  frameReader,
-  frameWriter,
-  kinds,
-  MalformedFrame,
-  type Frame,
-  type Kind,
-} from './frames.ts';
+import { frameReader, frameWriter, kinds, MalformedFrame, type Frame } from './frames.ts';
 
 /** A socket that keeps what is written. */
 function sink() {
