@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -234,5 +235,58 @@ describe('serve', () => {
     await urlOf(next);
     next.kill('SIGTERM');
     assert.deepEqual(await once(next, 'exit'), [0, null]);
+  });
+
+  it('a start that fails says why in one line, and leaves nothing behind', async () => {
+    const taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    const here = `cannot listen at 127.0.0.1:${port}: another program listens there (EADDRINUSE)`;
+    const somewhere = 'listeners: [{port: 0, bind_addresses: [127.0.0.1]}]';
+    const failures: [yaml: string, complaint: string][] = [
+      [`listeners: [{port: ${port}, bind_addresses: [127.0.0.1]}]`, here],
+      [
+        'listeners: [{path: /nowhere/http.sock}]',
+        'cannot listen at /nowhere/http.sock: its folder is not there or not writable (EACCES)',
+      ],
+      ['data_dir: /nowhere', 'data_dir /nowhere is not there: make it, or mount its disk'],
+      [
+        'signing_key_path: made/homeserver.yaml',
+        'signing_key_path made/homeserver.yaml: a signing key is one line: ed25519 <version> <base64 seed>',
+      ],
+      [
+        'database: {url: "postgresql://u:secret@127.0.0.1:1/x"}',
+        'the database cannot be reached: connect ECONNREFUSED 127.0.0.1:1',
+      ],
+      [
+        `${somewhere}\npid_file: /nowhere/pid`,
+        "the process id cannot be written: ENOENT: no such file or directory, open '/nowhere/pid'",
+      ],
+      [
+        'listeners: [{port: 0, tls: true}]\ntls_certificate_path: /nowhere/c\ntls_private_key_path: /nowhere/k',
+        "tls_certificate_path: ENOENT: no such file or directory, open '/nowhere/c'",
+      ],
+    ];
+    for (const [yaml, complaint] of failures) {
+      // oxlint-disable no-await-in-loop
+      await writeFile(join(folder, 'failing.yaml'), yaml);
+      const { code, stderr } = await run(['serve', '-c', path, '-c', 'failing.yaml']);
+      assert.deepEqual({ code, stderr }, { code: 1, stderr: `${complaint}\n` });
+      // oxlint-enable no-await-in-loop
+    }
+    taken.close();
+  });
+
+  it('the process id of a worker is where it says, and not in the main process’s file', async () => {
+    await writeFile(
+      join(folder, 'worker.yaml'),
+      'worker_app: synapse.app.generic_worker\nworker_pid_file: worker.pid\npid_file: main.pid',
+    );
+    const { config } = await loadConfig([
+      join(folder, 'made/homeserver.yaml'),
+      join(folder, 'worker.yaml'),
+    ]);
+    assert.equal(config.pidFile, 'worker.pid');
   });
 });

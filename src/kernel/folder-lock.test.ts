@@ -15,7 +15,10 @@ test('a folder has one holder, which is named to others, and is free again after
       lockFolder(other).then(({ release }) => release()),
     ]);
     assert.equal(refused.status, 'rejected');
-    assert.match(String(refused.reason), new RegExp(`${folder} already \\(process ${process.pid}\\)`));
+    assert.match(
+      String(refused.reason),
+      new RegExp(`${folder} already \\(process ${process.pid}\\)`),
+    );
     const waiting = lockFolder(folder);
     await lock.release();
     await (await waiting).release();
