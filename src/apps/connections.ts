@@ -74,20 +74,15 @@ async function createAlone({ database, clock, log }: ConnectionsNeeds): Promise<
 
 const fileOrNull = (path: string | null) => (path === null ? null : readFile(path, 'utf8'));
 
-/** `worker_replication_secret`, or the content of its file. */
-const configuredSecret = async ({ workers }: Config): Promise<string | null> =>
-  workers.secret ?? (await fileOrNull(workers.secretPath))?.trim() ?? null;
-
 /** What routers prove themselves with when they ask processes for links. */
 export const linkSecretOf = async (config: Config, database: Database): Promise<string> =>
-  clusterSecret(createClusterStore(database), await configuredSecret(config));
+  clusterSecret(createClusterStore(database), config.workers.secret);
 
 /** The options of the Redis client, with the contents of the files. */
 async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
-  const { passwordPath, tls, ...same } = redis;
+  const { tls, ...same } = redis;
   return {
     ...same,
-    password: redis.password ?? (await fileOrNull(passwordPath))?.trim() ?? null,
     tls: tls && {
       ca: await fileOrNull(tls.caPath),
       certificate: await fileOrNull(tls.certificatePath),
@@ -136,7 +131,7 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
     database,
     bus,
     log,
-    secret: await configuredSecret(config),
+    secret: config.workers.secret,
     takeLink: (socket) => takeLink(socket),
     self: {
       instance,
