@@ -79,7 +79,7 @@ export const linkSecretOf = async (config: Config, database: Database): Promise<
   clusterSecret(createClusterStore(database), config.workers.secret);
 
 /** The options of the Redis client, with the contents of the files. */
-async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
+export async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
   const { tls, ...same } = redis;
   return {
     ...same,
