@@ -4,7 +4,7 @@ import { readSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
 import { createRateLimiter } from '../http/rate-limiter.ts';
 import { shareLimits } from './shared-limits.ts';
-import { createHttpServer, type ListenerOptions } from '../http/server.ts';
+import { createHttpServer } from '../http/server.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
@@ -14,7 +14,7 @@ import { createCommitter } from '../streams/committer.ts';
 import { assembleDomains } from './domains.ts';
 import { checkDataFolder } from './data-folder.ts';
 import { listenerOptions } from './listeners.ts';
-import { openConnections } from './connections.ts';
+import { frontListenerOf, openConnections } from './connections.ts';
 import { openStorage, type Progress } from './open-storage.ts';
 import { createPassOn, passedOn } from './pass-on.ts';
 import { appNameOf, serves } from './roles.ts';
@@ -32,8 +32,8 @@ const closeGraceMs = 10_000;
 const tidyIntervalMs = 60_000;
 
 /** Routers ask for what they would ask for at the listener that is for them. */
-const linkListener = (listeners: readonly ListenerOptions[]) => ({
-  resources: listeners.find(({ resources }) => resources.includes('client'))?.resources ?? [],
+const linkListener = (config: Config) => ({
+  resources: frontListenerOf(config)?.resources ?? [],
   isForwarded: true,
 });
 
@@ -101,7 +101,7 @@ export async function startServer(
     });
     const urls = await http.listen();
     started.add(() => http.close(0));
-    const links = createLinkServer(http.answerAs(linkListener(listeners)));
+    const links = createLinkServer(http.answerAs(linkListener(config)));
     await connections.announce((socket) => links.accept(socket));
     const tidying = setInterval(() => {
       domains.tidy().catch((error: unknown) => log.warn({ err: error }, 'tidying up failed'));
