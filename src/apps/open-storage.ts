@@ -51,9 +51,21 @@ export async function openStorage(config: Config, log: Log, progress: Progress):
     const isNew = applied.includes(firstMigration);
     if (!isNew) for (const name of applied) log.info({ migration: name }, 'applied a migration');
     const mode = config.workers.app === null ? 'alone' : 'among others';
-    const lock = await acquireServerLock(connection, mode, (error) => {
-      log.error({ err: error }, 'the database was taken over by another process; stopping');
-      process.kill(process.pid, 'SIGTERM');
+    let isAway = false;
+    const lock = await acquireServerLock(connection, mode, {
+      onLost(error) {
+        log.error({ err: error }, 'the database was taken over by another process; stopping');
+        process.exitCode = 1;
+        process.kill(process.pid, 'SIGTERM');
+      },
+      onAway(error) {
+        if (!isAway) log.warn({ reason: error.message }, 'the database is away; trying on');
+        isAway = true;
+      },
+      onBack() {
+        if (isAway) log.info('the database is back');
+        isAway = false;
+      },
     });
     const database = openDatabase({ connection });
     return {

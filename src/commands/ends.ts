@@ -18,7 +18,8 @@ export function listenForEnd({ log, close, reload }: Running): { isStopping(): b
     isStopping = true;
     log.info('stopping; once more to stop at once');
     await close();
-    process.exit(0);
+    // The code that was set by what ends the process from inside.
+    process.exit();
   };
   const onSignal = stopOnSignals(
     () => performance.now(),
@@ -39,6 +40,11 @@ export function listenForEnd({ log, close, reload }: Running): { isStopping(): b
   // Whoever read the output may be gone.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   return { isStopping: () => isStopping };
+}
+
+/** For long outputs: whoever reads them, such as `head`, may have read enough. */
+export function endWithReader(): void {
+  process.stdout.on('error', () => process.exit(0));
 }
 
 /** `pid_file`; null: there is none. */

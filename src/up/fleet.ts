@@ -93,6 +93,7 @@ export class Fleet {
     setTimeout(() => {
       if (this.#isStopping || this.#slots.get(old.name) !== old) return;
       this.#start(old.name, old.app, starts).catch((error: unknown) => {
+        if (this.#isStopping) return;
         this.#needs.log.error({ err: error, worker: old.name }, 'a worker could not be started');
       });
       void this.#clean(old);
