@@ -6,6 +6,7 @@ import { createLocalRoles, type Roles } from '../cluster/role.ts';
 import { tcpAddress } from '../cluster/rpc/address.ts';
 import { createClusterStore, type WorkerRow } from '../cluster/store.ts';
 import type { Config } from '../config/config.ts';
+import type { ListenerConfig, ResourceName } from '../config/listeners.ts';
 import type { RedisConfig } from '../config/redis.ts';
 import type { Database } from '../database/database.ts';
 import { lastStreamPosition, settledPosition } from '../database/positions.ts';
@@ -74,20 +75,15 @@ async function createAlone({ database, clock, log }: ConnectionsNeeds): Promise<
 
 const fileOrNull = (path: string | null) => (path === null ? null : readFile(path, 'utf8'));
 
-/** `worker_replication_secret`, or the content of its file. */
-const configuredSecret = async ({ workers }: Config): Promise<string | null> =>
-  workers.secret ?? (await fileOrNull(workers.secretPath))?.trim() ?? null;
-
 /** What routers prove themselves with when they ask processes for links. */
 export const linkSecretOf = async (config: Config, database: Database): Promise<string> =>
-  clusterSecret(createClusterStore(database), await configuredSecret(config));
+  clusterSecret(createClusterStore(database), config.workers.secret);
 
 /** The options of the Redis client, with the contents of the files. */
-async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
-  const { passwordPath, tls, ...same } = redis;
+export async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
+  const { tls, ...same } = redis;
   return {
     ...same,
-    password: redis.password ?? (await fileOrNull(passwordPath))?.trim() ?? null,
     tls: tls && {
       ca: await fileOrNull(tls.caPath),
       certificate: await fileOrNull(tls.certificatePath),
@@ -96,12 +92,19 @@ async function redisOptions(redis: RedisConfig): Promise<RedisOptions> {
   };
 }
 
+/** The listener for clients' requests; workers for media may have one for media alone. */
+export function frontListenerOf({ listeners, workers }: Config): ListenerConfig | undefined {
+  const plain = listeners.filter(({ tls }) => !tls);
+  const offering = (name: ResourceName) => plain.find(({ resources }) => resources.includes(name));
+  return offering('client') ?? (workers.app === 'media_repository' ? offering('media') : undefined);
+}
+
 /**
  * Where clients' requests can be passed on to a process; null: nowhere. One that listens on every
  * address is reached at the host that `instance_map` names for it, else on its own machine.
  */
 export function httpAddressOf(config: Config, name: string): string | null {
-  const listener = config.listeners.find((one) => one.resources.includes('client') && !one.tls);
+  const listener = frontListenerOf(config);
   if (!listener) return null;
   const { at } = listener;
   if ('path' in at) return at.path;
@@ -136,7 +139,7 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
     database,
     bus,
     log,
-    secret: await configuredSecret(config),
+    secret: config.workers.secret,
     takeLink: (socket) => takeLink(socket),
     self: {
       instance,

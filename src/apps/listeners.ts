@@ -2,6 +2,11 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.ts';
 import type { ListenerOptions } from '../http/server.ts';
 
+const readPem = (option: string, path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((error: Error) => {
+    throw new Error(`${option}: ${error.message}`, { cause: error });
+  });
+
 /** The configured listeners with the contents of their certificates. */
 export async function listenerOptions(config: Config): Promise<ListenerOptions[]> {
   const { certificatePath, keyPath } = config.tls;
@@ -11,8 +16,8 @@ export async function listenerOptions(config: Config): Promise<ListenerOptions[]
   }
   const tls = isNeeded
     ? {
-        certificate: await readFile(certificatePath!, 'utf8'),
-        key: await readFile(keyPath!, 'utf8'),
+        certificate: await readPem('tls_certificate_path', certificatePath!),
+        key: await readPem('tls_private_key_path', keyPath!),
       }
     : null;
   return config.listeners.map((listener) => ({ ...listener, tls: listener.tls ? tls : null }));

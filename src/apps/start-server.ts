@@ -1,20 +1,20 @@
-import { readFile } from 'node:fs/promises';
 import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
-import { writeSigningKey } from '../config/signing-key-file.ts';
+import { readSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
 import { createRateLimiter } from '../http/rate-limiter.ts';
 import { shareLimits } from './shared-limits.ts';
-import { createHttpServer, type ListenerOptions } from '../http/server.ts';
+import { createHttpServer } from '../http/server.ts';
 import { systemClock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
+import { Started } from '../kernel/started.ts';
 import { createLinkServer } from '../link/link-server.ts';
-import { parseSigningKey } from '../matrix/signing.ts';
 import { createCommitter } from '../streams/committer.ts';
 import { assembleDomains } from './domains.ts';
+import { checkDataFolder } from './data-folder.ts';
 import { listenerOptions } from './listeners.ts';
-import { openConnections } from './connections.ts';
+import { frontListenerOf, openConnections } from './connections.ts';
 import { openStorage, type Progress } from './open-storage.ts';
 import { createPassOn, passedOn } from './pass-on.ts';
 import { appNameOf, serves } from './roles.ts';
@@ -31,10 +31,9 @@ export interface RunningServer {
 const closeGraceMs = 10_000;
 const tidyIntervalMs = 60_000;
 
-/** Routers ask for what they would ask for at the listener that is for them; see `httpAddressOf`. */
-const linkListener = (listeners: readonly ListenerOptions[]) => ({
-  resources:
-    listeners.find(({ resources, tls }) => resources.includes('client') && !tls)?.resources ?? [],
+/** Routers ask for what they would ask for at the listener that is for them. */
+const linkListener = (config: Config) => ({
+  resources: frontListenerOf(config)?.resources ?? [],
   isForwarded: true,
 });
 
@@ -44,12 +43,15 @@ export async function startServer(
   log: Log,
   progress: Progress = () => undefined,
 ): Promise<RunningServer> {
-  await writeSigningKey(config.signingKeyPath);
-  const signingKey = parseSigningKey(await readFile(config.signingKeyPath, 'utf8'));
+  await checkDataFolder(config);
+  const signingKey = await readSigningKey(config.signingKeyPath);
   const listeners = await listenerOptions(config);
   const appservices = await loadAppserviceRegistrations(config.appserviceFiles, config.serverName);
-  const storage = await openStorage(config, log, progress);
+  // What a start that fails has begun.
+  const started = new Started();
   try {
+    const storage = await openStorage(config, log, progress);
+    started.add(storage.close);
     const { database } = storage;
     const clock = systemClock;
     const metrics = new Metrics();
@@ -61,6 +63,7 @@ export async function startServer(
       log,
       answered: () => requests.answered(),
     });
+    started.add(connections.close);
     const { bus, roles } = connections;
     const committer = createCommitter(database, bus);
     const limiter = createRateLimiter(config.rateLimits, clock, { isShared: bus.tag !== '' });
@@ -77,9 +80,11 @@ export async function startServer(
       signingKey,
       appservices,
     });
+    started.add(domains.close);
     await connections.join();
     const { name, workers } = connections;
     const stopSharing = bus.tag === '' ? null : shareLimits(limiter, bus, bus.tag);
+    started.add(() => stopSharing?.());
     const passOn = createPassOn({ workers, holders: config.workers.holders, log });
     const self = { app: appNameOf(config), name };
     const isAlone = config.workers.app === null;
@@ -95,7 +100,8 @@ export async function startServer(
       passOn: isGeneral ? null : (req, res) => passOn(req, res, null),
     });
     const urls = await http.listen();
-    const links = createLinkServer(http.answerAs(linkListener(listeners)));
+    started.add(() => http.close(0));
+    const links = createLinkServer(http.answerAs(linkListener(config)));
     await connections.announce((socket) => links.accept(socket));
     const tidying = setInterval(() => {
       domains.tidy().catch((error: unknown) => log.warn({ err: error }, 'tidying up failed'));
@@ -115,7 +121,7 @@ export async function startServer(
       },
     };
   } catch (error) {
-    await storage.close();
+    await started.close();
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -98,6 +99,25 @@ describe('generate-config', () => {
     await assert.rejects(loadConfig([path, far]), /only_on_loopback/);
   });
 
+  it('refuses what would be no good, and writes nothing', async () => {
+    const refusals: [args: string[], complaint: string][] = [
+      [
+        ['--server-name', 'Bad Name'],
+        'server_name: must be a server name (lower case, no scheme, no path), not Bad Name',
+      ],
+      [
+        ['--server-name', 'a.org', '--database-url', 'mysql://me:hunter2@h/x'],
+        'database.url: must be a URL that begins with postgresql://; what is there is not shown',
+      ],
+    ];
+    for (const [args, complaint] of refusals) {
+      // oxlint-disable-next-line no-await-in-loop
+      const { code, stderr } = await run(['generate-config', ...args, '--data-dir', 'refused']);
+      assert.deepEqual({ code, stderr }, { code: 1, stderr: `${complaint}\n` });
+      assert.deepEqual(readdirSync(join(folder, 'refused')), []);
+    }
+  });
+
   it('takes a database', async () => {
     const url = 'postgresql://a:b@localhost/c';
     const args = ['--server-name', 'a.org', '--data-dir', 'pg', '--database-url', url];
@@ -137,6 +157,38 @@ describe('check-config', () => {
   });
 });
 
+describe('doctor', () => {
+  const file = (name: string, content: string) => writeFile(join(folder, name), content);
+
+  it('says what would keep the server from running, and what one should know', async () => {
+    await file('weak.key', 'no key\n');
+    await file(
+      'ill.yaml',
+      'server_name: a.org\nsigning_key_path: weak.key\nreport_stats: false\n' +
+        'listeners: [{path: /nowhere/http.sock}]\napp_service_config_files: [/nowhere/a.yaml]\n' +
+        'redis: {enabled: true, path: /nowhere/redis.sock}\n',
+    );
+    const { code, stdout } = await run(['doctor', 'ill.yaml']);
+    assert.equal(code, 1);
+    for (const line of [
+      /^BAD {3}the signing key weak\.key: a signing key is one line/m,
+      /^BAD {3}a socket cannot be made at \/nowhere\/http\.sock/m,
+      /^BAD {3}application service file \/nowhere\/a\.yaml/m,
+      /^BAD {3}Redis cannot be used: .*ENOENT/m,
+      /^note {2}without effect yet: report_stats$/m,
+    ]) {
+      assert.match(stdout, line);
+    }
+  });
+
+  it('is content with a configuration that has options without effect', async () => {
+    await file('well.yaml', 'server_name: a.org\nlisteners: [{port: 0}]\nreport_stats: false\n');
+    const { code, stdout } = await run(['doctor', 'well.yaml']);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^note {2}without effect yet: report_stats$/m);
+  });
+});
+
 describe('keys and hashes', () => {
   it('hash-password asks twice, and takes the pepper of a configuration', async () => {
     await writeFile(
@@ -149,6 +201,12 @@ describe('keys and hashes', () => {
     const slip = await run(['hash-password'], 'word\nwrod\n');
     assert.equal(slip.code, 1);
     assert.match(slip.stderr, /differ/);
+    const empty = await run(['hash-password'], '\n\n');
+    assert.equal(empty.code, 1);
+    assert.equal(empty.stderr, 'the password must not be empty\n');
+    const short = await run(['hash-password'], 'word\n');
+    assert.equal(short.code, 1);
+    assert.match(short.stderr, /the input ended before everything was answered/);
   });
 
   it('generate-signing-key prints a key', async () => {
@@ -199,6 +257,8 @@ describe('serve', () => {
     assert.equal((await run([...registering, '--exists-ok'])).code, 0);
     const wrong = await run(['register-user', '-k', 'x', '-u', 'bob', '-p', 'p', '-a', url]);
     assert.match(wrong.stderr, /M_FORBIDDEN/);
+    const nowhere = await run(['register-user', '-k', 'x', '-u', 'bob', '-p', 'p', '-a', 'there']);
+    assert.equal(nowhere.stderr, 'there is not a web address such as http://127.0.0.1:8008\n');
     const asked = await run(['register-user', '-c', path, url], 'bob\npw\npw\n\n');
     assert.match(asked.stdout, /registered @bob:a\.org\n$/, asked.stderr);
 
@@ -234,5 +294,58 @@ describe('serve', () => {
     await urlOf(next);
     next.kill('SIGTERM');
     assert.deepEqual(await once(next, 'exit'), [0, null]);
+  });
+
+  it('a start that fails says why in one line, and leaves nothing behind', async () => {
+    const taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    const here = `cannot listen at 127.0.0.1:${port}: another program listens there (EADDRINUSE)`;
+    const somewhere = 'listeners: [{port: 0, bind_addresses: [127.0.0.1]}]';
+    const failures: [yaml: string, complaint: string][] = [
+      [`listeners: [{port: ${port}, bind_addresses: [127.0.0.1]}]`, here],
+      [
+        'listeners: [{path: /nowhere/http.sock}]',
+        'cannot listen at /nowhere/http.sock: its folder is not there or not writable (EACCES)',
+      ],
+      ['data_dir: /nowhere', 'data_dir /nowhere is not there: make it, or mount its disk'],
+      [
+        'signing_key_path: made/homeserver.yaml',
+        'signing_key_path made/homeserver.yaml: a signing key is one line: ed25519 <version> <base64 seed>',
+      ],
+      [
+        'database: {url: "postgresql://u:secret@127.0.0.1:1/x"}',
+        'the database cannot be reached: connect ECONNREFUSED 127.0.0.1:1',
+      ],
+      [
+        `${somewhere}\npid_file: /nowhere/pid`,
+        "the process id cannot be written: ENOENT: no such file or directory, open '/nowhere/pid'",
+      ],
+      [
+        'listeners: [{port: 0, tls: true}]\ntls_certificate_path: /nowhere/c\ntls_private_key_path: /nowhere/k',
+        "tls_certificate_path: ENOENT: no such file or directory, open '/nowhere/c'",
+      ],
+    ];
+    for (const [yaml, complaint] of failures) {
+      // oxlint-disable no-await-in-loop
+      await writeFile(join(folder, 'failing.yaml'), yaml);
+      const { code, stderr } = await run(['serve', '-c', path, '-c', 'failing.yaml']);
+      assert.deepEqual({ code, stderr }, { code: 1, stderr: `${complaint}\n` });
+      // oxlint-enable no-await-in-loop
+    }
+    taken.close();
+  });
+
+  it('the process id of a worker is where it says, and not in the main process’s file', async () => {
+    await writeFile(
+      join(folder, 'worker.yaml'),
+      'worker_app: synapse.app.generic_worker\nworker_pid_file: worker.pid\npid_file: main.pid',
+    );
+    const { config } = await loadConfig([
+      join(folder, 'made/homeserver.yaml'),
+      join(folder, 'worker.yaml'),
+    ]);
+    assert.equal(config.pidFile, 'worker.pid');
   });
 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { endWithReader } from './ends.ts';
 
 export function addConfigReference(program: Command): void {
   program
@@ -6,6 +7,7 @@ export function addConfigReference(program: Command): void {
     .description('print the reference of all configuration options, in Markdown')
     .action(async () => {
       const { configReference } = await import('../config/reference.ts');
+      endWithReader();
       process.stdout.write(configReference());
     });
 }

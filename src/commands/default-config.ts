@@ -19,3 +19,9 @@ export async function configPathsOf(given: {
   }
   return [path];
 }
+
+/** What to do at the first start. */
+export function firstAdminHint(paths: readonly string[]): string {
+  const options = paths.map((path) => `--config-path ${path}`).join(' ');
+  return `create the first admin in another terminal: npx lattice register-user --admin ${options}`;
+}

@@ -2,28 +2,38 @@ import { constants } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import pg from 'pg';
+import { redisOptions } from '../apps/connections.ts';
+import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import { configPathsOf, takesConfigPaths } from './config-paths.ts';
 import { locatePostgres } from '../database/embedded/install.ts';
+import { listenError, placeText } from '../http/open-listeners.ts';
+import { parseSigningKey } from '../matrix/signing.ts';
+import { tryRedis } from '../streams/redis/connect.ts';
 
 interface Finding {
-  isGood: boolean;
+  /** `note`: the server runs, and an admin should know. */
+  verdict: 'good' | 'note' | 'BAD';
   text: string;
 }
 
-const good = (text: string): Finding => ({ isGood: true, text });
-const bad = (text: string): Finding => ({ isGood: false, text });
+const good = (text: string): Finding => ({ verdict: 'good', text });
+const note = (text: string): Finding => ({ verdict: 'note', text });
+const bad = (text: string): Finding => ({ verdict: 'BAD', text });
 
 const freeBytesMin = 1024 ** 3;
 
+const isWritable = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+
 async function checkFolder({ dataDir }: Config): Promise<Finding> {
-  try {
-    await access(dataDir, constants.R_OK | constants.W_OK);
-  } catch {
-    return bad(`${dataDir} cannot be written to, or is not there`);
-  }
+  if (!(await isWritable(dataDir))) return bad(`${dataDir} cannot be written to, or is not there`);
   const { bavail, bsize } = await statfs(dataDir);
   const free = bavail * bsize;
   const text = `${(free / 1024 ** 3).toFixed(1)} GiB free in ${dataDir}`;
@@ -32,7 +42,16 @@ async function checkFolder({ dataDir }: Config): Promise<Finding> {
 
 async function checkKey({ signingKeyPath }: Config): Promise<Finding> {
   const found = await stat(signingKeyPath).catch(() => null);
-  if (!found) return good(`the signing key ${signingKeyPath} will be made at the start`);
+  if (!found) {
+    return (await isWritable(dirname(signingKeyPath)))
+      ? good(`the signing key ${signingKeyPath} will be made at the start`)
+      : bad(`the signing key ${signingKeyPath} is not there, and cannot be made there`);
+  }
+  try {
+    parseSigningKey(await readFile(signingKeyPath, 'utf8'));
+  } catch (error) {
+    return bad(`the signing key ${signingKeyPath}: ${(error as Error).message}`);
+  }
   const readableByOthers = 0o044;
   return (found.mode & readableByOthers) === 0
     ? good(`the signing key ${signingKeyPath} is private`)
@@ -104,31 +123,60 @@ async function checkDatabase({ database }: Config): Promise<Finding[]> {
 }
 
 function checkPort(port: number, host: string): Promise<Finding> {
+  const at = { port, host };
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error) => resolve(bad(`${host}:${port}: ${error.message}`)));
-    server.listen({ port, host }, () =>
-      server.close(() => resolve(good(`${host}:${port} is free`))),
-    );
+    server.once('error', (error) => resolve(bad(listenError(error, at).message)));
+    server.listen(at, () => server.close(() => resolve(good(`${placeText(at)} is free`))));
   });
+}
+
+async function checkSocket(path: string): Promise<Finding> {
+  return (await isWritable(dirname(path)))
+    ? good(`a socket can be made at ${path}`)
+    : bad(`a socket cannot be made at ${path}: its folder is not there or not writable`);
+}
+
+const checkListeners = ({ listeners }: Config): Promise<Finding>[] =>
+  listeners.flatMap(({ at }) =>
+    'port' in at ? at.addresses.map((host) => checkPort(at.port, host)) : [checkSocket(at.path)],
+  );
+
+async function checkRedis({ workers }: Config): Promise<Finding[]> {
+  if (!workers.redis) return [];
+  try {
+    await tryRedis(await redisOptions(workers.redis));
+    return [good('Redis answers')];
+  } catch (error) {
+    return [bad(`Redis cannot be used: ${(error as Error).message}`)];
+  }
+}
+
+async function checkAppservices({ appserviceFiles, serverName }: Config): Promise<Finding[]> {
+  if (appserviceFiles.length === 0) return [];
+  try {
+    const { all } = await loadAppserviceRegistrations(appserviceFiles, serverName);
+    return [good(`application services: ${all.map(({ id }) => id).join(', ')}`)];
+  } catch (error) {
+    return [bad((error as Error).message)];
+  }
 }
 
 async function examine(paths: string[]): Promise<void> {
   const { config, warnings } = await loadConfig(paths);
-  const ports = config.listeners.flatMap(({ at }) =>
-    'port' in at ? at.addresses.map((host) => checkPort(at.port, host)) : [],
-  );
   const findings = await Promise.all([
     checkFolder(config),
     checkKey(config),
     checkClock(config),
     checkDatabase(config),
+    checkRedis(config),
     checkCertificate(config),
-    ...ports,
+    checkAppservices(config),
+    ...checkListeners(config),
   ]);
-  const all = [checkNode(), ...findings.flat(), ...warnings.map(bad)];
-  for (const { isGood, text } of all) console.log(`${isGood ? 'good' : 'BAD '}  ${text}`);
-  if (all.some(({ isGood }) => !isGood)) process.exitCode = 1;
+  const all = [checkNode(), ...findings.flat(), ...warnings.map(note)];
+  for (const { verdict, text } of all) console.log(`${verdict.padEnd(4)}  ${text}`);
+  if (all.some(({ verdict }) => verdict === 'BAD')) process.exitCode = 1;
 }
 
 export function addDoctor(program: Command): void {

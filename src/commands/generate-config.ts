@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { loadConfig } from '../config/config.ts';
 import { isLoopback } from '../config/loopback.ts';
 import type { Options } from '../config/option.ts';
 import { rateLimitsSection, unlimitedPerSecond } from '../config/rate-limits.ts';
+import { ConfigError } from '../config/read-files.ts';
 import { sections } from '../config/sections.ts';
 import { writeSigningKey } from '../config/signing-key-file.ts';
 import { portOf } from './config-paths.ts';
@@ -93,7 +95,24 @@ export function configText(wanted: NewConfig, sharedSecret: string): string {
 
 const secretBytes = 32;
 
-/** Writes homeserver.yaml and the signing key, unless they exist. Gives the configuration's path. */
+/** Removes a file that is no good. Throws an Error that says what was wanted wrongly. */
+async function check(path: string): Promise<void> {
+  try {
+    await loadConfig([path]);
+  } catch (error) {
+    await rm(path);
+    if (!(error instanceof ConfigError)) throw error;
+    // The lines of a file that is gone help nobody.
+    throw new Error(error.problems.map((problem) => problem.replace(/^.*?:\d+: /, '')).join('\n'), {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Writes homeserver.yaml and the signing key, unless they exist. Gives the configuration's path.
+ * Throws an Error that says what is not allowed.
+ */
 export async function writeConfig(wanted: NewConfig): Promise<string> {
   if (wanted.isOpen && !isLoopback(wanted.address)) {
     throw new Error(`--open is for loopback addresses only, not ${wanted.address}`);
@@ -103,7 +122,10 @@ export async function writeConfig(wanted: NewConfig): Promise<string> {
   const path = join(dataDir, 'homeserver.yaml');
   if (existsSync(path)) throw new Error(`${path} exists already`);
   const secret = randomBytes(secretBytes).toString('base64url');
-  await writeFile(path, configText({ ...wanted, dataDir }, secret), { mode: 0o600 });
+  const unchecked = `${path}.new`;
+  await writeFile(unchecked, configText({ ...wanted, dataDir }, secret), { mode: 0o600 });
+  await check(unchecked);
+  await rename(unchecked, path);
   await writeSigningKey(join(dataDir, 'signing.key'));
   return path;
 }

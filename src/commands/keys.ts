@@ -38,6 +38,7 @@ export function addKeys(program: Command): void {
       const given =
         options.password === '-' ? readFileSync(0, 'utf8').replace(/\r?\n$/, '') : options.password;
       const password = given ?? (await askPassword());
+      if (password === '') throw new Error('the password must not be empty');
       const pepper =
         options.configPath.length > 0
           ? (await loadConfig(options.configPath)).config.accounts.password.pepper

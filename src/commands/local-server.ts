@@ -15,8 +15,11 @@ export interface Target {
 const timeoutMs = 30_000;
 
 function byUrl(url: string): Target {
-  const { protocol, hostname, port, href } = new URL(url);
-  if (protocol !== 'http:' && protocol !== 'https:') throw new Error(`${url} is not a web address`);
+  const parsed = URL.parse(url);
+  if (!parsed || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) {
+    throw new Error(`${url} is not a web address such as http://127.0.0.1:8008`);
+  }
+  const { protocol, hostname, port, href } = parsed;
   const host = hostname.replace(/^\[|\]$/g, '');
   // The certificate is for the server's name, and nobody else is at an address of this machine.
   const rejectUnauthorized = !isLoopback(host) && host !== 'localhost';

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { ProxySubject } from '../routing/proxies/plan.ts';
 import { loadConfig } from '../config/config.ts';
+import { endWithReader } from './ends.ts';
 import { collect, configPathsOf, portOf, takesConfigPaths } from './config-paths.ts';
 
 /** More than anything clients may upload; the workers have the real limits. */
@@ -51,6 +52,7 @@ async function printRoutes(paths: readonly string[], given: Given): Promise<void
     serverName: '_',
     bodyBytesMax,
   };
+  endWithReader();
   process.stdout.write(print(subject));
 }
 

@@ -1,10 +1,9 @@
-import { rm, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config/config.ts';
 import { createLog, type Log } from '../kernel/log.ts';
 import { collect } from './config-paths.ts';
-import { configPathsOf } from './default-config.ts';
-import { stopOnSignals } from './stop-signals.ts';
+import { configPathsOf, firstAdminHint } from './default-config.ts';
+import { listenForEnd, nothingToReload, pidFileAt } from './ends.ts';
 
 /** A bug in one request does not end the server; one during the start does. */
 function logBugs(log: Log, isReady: () => boolean): void {
@@ -15,47 +14,36 @@ function logBugs(log: Log, isReady: () => boolean): void {
   process.on('unhandledRejection', (reason) => {
     log.error({ err: reason }, 'bug: unhandled rejection');
   });
-  // Whoever read the output may be gone.
-  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 }
 
 async function serve(config: Config, warnings: readonly string[], paths: string[]): Promise<void> {
-  const log = createLog(config.logLevel);
+  const { name } = config.workers;
+  const log = createLog(config.logLevel).child(name === null ? {} : { process: name });
   for (const warning of warnings) log.warn(warning);
   let isReady = false;
   logBugs(log, () => isReady);
   const { startServer } = await import('../apps/start-server.ts');
-  const starting = startServer(config, log, (step, ms) => console.log(`${step} (${ms} ms)`));
-  const stop = async () => {
-    log.info('stopping; once more to stop at once');
-    // A start that is under way ends first, so that nothing is left running.
-    await (await starting).close();
-    if (config.pidFile) await rm(config.pidFile, { force: true });
-    process.exit(0);
-  };
-  const onSignal = stopOnSignals(
-    () => performance.now(),
-    () =>
-      void stop().catch((error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
-        process.exit(1);
-      }),
-    () => process.exit(1),
-  );
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  // Started by a process that waits for this one: it was killed.
-  process.on('disconnect', onSignal);
-  process.channel?.unref();
+  const pidFile = pidFileAt(config.pidFile);
+  const starting = startServer(config, log, (step, ms) => {
+    if (!ends.isStopping()) console.log(`${step} (${ms} ms)`);
+  });
+  const ends = listenForEnd({
+    log,
+    async close() {
+      await (await starting).close();
+      await pidFile.remove();
+    },
+    reload: nothingToReload(log),
+  });
   const server = await starting;
   isReady = true;
-  if (config.pidFile) await writeFile(config.pidFile, `${process.pid}\n`);
-  if (server.isFirstStart) {
-    const options = paths.map((path) => `--config-path ${path}`).join(' ');
-    console.log(
-      `create the first admin in another terminal: npx lattice register-user --admin ${options}`,
-    );
-  }
+  if (ends.isStopping()) return;
+  await pidFile.write().catch(async (error: unknown) => {
+    await server.close();
+    throw error;
+  });
+  const isWorker = config.workers.app !== null && config.workers.app !== 'homeserver';
+  if (server.isFirstStart && !isWorker) console.log(firstAdminHint(paths));
   console.log(`ready ${server.urls[0] ?? ''}`);
 }
 

@@ -23,7 +23,8 @@ export class Terminal {
 
   async #answer(): Promise<string> {
     const answer = await this.#answers.next();
-    if (answer.done) throw new Error('there was no answer');
+    if (answer.done)
+      throw new Error('the input ended before everything was answered; --help shows the options');
     return answer.value;
   }
 

@@ -1,74 +1,61 @@
-import { rm, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/config.ts';
 import { appNames, type AppName } from '../config/workers.ts';
-import { createLog } from '../kernel/log.ts';
+import { createLog, readableLines } from '../kernel/log.ts';
 import { collect } from './config-paths.ts';
-import { configPathsOf } from './default-config.ts';
-import { stopOnSignals } from './stop-signals.ts';
-
-const tableMs = 1_000;
+import { configPathsOf, firstAdminHint } from './default-config.ts';
+import { listenForEnd, pidFileAt } from './ends.ts';
+import { LiveTable } from './live-table.ts';
 
 interface Given {
   configPath: string[];
   dataDir?: string;
 }
 
-/** Shows the table where the last one was. */
-function showTable(read: () => string): NodeJS.Timeout {
-  let lines = 0;
-  const draw = () => {
-    const text = read();
-    process.stdout.write(`${lines > 0 ? `\u001B[${lines}A\u001B[J` : ''}${text}\n`);
-    lines = text.split('\n').length;
-  };
-  draw();
-  return setInterval(draw, tableMs);
-}
-
 async function up(given: Given): Promise<void> {
   const paths = await configPathsOf(given);
   const { config, warnings } = await loadConfig(paths);
-  const log = createLog(config.logLevel);
+  let table: LiveTable | null = null;
+  const hasTerminal = process.stdout.isTTY;
+  // A log on the same terminal stays above the table.
+  const entries =
+    hasTerminal && process.stderr.isTTY
+      ? readableLines({
+          write: (text) => (table ? table.write(text) : void process.stderr.write(text)),
+        })
+      : null;
+  const log = createLog(config.logLevel, entries ?? undefined);
   for (const warning of warnings) log.warn(warning);
   const { startUp } = await import('../up/start-up.ts');
-  const starting = startUp(paths, log);
-  let drawing: NodeJS.Timeout | null = null;
-  const stop = async () => {
-    if (drawing) clearInterval(drawing);
-    log.info('stopping; once more to stop at once');
-    await (await starting).close();
-    if (config.pidFile) await rm(config.pidFile, { force: true });
-    process.exit(0);
-  };
-  const onSignal = stopOnSignals(
-    () => performance.now(),
-    () =>
-      void stop().catch((error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
-        process.exit(1);
-      }),
-    () => process.exit(1),
-  );
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  process.on('disconnect', onSignal);
-  process.channel?.unref();
-  const set = await starting;
-  if (config.pidFile) await writeFile(config.pidFile, `${process.pid}\n`);
-  process.on('SIGHUP', () => {
-    set
-      .roll()
-      .catch((error: unknown) => log.error({ err: error }, 'the new processes did not start'));
+  const pidFile = pidFileAt(config.pidFile);
+  const starting = startUp(paths, log, {
+    progress: (step, ms) => {
+      if (!ends.isStopping()) console.log(`${step} (${ms} ms)`);
+    },
+    workerLog: entries,
   });
-  if (set.isFirstStart) {
-    const options = paths.map((path) => `--config-path ${path}`).join(' ');
-    console.log(
-      `create the first admin in another terminal: npx lattice register-user --admin ${options}`,
-    );
-  }
+  const ends = listenForEnd({
+    log,
+    async close() {
+      table?.stop();
+      table = null;
+      await (await starting).close();
+      await pidFile.remove();
+    },
+    reload: () =>
+      void starting
+        .then((set) => set.roll())
+        .catch((error: unknown) => log.error({ err: error }, 'the new processes did not start')),
+  });
+  const set = await starting;
+  if (ends.isStopping()) return;
+  await pidFile.write().catch(async (error: unknown) => {
+    await set.close();
+    throw error;
+  });
+  if (set.isFirstStart) console.log(firstAdminHint(paths));
   console.log(`ready ${set.urls[0] ?? ''}`);
-  if (process.stdout.isTTY) drawing = showTable(() => set.table());
+  if (hasTerminal) table = new LiveTable(process.stdout, () => set.table());
 }
 
 const isAppName = (name: string): name is AppName => appNames.some((app) => app === name);

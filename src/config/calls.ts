@@ -1,4 +1,4 @@
-import { duration, flag, list, mapping, text, textOrNumber } from './kinds.ts';
+import { duration, flag, list, mapping, secretTextOrNumber, text, textOrNumber } from './kinds.ts';
 import { group, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { readSecret } from './secret-file.ts';
@@ -8,12 +8,12 @@ export const callsSection = section('Calls', 'Voice and video.', {
     example: "['turn:turn.example.org?transport=udp', 'turn:turn.example.org?transport=tcp']",
   }),
   turn_shared_secret: optional(
-    textOrNumber,
+    secretTextOrNumber,
     'The secret shared with the TURN servers. Users get credentials of their own that are made of it.',
   ),
   turn_shared_secret_path: optional(text, 'A file with that secret, instead of the secret itself.'),
   turn_username: optional(textOrNumber, 'A user name for all, where there is no shared secret.'),
-  turn_password: optional(textOrNumber, 'Its password.'),
+  turn_password: optional(secretTextOrNumber, 'Its password.'),
   turn_user_lifetime: option(duration, 3_600_000, 'How long credentials are good for.', {
     defaultText: '`1h`',
   }),

@@ -325,3 +325,87 @@ describe('other servers', () => {
     assert.deepEqual(factor, ['2: federation.destination_retry_multiplier: must be 1 or more']);
   });
 });
+
+describe('mistakes', () => {
+  const mistakes: [yaml: string, problems: string[]][] = [
+    [
+      'database: {url: "mysql://me:hunter2@h/db"}',
+      ['2: database.url: must be a URL that begins with postgresql://; what is there is not shown'],
+    ],
+    [
+      'database: "postgresql://me:hunter2@h/db"',
+      ['2: database: must be a mapping, not a single value'],
+    ],
+    [
+      'registration_shared_secret: [hunter2]',
+      ['2: registration_shared_secret: must be text; what is there is not shown'],
+    ],
+    ['turn_uris: {secret: hunter2}', ['2: turn_uris: must be a list, each text, not a mapping']],
+    [
+      'redis: {enabled: true, password_path: /nowhere}',
+      [
+        "2: redis.password_path: cannot be read: ENOENT: no such file or directory, open '/nowhere'",
+      ],
+    ],
+    [
+      'worker_replication_secret: a\nworker_replication_secret_path: /dev/null',
+      [
+        '3: worker_replication_secret_path: worker_replication_secret is set too; only one of them may be',
+        '3: worker_replication_secret_path: /dev/null is empty',
+      ],
+    ],
+    [
+      'workers: {media: 1}',
+      [
+        '2: workers.media: is not one of homeserver, generic_worker, media_repository, user_dir, frontend_proxy, pusher, appservice, federation_sender',
+      ],
+    ],
+    [
+      'listeners: [{port: 80, bind_address: 127.0.0.1}, {port: 81}, {port: 80, bind_address: 127.0.0.1}]',
+      ['2: listeners[2]: port 80 of 127.0.0.1 is another listener’s already'],
+    ],
+    ['listeners: [{path: /a}, {path: /a}]', ['2: listeners[1]: /a is another listener’s already']],
+    ['\tlog_level: info', ['2: Tabs are not allowed as indentation']],
+  ];
+  for (const [yaml, problems] of mistakes) {
+    it(`are told, with no secret in it: ${yaml}`, async () => {
+      assert.deepEqual(await problemsOf(yaml), problems);
+    });
+  }
+
+  it('are told once', async () => {
+    const path = await file('server_name: 1\n');
+    await assert.rejects(loadConfig([path]), {
+      message: `${path}:1: server_name: must be text, not 1`,
+    });
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
+    await assert.rejects(loadConfig([empty]), {
+      message: `${empty}: there are no .yaml files in this folder`,
+    });
+    assert.equal((await loadConfig([await file(named), empty])).config.serverName, 'example.org');
+  });
+
+  it('of names are told with the name that is meant, and no other number', async () => {
+    const { warnings } = await load(
+      'stream_writers: {event: w1}\nexperimental_features: {msc3266_enabled: true}\n',
+    );
+    assert.match(
+      warnings[0]!,
+      /:3: experimental_features\.msc3266_enabled: unknown option, ignored$/,
+    );
+    assert.match(
+      warnings[1]!,
+      /:2: stream_writers\.event: .* did you mean stream_writers\.events\?$/,
+    );
+  });
+});
+
+describe('names of former apps', () => {
+  for (const app of ['client_reader', 'event_creator', 'federation_reader', 'synchrotron']) {
+    it(`${app} is a generic worker`, async () => {
+      const { config } = await load(`worker_app: synapse.app.${app}\n`);
+      assert.equal(config.workers.app, 'generic_worker');
+    });
+  }
+});

@@ -135,11 +135,13 @@ function read(loader: OptionLoader, folder: string): Config {
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
   const outbound = readOutbound(loader.take(outboundSection));
+  const isWorker = workers.app !== null && workers.app !== 'homeserver';
   return {
     ...server,
+    pidFile: isWorker ? workers.pidFile : server.pidFile,
     ...readListeners(loader, loader.take(listenersSection), {
       isOnlyOnLoopback: serverValues.only_on_loopback,
-      isWorker: workers.app !== null && workers.app !== 'homeserver',
+      isWorker,
     }),
     logLevel: loader.take(loggingSection).log_level,
     database: readDatabase(loader, loader.take(databaseSection)),

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { kind, oneOf, positive, text, textOrNumber } from './kinds.ts';
+import { kind, oneOf, positive, secret, secretTextOrNumber, text } from './kinds.ts';
 import { group, inert, mappingOf, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 
@@ -16,7 +16,7 @@ const args = {
   host: optional(text, 'A name, an address, or the folder of a unix socket.'),
   port: optional(databasePort, 'The port.'),
   user: optional(text, 'Who connects.'),
-  password: optional(textOrNumber, 'The user’s password.'),
+  password: optional(secretTextOrNumber, 'The user’s password.'),
   dbname: optional(text, 'The database.'),
   database: optional(text, 'The same as `dbname`.'),
   application_name: optional(text, 'A name of the connections in `pg_stat_activity`.'),
@@ -43,8 +43,10 @@ const args = {
   }),
 };
 
-const url = kind('a URL that begins with postgresql://', (value) =>
-  typeof value === 'string' && /^postgres(?:ql)?:\/\//.test(value) ? value : undefined,
+const url = secret(
+  kind('a URL that begins with postgresql://', (value) =>
+    typeof value === 'string' && /^postgres(?:ql)?:\/\//.test(value) ? value : undefined,
+  ),
 );
 
 const members = {
@@ -125,8 +127,9 @@ export function readDatabase(
   }
   const { args } = given;
   const name = args.dbname ?? args.database;
-  const at = loader.at('database', 'args');
-  if (name === null && !at.hasProblem) at.problem('dbname is needed');
+  if (name === null && !loader.at('database').hasProblem) {
+    loader.at('database', 'args').problem('dbname is needed');
+  }
   const timeoutSeconds = args.connect_timeout;
   const connection = {
     database: name,

@@ -1,4 +1,4 @@
-import { duration, flag, list, port, text, textOrNumber } from './kinds.ts';
+import { duration, flag, list, port, secretTextOrNumber, text, textOrNumber } from './kinds.ts';
 import { group, inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { readSecret } from './secret-file.ts';
@@ -33,7 +33,7 @@ const mail = {
   smtp_host: option(text, 'localhost', 'The mail server that takes the mails.'),
   smtp_port: optional(port, 'Its port.', { defaultText: '`25`, with `force_tls` `465`' }),
   smtp_user: optional(textOrNumber, 'Name to log in there with.'),
-  smtp_pass: optional(textOrNumber, 'Password to log in there with.'),
+  smtp_pass: optional(secretTextOrNumber, 'Password to log in there with.'),
   smtp_pass_path: optional(text, 'A file with that password, instead of the password itself.'),
   force_tls: option(flag, false, 'TLS from the first byte on.'),
   enable_tls: option(flag, true, 'Use TLS when the mail server offers it.'),

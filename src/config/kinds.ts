@@ -1,4 +1,4 @@
-import type { Reading } from './reading.ts';
+import { Findings, Reading } from './reading.ts';
 
 /** How a value of the file becomes what the program uses. */
 export interface Kind<T> {
@@ -10,14 +10,25 @@ export interface Kind<T> {
   takesNull?: boolean;
 }
 
+const silent = () => new Reading(new Findings(), []);
+
 /** Longer values are cut off in messages. */
 const shownMax = 80;
 
-/** A value as a message shows it. */
+/** A value as a message shows it; what is inside of lists and mappings may be secret. */
 export function shown(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'a mapping';
   const json = JSON.stringify(value) ?? String(value);
   return json.length > shownMax ? `${json.slice(0, shownMax)}…` : json;
 }
+
+/** A kind whose wrong values are not shown. */
+export const secret = <T>({ allowed, read }: Kind<T>): Kind<T> => ({
+  allowed,
+  read: (value, at) =>
+    read(value, silent()) ?? at.problem(`must be ${allowed}; what is there is not shown`),
+});
 
 /** A kind whose values are right or wrong as a whole; `read` gives undefined for wrong ones. */
 export function kind<T>(allowed: string, read: (value: unknown) => T | undefined): Kind<T> {
@@ -41,6 +52,9 @@ export const text = kind('text', (value) => (typeof value === 'string' ? value :
 export const textOrNumber = kind('text', (value) =>
   typeof value === 'string' || isNumber(value) ? String(value) : undefined,
 );
+
+export const secretText = secret(text);
+export const secretTextOrNumber = secret(textOrNumber);
 
 export const flag = kind('true or false', (value) =>
   typeof value === 'boolean' ? value : undefined,

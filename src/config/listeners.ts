@@ -155,6 +155,13 @@ function readListener(
   };
 }
 
+const placesOf = ({ at }: ListenerConfig): string[] =>
+  'path' in at
+    ? [at.path]
+    : at.port === 0
+      ? []
+      : at.addresses.map((address) => `port ${at.port} of ${address}`);
+
 /** A listener for nothing but calls of other processes. */
 const isForCalls = ({ resources }: GivenListener) =>
   resources.length > 0 &&
@@ -166,11 +173,16 @@ export function readListeners(
   { isOnlyOnLoopback, isWorker }: { isOnlyOnLoopback: boolean; isWorker: boolean },
 ) {
   const listeners: ListenerConfig[] = [];
+  const taken = new Set<string>();
   let callsAt: CallAddress | null = null;
   const option = isWorker ? 'worker_listeners' : 'listeners';
   for (const [i, given] of (values[option] ?? []).entries()) {
     const listener = readListener(loader, given, loader.at(option, i));
     if (!listener) continue;
+    for (const place of placesOf(listener)) {
+      if (taken.has(place)) loader.at(option, i).problem(`${place} is another listener’s already`);
+      taken.add(place);
+    }
     if (isForCalls(given)) {
       callsAt = listener.at;
       continue;

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { flag, mapping, text, textOrNumber } from './kinds.ts';
+import { flag, mapping, secretText, text, textOrNumber } from './kinds.ts';
 import { group, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { readSecret } from './secret-file.ts';
@@ -45,7 +45,7 @@ export const noticesSection = section('Notices and terms', 'What the server has 
     },
     'Terms that users have to accept.',
   ),
-  form_secret: optional(text, 'Signs links to the page of terms.', {
+  form_secret: optional(secretText, 'Signs links to the page of terms.', {
     defaultText: 'made of the signing key',
   }),
   form_secret_path: optional(text, 'A file with that secret, instead of the secret itself.'),

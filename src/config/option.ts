@@ -1,4 +1,4 @@
-import { anything, orNull, shown, type Kind } from './kinds.ts';
+import { anything, orNull, type Kind } from './kinds.ts';
 import { Findings, Reading } from './reading.ts';
 
 /**
@@ -70,7 +70,9 @@ export function mappingOf<O extends Options>(members: O): Kind<ValuesOf<O>> {
     allowed: `a mapping`,
     read(value, at) {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        return at.problem(`must be a mapping, not ${shown(value)}`);
+        return at.problem(
+          `must be a mapping, not ${Array.isArray(value) ? 'a list' : 'a single value'}`,
+        );
       }
       const names = Object.keys(members);
       for (const name of Object.keys(value)) {

@@ -60,6 +60,10 @@ function offsetOf(root: unknown, path: Path): number {
   return offset;
 }
 
+/** The reader’s words without the place, which stands before them. */
+const withoutPlace = (message: string) =>
+  message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
+
 function readText(file: string, content: string, into: Map<string, FileOption>): string[] {
   const lineCounter = new LineCounter();
   // Others' servers read their files as YAML 1.1, where `off` is false and 0660 is octal.
@@ -67,7 +71,7 @@ function readText(file: string, content: string, into: Map<string, FileOption>):
   const lineOf = (offset: number) => lineCounter.linePos(offset).line;
   if (document.errors.length > 0) {
     return document.errors.map(
-      ({ pos, message }) => `${file}:${lineOf(pos[0])}: ${message.split('\n')[0]}`,
+      ({ pos, message }) => `${file}:${lineOf(pos[0])}: ${withoutPlace(message)}`,
     );
   }
   const { contents } = document;
@@ -91,6 +95,9 @@ function readText(file: string, content: string, into: Map<string, FileOption>):
 /** Reads files and folders (their .yaml files by name); later ones win. Throws ConfigError. */
 export async function readConfigFiles(paths: readonly string[]): Promise<FileOptions> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
+  if (files.length === 0) {
+    throw new ConfigError(paths.map((path) => `${path}: there are no .yaml files in this folder`));
+  }
   const problems: string[] = [];
   const contentOf = (file: string) =>
     readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {

@@ -1,4 +1,6 @@
-import { count, flag, list, port, text, textOrNumber } from './kinds.ts';
+import { count, flag, list, port, secretTextOrNumber, text } from './kinds.ts';
+import type { OptionLoader } from './option-loader.ts';
+import { readSecret } from './secret-file.ts';
 import { group, mappingOf, option, optional } from './option.ts';
 
 const node = mappingOf({
@@ -19,7 +21,7 @@ export const redisOption = group(
     port: option(port, 6379, 'Its port.'),
     path: optional(text, 'Its unix socket, instead of host and port.'),
     username: optional(text, 'Who to be, where Redis has users.'),
-    password: optional(textOrNumber, 'The password.'),
+    password: optional(secretTextOrNumber, 'The password.'),
     password_path: optional(text, 'A file with the password.'),
     dbid: option(count, 0, 'The number of the database.'),
     use_tls: option(flag, false, 'Connect with TLS.'),
@@ -38,12 +40,11 @@ export const redisOption = group(
   'Redis, through which the processes of a server talk.',
 );
 
-/** How Redis is reached; files are not read yet. */
+/** How Redis is reached; the files of TLS are not read yet. */
 export interface RedisConfig {
   at: { host: string; port: number } | { path: string };
   username: string | null;
   password: string | null;
-  passwordPath: string | null;
   database: number;
   tls: { caPath: string | null; certificatePath: string | null; keyPath: string | null } | null;
   sentinel: { name: string; nodes: { host: string; port: number }[] } | null;
@@ -53,13 +54,12 @@ export interface RedisConfig {
 type Given = typeof redisOption.byDefault;
 
 /** Null when it is not enabled. */
-export function readRedis(given: Given): RedisConfig | null {
+export function readRedis(loader: OptionLoader, given: Given): RedisConfig | null {
   if (!given.enabled) return null;
   return {
     at: given.path === null ? { host: given.host, port: given.port } : { path: given.path },
     username: given.username,
-    password: given.password,
-    passwordPath: given.password_path,
+    password: readSecret(loader, ['redis', 'password'], given.password, given.password_path),
     database: given.dbid,
     tls: given.use_tls
       ? {

@@ -1,4 +1,4 @@
-import { duration, flag, text } from './kinds.ts';
+import { duration, flag, secretText, text } from './kinds.ts';
 import { group, inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { readSecret } from './secret-file.ts';
@@ -23,7 +23,7 @@ export const registrationSection = section('Registration', 'Who gets an account,
     'Those who register need a token that an admin has handed out.',
   ),
   registration_shared_secret: optional(
-    text,
+    secretText,
     'Who knows it may register accounts, also admins: `lattice register-user` uses it.',
   ),
   registration_shared_secret_path: optional(
@@ -64,7 +64,7 @@ export const registrationSection = section('Registration', 'Who gets an account,
   ),
   recaptcha_public_key: optional(text, 'The site key of the captcha.'),
   recaptcha_public_key_path: optional(text, 'A file with that key, instead of the key itself.'),
-  recaptcha_private_key: optional(text, 'The secret key of the captcha.'),
+  recaptcha_private_key: optional(secretText, 'The secret key of the captcha.'),
   recaptcha_private_key_path: optional(text, 'A file with that key, instead of the key itself.'),
   recaptcha_siteverify_api: option(
     text,

@@ -78,6 +78,7 @@ const serverNamePattern =
 
 function checkServerName(loader: OptionLoader, serverName: string): void {
   const at = loader.at('server_name');
+  if (at.hasProblem) return;
   if (serverName === '') at.problem('this option is needed');
   else if (!serverNamePattern.test(serverName)) {
     at.problem(`must be a server name (lower case, no scheme, no path), not ${serverName}`);

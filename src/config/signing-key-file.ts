@@ -1,11 +1,21 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { randomLetters } from '../kernel/random.ts';
-import { generateSigningKeyLine } from '../matrix/signing.ts';
+import { generateSigningKeyLine, parseSigningKey } from '../matrix/signing.ts';
 
 /** Makes a signing key file unless there is one. */
 export async function writeSigningKey(path: string): Promise<void> {
   if (existsSync(path)) return;
   const version = `a_${randomLetters(4)}`;
   await writeFile(path, `${generateSigningKeyLine(version)}\n`, { mode: 0o600 });
+}
+
+/** The key of a file, which is made when there is none. Throws an Error that names the file. */
+export async function readSigningKey(path: string): Promise<ReturnType<typeof parseSigningKey>> {
+  try {
+    await writeSigningKey(path);
+    return parseSigningKey(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`signing_key_path ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }

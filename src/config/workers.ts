@@ -1,6 +1,7 @@
-import { count, flag, kind, list, mapping, port, text, textOrList } from './kinds.ts';
+import { count, flag, kind, list, mapping, port, secretText, text, textOrList } from './kinds.ts';
 import { inert, mappingOf, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
+import { readSecret } from './secret-file.ts';
 import { readRedis, redisOption, type RedisConfig } from './redis.ts';
 
 export const appNames = [
@@ -16,9 +17,29 @@ export const appNames = [
 /** The kinds of process; `homeserver` is the main one. */
 export type AppName = (typeof appNames)[number];
 
-const appName = kind(`one of ${appNames.map((app) => `synapse.app.${app}`).join(', ')}`, (value) =>
-  appNames.find((app) => value === app || value === `synapse.app.${app}`),
+/** What Synapse called generic workers by their work, and still takes. */
+const formerApps = ['client_reader', 'event_creator', 'federation_reader', 'synchrotron'];
+
+const appName = kind(
+  `one of ${appNames.map((app) => `synapse.app.${app}`).join(', ')}`,
+  (value) => {
+    const name = String(value).replace(/^synapse\.app\./, '');
+    return formerApps.includes(name) ? 'generic_worker' : appNames.find((app) => app === name);
+  },
 );
+
+/** What `stream_writers` may name. */
+const streamNames = [
+  'events',
+  'typing',
+  'to_device',
+  'account_data',
+  'receipts',
+  'presence',
+  'push_rules',
+  'device_lists',
+  'thread_subscriptions',
+] as const;
 
 const instance = mappingOf({
   host: optional(text, ''),
@@ -49,7 +70,7 @@ export const workersSection = section('Workers', 'The server in several processe
   worker_app: optional(appName, 'What this process is. Belongs in a worker’s own file.'),
   worker_name: optional(text, 'The name of this process; one is made when it has none.'),
   worker_replication_secret: optional(
-    text,
+    secretText,
     'What processes prove themselves with. Without it they use one that is kept in the database.',
   ),
   worker_replication_secret_path: optional(text, 'A file with it.'),
@@ -78,7 +99,8 @@ export const workersSection = section('Workers', 'The server in several processe
   stream_writers: option(
     named<string[]>(textOrList as never),
     none() as Map<string, string[]>,
-    'Which processes may write `events`, `typing`, `to_device`, `account_data`, `receipts`, `presence`, `push_rules`, `device_lists`, `thread_subscriptions`. Those that are not named here are written by any.',
+    `Which processes may write ${streamNames.map((name) => `\`${name}\``).join(', ')}. Those that are ` +
+      'not named here are written by any.',
     {
       defaultText: 'none',
       example: `
@@ -118,7 +140,6 @@ export interface WorkersConfig {
   app: AppName | null;
   name: string | null;
   secret: string | null;
-  secretPath: string | null;
   redis: RedisConfig | null;
   /** Where processes are called, by name. */
   instances: ReadonlyMap<string, { host: string; port: number } | { path: string }>;
@@ -133,8 +154,13 @@ export interface WorkersConfig {
 
 type Values = ValuesOf<typeof workersSection.options>;
 
-function readHolders(values: Values): Map<string, readonly string[]> {
+function readHolders(loader: OptionLoader, values: Values): Map<string, readonly string[]> {
   const holders = new Map<string, readonly string[]>(values.stream_writers);
+  for (const name of holders.keys()) {
+    if (!streamNames.some((stream) => stream === name)) {
+      loader.at('stream_writers', name).unknownName(streamNames);
+    }
+  }
   const named = {
     pusher: values.pusher_instances,
     federation_sender: values.federation_sender_instances,
@@ -167,8 +193,9 @@ function readInstances(loader: OptionLoader, values: Values): WorkersConfig['ins
 function readCounts(loader: OptionLoader, values: Values): Map<AppName, number> {
   const counts = new Map<AppName, number>();
   for (const [name, number] of values.workers) {
-    const app = appName.read(name, loader.at('workers', name));
+    const app = appNames.find((one) => one === name.replace(/^synapse\.app\./, ''));
     if (app) counts.set(app, number);
+    else loader.at('workers', name).problem(`is not one of ${appNames.join(', ')}`);
   }
   return counts;
 }
@@ -181,15 +208,19 @@ export function readWorkers(loader: OptionLoader, values: Values): WorkersConfig
     appservice: values.notify_appservices,
     media: values.enable_media_repo,
   };
-  const redis = readRedis(values.redis);
+  const redis = readRedis(loader, values.redis);
   return {
     app: values.worker_app ?? (redis ? 'homeserver' : null),
     name: values.worker_name,
-    secret: values.worker_replication_secret,
-    secretPath: values.worker_replication_secret_path,
+    secret: readSecret(
+      loader,
+      ['worker_replication_secret'],
+      values.worker_replication_secret,
+      values.worker_replication_secret_path,
+    ),
     redis,
     instances: readInstances(loader, values),
-    holders: readHolders(values),
+    holders: readHolders(loader, values),
     leftByMain: new Set(Object.entries(left).flatMap(([role, is]) => (is ? [] : [role]))),
     counts: readCounts(loader, values),
     pidFile: values.worker_pid_file,

@@ -18,6 +18,9 @@ export class SchemaMismatch extends Error {
   }
 }
 
+/** Applied just now: the schema has been made. */
+export const firstMigration = '0001-core.sql';
+
 const folder = join(import.meta.dirname, 'migrations');
 
 /** All migrations, in order. */
@@ -59,16 +62,41 @@ function check(known: readonly Migration[], applied: readonly Applied[]): Migrat
   return known.filter(({ name }) => !done.has(name));
 }
 
+/** Refuses a database that is another program's, before anything is changed in it. */
+async function checkOwner(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{
+    isOurs: boolean;
+    isSynapse: boolean;
+    table: string | null;
+  }>(
+    `select to_regclass('schema_migrations') is not null as "isOurs",
+       to_regclass('applied_schema_deltas') is not null as "isSynapse",
+       (select tablename from pg_tables where schemaname = current_schema()
+          and tablename in ('events', 'rooms', 'users') order by 1 limit 1) as "table"`,
+  );
+  const { isOurs, isSynapse, table } = rows[0]!;
+  if (isOurs || table === null) return;
+  throw new SchemaMismatch(
+    isSynapse
+      ? 'the database is Synapse’s, which cannot be taken over: make an empty one for Lattice'
+      : `the database has a table "${table}" of another program: make an empty one for Lattice`,
+  );
+}
+
 /**
  * Brings the schema up to date: each pending migration in its own transaction, under a lock. Gives
- * the names of those that were applied. Throws SchemaMismatch for a schema from another version.
+ * the names of those that were applied. Throws SchemaMismatch for a schema from another version or program, and an
+ * Error when the database cannot be reached.
  */
 export async function migrate(connection: pg.ClientConfig): Promise<string[]> {
   const known = await readMigrations();
   const client = new pg.Client(connection);
-  await client.connect();
+  await client.connect().catch((error: Error) => {
+    throw new Error(`the database cannot be reached: ${error.message}`, { cause: error });
+  });
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
+    await checkOwner(client);
     await client.query(
       `create table if not exists schema_migrations (
          name text primary key, checksum text not null, applied_at timestamptz not null default now())`,

@@ -1,7 +1,7 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import type { Log } from '../kernel/log.ts';
 import type { Resource } from './endpoint.ts';
 
@@ -32,10 +32,44 @@ const keepAliveMs = 75_000;
 /** While the server stops, connections that have become idle are closed this often. */
 const closeIdleMs = 50;
 
+/** Whether somebody takes connections at a socket. */
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
 /** A socket that an earlier process has left behind; anything else at that path is not ours. */
-async function removeOldSocket(path: string): Promise<void> {
+export async function removeOldSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null);
-  if (found?.isSocket()) await unlink(path);
+  if (found?.isSocket() && !(await isListening(path))) await unlink(path);
+}
+
+/** An address with a port, or a unix socket. */
+export type Place = { port: number; host: string } | { path: string };
+
+const meanings: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not listen there',
+};
+
+/** `127.0.0.1:8008`, `[::1]:8008` or a path. */
+export const placeText = (at: Place): string =>
+  'path' in at ? at.path : `${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
+
+/** What an error in listening means, for people; its `code` stays. */
+export function listenError(error: NodeJS.ErrnoException, at: Place): Error {
+  const { code = '' } = error;
+  // The operating system's word for a folder that is not there.
+  const isFolder = 'path' in at && (code === 'EACCES' || code === 'ENOENT');
+  const meaning = isFolder ? 'its folder is not there or not writable' : meanings[code];
+  const text = meaning === undefined ? error.message : `${meaning} (${code})`;
+  return Object.assign(new Error(`cannot listen at ${placeText(at)}: ${text}`), { code });
 }
 
 /** Listeners whose requests go to what `answer` gives for each. */
@@ -66,13 +100,10 @@ export function createListeners(
     return server;
   }
 
-  async function open(server: Server, at: object): Promise<void> {
+  async function open(server: Server, at: Place): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(at, () => {
-        server.off('error', reject);
-        resolve();
-      });
+      server.once('error', (error) => reject(listenError(error, at)));
+      server.listen(at, resolve);
     });
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { Agent, get, request, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
 import { connect } from 'node:net';
@@ -55,14 +55,25 @@ test('unix sockets have their mode; an old socket is replaced, a file is not', a
   assert.equal((await stat(path)).mode & 0o777, 0o660);
 
   // As after a crash: nobody removed the socket.
-  await startTestServer(t, [who], { listeners: [listener] });
+  await link(path, `${path}.kept`);
   await server.close(0);
+  await rename(`${path}.kept`, path);
+  await startTestServer(t, [who], { listeners: [listener] });
 
   const file = join(await folder(t), 'precious');
   await writeFile(file, 'text');
   const wrong = { ...loopback, at: { path: file, mode: 0o660 } };
   await assert.rejects(startTestServer(t, [who], { listeners: [wrong] }), { code: 'EADDRINUSE' });
   assert.ok((await stat(file)).isFile());
+});
+
+test('a socket at which another process answers is left to it', async (t) => {
+  const at = { path: join(await folder(t), 'http.sock'), mode: 0o600 };
+  await startTestServer(t, [who], { listeners: [{ ...loopback, at }] });
+  await assert.rejects(startTestServer(t, [who], { listeners: [{ ...loopback, at }] }), {
+    code: 'EADDRINUSE',
+    message: `cannot listen at ${at.path}: another program listens there (EADDRINUSE)`,
+  });
 });
 
 test('a listener offers only the endpoints of its resources', async (t) => {

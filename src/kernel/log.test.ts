@@ -29,3 +29,9 @@ test('on a terminal entries are lines for people, with stacks below', () => {
   );
   assert.match(output.lines[1]!, /^\S+ error bug\n {2}Error: oh\n {6}at /);
 });
+
+test('a line that is no entry stays as it is', () => {
+  const output = gathering();
+  for (const line of ['(node:1) Warning: x\n', '12\n']) readableLines(output).write(line);
+  assert.deepEqual(output.lines, ['(node:1) Warning: x\n', '12\n']);
+});

@@ -20,13 +20,25 @@ export function createLog(level: LogLevel, destination?: DestinationStream): Log
   return pino(options, destination ?? (stderr.isTTY ? readableLines(stderr) : stderr));
 }
 
-/** Turns lines of JSON into `12:34:56.789 info  message  key=value`, with stacks below. */
+/** Turns lines of JSON into `12:34:56.789 info  message  key=value`, with stacks below; other lines stay. */
 export function readableLines(output: DestinationStream): DestinationStream {
   return { write: (line) => output.write(readableLine(line)) };
 }
 
+/** Null: it is no entry, such as what Node.js itself says. */
+function entryIn(line: string): Record<string, unknown> | null {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' ? (entry as Record<string, unknown> | null) : null;
+  } catch {
+    return null;
+  }
+}
+
 function readableLine(line: string): string {
-  const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const entry = entryIn(line);
+  if (entry === null) return line;
+  const { level, time, msg, err, ...fields } = entry;
   const clock = String(time).slice('2026-01-01T'.length, -1);
   const error = err as { message?: string; stack?: string } | undefined;
   const pairs = Object.entries(fields).map(

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import type { DestinationStream } from 'pino';
 import type { AppName } from '../config/workers.ts';
 import type { Log } from '../kernel/log.ts';
 import { socketsOf, writeWorkerFile, type WorkerSockets } from './worker-files.ts';
@@ -23,6 +24,8 @@ export interface FleetNeeds {
   /** Configuration files before the process's own. */
   configPaths: readonly string[];
   log: Log;
+  /** Takes the lines of their logs; null: they go where this process's go. */
+  workerLog: DestinationStream | null;
   /** Processes have come, gone, or begun to drain. */
   changed(): void;
 }
@@ -57,7 +60,7 @@ export class Fleet {
   }
 
   async #launch(name: string, app: AppName): Promise<Slot> {
-    const { folder, configPaths, log } = this.#needs;
+    const { folder, configPaths, log, workerLog } = this.#needs;
     const sockets = socketsOf(folder, name, ++this.#generation);
     const path = await writeWorkerFile(folder, { name, app, sockets });
     const startedMs = performance.now();
@@ -71,6 +74,7 @@ export class Fleet {
       process: new WorkerProcess({
         name,
         configPaths: [...configPaths, path],
+        log: workerLog,
         onExit: (code, signal) => {
           if (this.#isStopping || this.#slots.get(name) !== slot) return;
           log.warn({ worker: name, code, signal }, 'a worker ended; starting it again');
@@ -89,6 +93,7 @@ export class Fleet {
     setTimeout(() => {
       if (this.#isStopping || this.#slots.get(old.name) !== old) return;
       this.#start(old.name, old.app, starts).catch((error: unknown) => {
+        if (this.#isStopping) return;
         this.#needs.log.error({ err: error, worker: old.name }, 'a worker could not be started');
       });
       void this.#clean(old);

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { access, chmod, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { canFollowParent } from '../kernel/follow-parent.ts';
 import type { Log } from '../kernel/log.ts';
 
 const names = ['valkey-server', 'redis-server'];
@@ -53,12 +54,16 @@ async function appears(path: string): Promise<boolean> {
 /** Starts Redis on a unix socket, and again when it dies. Throws an Error that says what to install. */
 export async function startRedis(socketPath: string, log: Log): Promise<OwnRedis> {
   const program = await findServer();
+  // When this process is killed, its Redis is to end as well.
+  const [command, ...before] = (await canFollowParent())
+    ? ['setpriv', '--pdeathsig', 'TERM', program]
+    : [program];
   let child: ChildProcess;
   let isClosed = false;
 
   function start(): void {
     const options = ['--port', '0', '--unixsocket', socketPath, '--save', '', '--appendonly', 'no'];
-    child = spawn(program, [...options, '--daemonize', 'no', '--logfile', '/dev/null'], {
+    child = spawn(command, [...before, ...options, '--daemonize', 'no', '--logfile', '/dev/null'], {
       stdio: 'ignore',
       // Ctrl-C in a terminal is for the supervisor, which stops the rest in order.
       detached: true,

@@ -1,17 +1,22 @@
 import { join } from 'node:path';
 import type pg from 'pg';
+import type { DestinationStream } from 'pino';
 import { declaredRows } from '../apps/declared-rows.ts';
 import { linkSecretOf } from '../apps/connections.ts';
 import { listenerOptions } from '../apps/listeners.ts';
+import { timed, type Progress } from '../apps/open-storage.ts';
 import { poolsOf, routingSettingsOf } from '../apps/routing-settings.ts';
+import { checkDataFolder } from '../apps/data-folder.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import type { AppName } from '../config/workers.ts';
 import { startEmbedded } from '../database/embedded/start.ts';
-import { migrate } from '../database/migrate.ts';
+import { firstMigration, migrate } from '../database/migrate.ts';
 import type { Database } from '../database/database.ts';
 import { openDatabase } from '../database/open-database.ts';
+import { lockFolder } from '../kernel/folder-lock.ts';
 import type { Log } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
+import { Started } from '../kernel/started.ts';
 import { eventWriterRole } from '../rooms/module.ts';
 import { createRouter, type Router } from '../router/router.ts';
 import type { WorkerApp } from '../routing/apps.ts';
@@ -24,7 +29,7 @@ import { Fleet } from './fleet.ts';
 import { startRedis } from './redis-server.ts';
 import { controlPathOf, makeRunFolder } from './run-folder.ts';
 import { scheduleAsBatch } from './scheduling.ts';
-import { renderTable, workerLine } from './table.ts';
+import { renderTable, withoutReplaced, workerLine } from './table.ts';
 import { writeSharedFile } from './worker-files.ts';
 
 /** A set of processes that runs. */
@@ -42,28 +47,19 @@ export interface RunningSet {
   close(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** Told of each step. */
+  progress?: Progress;
+  /** Takes the lines of the processes' logs; null: they go where this process's go. */
+  workerLog?: DestinationStream | null;
+}
+
 const closeGraceMs = 10_000;
 /** Processes that the embedded PostgreSQL has connections for: a dozen each. */
 const connectionsOfPostgres = 400;
 const defaultCounts: ReadonlyMap<AppName, number> = new Map([['generic_worker', 2]]);
 
 const workerAppOf = (app: AppName): WorkerApp => (app === 'homeserver' ? 'main' : app);
-
-/** Things that have been started, to be closed in the opposite order. */
-class Started {
-  readonly #closers: (() => Promise<void> | void)[] = [];
-
-  add(close: () => Promise<void> | void): void {
-    this.#closers.push(close);
-  }
-
-  async close(): Promise<void> {
-    for (const close of this.#closers.splice(0).toReversed()) {
-      // oxlint-disable-next-line no-await-in-loop
-      await close();
-    }
-  }
-}
 
 async function createRouterFor(
   config: Config,
@@ -101,10 +97,14 @@ function countsIn(counts: Readonly<Record<string, number>>): Map<AppName, number
 }
 
 /** Starts everything on this machine: database and Redis unless configured, workers, router. */
-export async function startUp(configPaths: readonly string[], log: Log): Promise<RunningSet> {
+export async function startUp(
+  configPaths: readonly string[],
+  log: Log,
+  options: StartOptions = {},
+): Promise<RunningSet> {
   const started = new Started();
   try {
-    return await start(configPaths, log, started);
+    return await start(configPaths, log, started, options);
   } catch (error) {
     await started.close();
     throw error;
@@ -115,21 +115,30 @@ async function start(
   configPaths: readonly string[],
   log: Log,
   started: Started,
+  { progress = () => undefined, workerLog = null }: StartOptions,
 ): Promise<RunningSet> {
   const { config } = await loadConfig(configPaths);
+  await checkDataFolder(config);
   await scheduleAsBatch(process.pid);
+  const lock = await lockFolder(config.dataDir);
+  started.add(lock.release);
   const folder = await makeRunFolder(config.dataDir);
   started.add(folder.remove);
   const embedded = config.database
     ? null
-    : await startEmbedded(join(config.dataDir, 'postgres'), log, {
-        settings: { max_connections: String(connectionsOfPostgres) },
-      });
+    : await timed(progress, 'started PostgreSQL', () =>
+        startEmbedded(join(config.dataDir, 'postgres'), log, {
+          settings: { max_connections: String(connectionsOfPostgres) },
+        }),
+      );
   if (embedded) started.add(embedded.close);
   const connection = embedded?.connection ?? (config.database as pg.ClientConfig);
-  const applied = await migrate(connection);
+  const applied = await timed(progress, 'checked the database schema', () => migrate(connection));
   const redisPath = config.workers.redis ? null : join(folder.path, 'redis.sock');
-  if (redisPath) started.add((await startRedis(redisPath, log)).close);
+  if (redisPath) {
+    const redis = await timed(progress, 'started Redis', () => startRedis(redisPath, log));
+    started.add(redis.close);
+  }
   const sharedFile = await writeSharedFile(folder.path, {
     database: embedded?.connection ?? null,
     redisPath,
@@ -145,6 +154,7 @@ async function start(
     folder: folder.path,
     configPaths: [...configPaths, sharedFile],
     log,
+    workerLog,
     changed() {
       router.setUpstreams(upstreamsOf(fleet, config));
       view.refresh().catch(() => undefined);
@@ -152,18 +162,24 @@ async function start(
   });
   started.add(() => fleet.stop());
   const counts = config.workers.counts.size > 0 ? config.workers.counts : defaultCounts;
-  await fleet.scale(new Map([['homeserver', 1], ...counts]));
+  const wanted = new Map<AppName, number>([['homeserver', 1], ...counts]);
+  const total = [...wanted.values()].reduce((sum, count) => sum + count, 0);
+  await timed(progress, `started ${total} processes`, () => fleet.scale(wanted));
   await view.refresh();
   started.add(() => router.close(closeGraceMs));
   const urls = await router.listen();
 
   const table = () =>
-    renderTable(view.workers().map((worker) => workerLine(worker, view.heldBy(worker.instance))));
+    renderTable(
+      withoutReplaced(view.workers()).map((worker) =>
+        workerLine(worker, view.heldBy(worker.instance)),
+      ),
+    );
   const set: RunningSet = {
     urls,
-    isFirstStart: applied.includes('0001-core.sql'),
+    isFirstStart: applied.includes(firstMigration),
     table,
-    scale: (wanted) => fleet.scale(wanted),
+    scale: (changed) => fleet.scale(changed),
     roll: () => fleet.roll(),
     pids: () => new Map(fleet.slots().map(({ name, process }) => [name, process.pid ?? 0])),
     close: () => started.close(),

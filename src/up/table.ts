@@ -19,26 +19,28 @@ interface Stats {
   lag?: number;
 }
 
-/** Longest text of roles that is shown. */
-const rolesWidthMax = 60;
-
 export function workerLine(worker: WorkerRow, held: ReadonlyMap<string, number>): WorkerLine {
   const stats = JSON.parse(worker.stats) as Stats;
   const roles = [...held]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([role, shards]) => (shards > 1 ? `${role}×${shards}` : role));
-  const text = roles.join(' ') || '–';
   const state = worker.isDraining ? 'draining' : worker.isAlive ? 'live' : 'dead';
   return {
     name: worker.name,
     state,
-    roles: text.length > rolesWidthMax ? `${text.slice(0, rolesWidthMax - 1)}…` : text,
+    roles: roles.join(' ') || '–',
     requests: stats.requests ?? 0,
     cpu: stats.cpu ?? 0,
     memory: stats.memory ?? 0,
     lag: stats.lag ?? 0,
   };
 }
+
+/** Without those that died and have a successor of their name. */
+export const withoutReplaced = (workers: readonly WorkerRow[]): WorkerRow[] => {
+  const living = new Set(workers.filter(({ isAlive }) => isAlive).map(({ name }) => name));
+  return workers.filter(({ isAlive, name }) => isAlive || !living.has(name));
+};
 
 const headings: WorkerLineText = ['worker', 'state', 'req/s', 'cpu %', 'MB', 'lag', 'roles'];
 type WorkerLineText = readonly [string, string, string, string, string, string, string];

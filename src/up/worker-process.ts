@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { DestinationStream } from 'pino';
 
 const program = join(import.meta.dirname, '..', 'main.ts');
 
@@ -9,6 +11,8 @@ const stopMsMax = 20_000;
 export interface WorkerProcessOptions {
   name: string;
   configPaths: readonly string[];
+  /** Takes the lines of its log; null: they go where this process's go. */
+  log: DestinationStream | null;
   /** The process has ended by itself. */
   onExit(code: number | null, signal: string | null): void;
 }
@@ -22,15 +26,16 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  constructor({ name, configPaths, onExit }: WorkerProcessOptions) {
+  constructor({ name, configPaths, log, onExit }: WorkerProcessOptions) {
     this.name = name;
     const paths = configPaths.flatMap((path) => ['--config-path', path]);
     const child = spawn(process.execPath, [...process.execArgv, program, 'serve', ...paths], {
       // By the channel it notices when this process is killed.
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', log ? 'pipe' : 'inherit', 'ipc'],
       detached: true,
     });
     this.#child = child;
+    if (log) createInterface({ input: child.stderr! }).on('line', (line) => log.write(`${line}\n`));
     this.#ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         resolve();

@@ -34,6 +34,14 @@ worker_listeners:
   - {${listener}, resources: [{names: [client, federation]}]}
 `;
 
+/** As Synapse's manual has it: nothing but media. */
+const mediaWorkerFile = `
+worker_app: synapse.app.media_repository
+worker_name: media
+worker_listeners:
+  - {port: 8085, resources: [{names: [media]}]}
+`;
+
 test('workers by their files, in every format', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'routes-'));
   t.after(() => rm(folder, { recursive: true }));
@@ -48,6 +56,8 @@ test('workers by their files, in every format', async (t) => {
     await file('first.yaml', workerFile('first', 'port: 8081')),
     '-w',
     await file('second.yaml', workerFile('second', 'port: 8082, bind_addresses: [192.0.2.7]')),
+    '-w',
+    await file('media.yaml', mediaWorkerFile),
     '--port',
     '8443',
   ];
@@ -56,6 +66,7 @@ test('workers by their files, in every format', async (t) => {
       'table',
       /^main +main +127\.0\.0\.1:8008/m,
       /^second .* 192\.0\.2\.7:8082 +live +initial_sync/m,
+      /^media +media_repository +127\.0\.0\.1:8085/m,
     ],
     ['json', /"id": "first"/],
     ['nginx', /listen 8443;/, /server 127\.0\.0\.1:8081 max_fails/],

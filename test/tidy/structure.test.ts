@@ -159,11 +159,13 @@ test('there are no circular imports between files', () => {
   assert.deepEqual(cycles, []);
 });
 
-test('no merge is left half done', async () => {
-  const wrong: string[] = [];
-  for await (const path of glob(['*.md', 'docs/**/*.md', '{src,test}/**/*.sql'], { cwd: root })) {
+test('no conflict of a merge is left behind', async () => {
+  const left: string[] = [];
+  for await (const path of glob('{*.md,{docs,src,test,bin}/**/*.{md,ts,mjs,json,sql}}', {
+    cwd: root,
+  })) {
     const text = await readFile(join(root, path), 'utf8');
-    if (/^(?:<{7}|>{7}) /m.test(text)) wrong.push(path);
+    if (/^(?:<{7}|>{7}) /m.test(text)) left.push(path);
   }
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(left, []);
 });

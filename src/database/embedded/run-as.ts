@@ -1,7 +1,7 @@
-import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { chmod, chown, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { canFollowParent } from '../../kernel/follow-parent.ts';
 
 /** PostgreSQL refuses to run as root; started by root it runs as this user and group (nobody). */
 const nobody = 65_534;
@@ -15,16 +15,6 @@ async function isReachable(path: string): Promise<boolean> {
     // oxlint-disable-next-line no-await-in-loop
     if (((await stat(folder)).mode & othersMaySearch) === 0) return false;
     if (folder === dirname(folder)) return true;
-  }
-}
-
-/** Whether `setpriv` is here and can have a program told when its parent has died. */
-async function canFollowParent(): Promise<boolean> {
-  try {
-    await promisify(execFile)('setpriv', ['--pdeathsig', 'INT', 'true']);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -60,6 +60,19 @@ function clientOptions(options: RedisOptions): RedisClientOptions {
   };
 }
 
+/** Resolves when Redis answers. Throws its error when it does not, or does not let us in. */
+export async function tryRedis(options: RedisOptions): Promise<void> {
+  const connection = openRedis(options, 'subscribe');
+  try {
+    await new Promise<unknown>((resolve, reject) => {
+      connection.on('error', reject);
+      connection.connect().then(resolve, reject);
+    });
+  } finally {
+    connection.destroy();
+  }
+}
+
 /** A client that connects, and comes back when it is lost, by itself once `connect` was called. */
 export function openRedis(
   options: RedisOptions,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createLog } from '../../kernel/log.ts';
 import { startRedis, type OwnRedis } from '../../up/redis-server.ts';
+import { tryRedis } from './connect.ts';
 import { createRedisTransport, type RedisTransport } from './transport.ts';
 
 const log = createLog('error', { write: () => undefined });
@@ -67,4 +68,26 @@ test('nobody waits for an echo that cannot come', async () => {
   await transport.close();
   await waiting;
   await transport.echo();
+});
+
+test('the admin is told why Redis cannot be used', async () => {
+  const told: Record<string, unknown>[] = [];
+  const options = {
+    at: { path: join(folder, 'nowhere.sock') },
+    username: null,
+    password: null,
+    database: 0,
+    tls: null,
+    sentinel: null,
+    cluster: null,
+  };
+  await assert.rejects(tryRedis(options), { code: 'ENOENT' });
+  const transport = createRedisTransport(
+    options,
+    'test',
+    createLog('warn', { write: (line) => void told.push(JSON.parse(line) as never) }),
+  );
+  await transport.open();
+  await transport.close();
+  assert.match(String(told[0]!['reason']), /ENOENT/);
 });

@@ -48,8 +48,11 @@ export function createRedisTransport(
     onConnected(now);
   }
 
-  const lost = (error: unknown) =>
-    setConnected(false, error instanceof Error ? error.message || error.name : String(error));
+  let failure = '';
+  const lost = (error: unknown) => {
+    failure = error instanceof Error ? error.message || error.name : String(error);
+    setConnected(false, failure);
+  };
   publisher.on('error', lost);
   subscriber.on('error', lost);
 
@@ -125,7 +128,9 @@ export function createRedisTransport(
       }).then(beat);
       timer = setInterval(beat, echoMs);
       await first;
-      if (!isConnected) log.warn('Redis does not answer; processes look into the database');
+      if (!isConnected) {
+        log.warn({ reason: failure }, 'Redis does not answer; processes look into the database');
+      }
     },
     async close() {
       isClosed = true;
