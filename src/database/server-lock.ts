@@ -81,6 +81,7 @@ export async function acquireServerLock(
 
   /** Takes it anew, however long the database is away. */
   async function keep(): Promise<void> {
+    // oxlint-disable-next-line no-unmodified-loop-condition -- `release` does
     for (let refusals = 0; !isReleased;) {
       try {
         // oxlint-disable-next-line no-await-in-loop
