@@ -163,6 +163,44 @@ describe('what workers remember', () => {
     assert.ok(members(next).includes(bob.userId), JSON.stringify(next['rooms']));
   });
 
+  it('presence that was set while no messages passed comes later', async () => {
+    const users: TestClient[] = [];
+    // oxlint-disable-next-line no-await-in-loop -- enough that some are another process's to keep
+    while (users.length < 6) users.push(await TestClient.register(url));
+    const pathOf = (user: TestClient) =>
+      `${client}/presence/${encodeURIComponent(user.userId)}/status`;
+    const { token } = await TestClient.register(url);
+    await withoutMessages(async () => {
+      await askOk(one, 'POST', `${client}/logout`, token, {});
+      const presence = { presence: 'online', status_msg: 'said meanwhile' };
+      await Promise.all(users.map((user) => askOk(one, 'PUT', pathOf(user), user.token, presence)));
+    });
+    await eventually(async () => {
+      const told = await Promise.all(
+        users.map((user) => askOk(two, 'GET', pathOf(user), user.token)),
+      );
+      assert.deepEqual(new Set(told.map((one) => one['status_msg'])), new Set(['said meanwhile']));
+    });
+  });
+
+  it('a room that was forgotten while no messages passed is not shown', async () => {
+    const user = await TestClient.register(url);
+    const { token } = await TestClient.register(url);
+    const roomId = await roomOf(one, user);
+    await askOk(one, 'POST', `${user.room(roomId)}/leave`, user.token, {});
+    const filter = encodeURIComponent(JSON.stringify({ room: { include_leave: true } }));
+    const left = async () => {
+      const answer = await askOk(two, 'GET', `${client}/sync?filter=${filter}`, user.token);
+      return Object.keys(answer['rooms'].leave ?? {});
+    };
+    assert.deepEqual(await left(), [roomId]);
+    await withoutMessages(async () => {
+      await askOk(one, 'POST', `${client}/logout`, token, {});
+      await askOk(one, 'POST', `${user.room(roomId)}/forget`, user.token, {});
+      await eventually(async () => assert.deepEqual(await left(), []));
+    });
+  });
+
   it('a delayed event that nobody heard of is sent when messages pass again', async () => {
     const user = await TestClient.register(url);
     const roomIds: string[] = [];
