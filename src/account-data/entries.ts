@@ -146,7 +146,14 @@ export function createAccountEntries(
     return value;
   }
 
-  const set: AccountData['set'] = (userNid, roomNid, type, content) =>
+  /** Resolves when the processes that remember the entry have the new one. */
+  async function known(roomNid: number, type: string): Promise<void> {
+    if (roomNid === 0 && (rememberedTypes as readonly string[]).includes(type)) {
+      await bus.delivered();
+    }
+  }
+
+  const write: AccountData['set'] = (userNid, roomNid, type, content) =>
     committer.write<{ pos: number }, void>(
       { statement: upsertEntry as never, params: [userNid, roomNid, type, content] },
       (rows) => ({
@@ -158,6 +165,11 @@ export function createAccountEntries(
         })),
       }),
     );
+
+  const set: AccountData['set'] = async (userNid, roomNid, type, content) => {
+    await write(userNid, roomNid, type, content);
+    await known(roomNid, type);
+  };
 
   /** False: another request was faster. */
   const replace = (key: [number, number, string], content: string, before: string | null) =>
@@ -179,7 +191,7 @@ export function createAccountEntries(
       const content = edit(before);
       if (content === null || content === before) return;
       // oxlint-disable-next-line no-await-in-loop
-      if (await replace([userNid, roomNid, type], content, before)) return;
+      if (await replace([userNid, roomNid, type], content, before)) return known(roomNid, type);
     }
     throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many changes of the same data at once');
   };
@@ -195,8 +207,10 @@ export function createAccountEntries(
   return {
     ruleFeatures,
     pushRules,
-    ruleset: async ({ userNid, userId }) =>
-      rulesetOf(await pushRules(userNid), userId, ruleFeatures),
+    async ruleset({ userNid, userId }) {
+      const content = await store.entry(userNid, 0, pushRulesType);
+      return rulesetOf(differencesIn(content), userId, ruleFeatures);
+    },
     get: (userNid, roomNid, type) => store.entry(userNid, roomNid, type),
     set,
     async changes(userNid, afterPos) {

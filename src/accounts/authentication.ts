@@ -5,6 +5,7 @@ import type {
 } from '../appservices/registrations.ts';
 import { isInterestedInUser } from '../appservices/registrations.ts';
 import type { Database } from '../database/database.ts';
+import type { Bus } from '../streams/bus.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Connections } from './connections.ts';
@@ -58,6 +59,7 @@ export interface AuthenticatorDependencies {
   database: Database;
   clock: Clock;
   cache: TokenCache;
+  bus: Pick<Bus, 'hearsOthers'>;
   connections: Connections;
   appservices: AppserviceRegistrations;
   /** Accounts that were to be renewed and were not can do nothing. */
@@ -67,8 +69,8 @@ export interface AuthenticatorDependencies {
 }
 
 export function createAuthenticator(dependencies: AuthenticatorDependencies): Authenticator {
-  const { cache, clock, connections, appservices } = dependencies;
-  const loading = new Map<string, Promise<CachedToken>>();
+  const { bus, cache, clock, connections, appservices } = dependencies;
+  const loading = new Map<string, { promise: Promise<CachedToken>; generation: number }>();
 
   function admit(
     token: CachedToken,
@@ -98,16 +100,19 @@ export function createAuthenticator(dependencies: AuthenticatorDependencies): Au
   }
 
   function load(key: string, read: () => Promise<CachedToken>): Promise<CachedToken> {
-    const underway = loading.get(key);
-    if (underway) return underway;
     const generation = cache.generation();
+    const underway = loading.get(key);
+    // One that began before something changed may bring what was before.
+    if (underway?.generation === generation) return underway.promise;
     const promise = read()
       .then((token) => {
         if (generation === cache.generation()) cache.set(key, token);
         return token;
       })
-      .finally(() => loading.delete(key));
-    loading.set(key, promise);
+      .finally(() => {
+        if (loading.get(key)?.promise === promise) loading.delete(key);
+      });
+    loading.set(key, { promise, generation });
     return promise;
   }
 
@@ -120,7 +125,7 @@ export function createAuthenticator(dependencies: AuthenticatorDependencies): Au
       const userId = service ? (query.user_id ?? service.sender) : null;
       const deviceId = query.device_id ?? query['org.matrix.msc3202.device_id'] ?? '';
       const key = service ? `${token}\n${userId}\n${deviceId}` : token;
-      const cached = cache.get(key);
+      const cached = bus.hearsOthers() ? cache.get(key) : undefined;
       const now = clock.now();
       if (cached && cached.recheckTs > now && cached.validUntilTs > now) {
         return admit(cached, origin, options);

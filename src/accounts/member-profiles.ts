@@ -31,6 +31,7 @@ export function createMemberProfiles(
   });
   const tell = async ({ userId }: UserRef) => {
     bus.publish([{ stream: profileStream, pos: bus.nextEphemeral(), row: { userId } }]);
+    await bus.delivered();
   };
   events.subscribe({ profileChanged: tell, deactivated: tell });
 
@@ -45,7 +46,9 @@ export function createMemberProfiles(
   }
 
   return {
-    of: ({ userId, userNid }) =>
-      cache.get(userId) ?? (userNid === undefined ? {} : load(userId, userNid)),
+    of({ userId, userNid }) {
+      const known = bus.hearsOthers() ? cache.get(userId) : undefined;
+      return known ?? (userNid === undefined ? {} : load(userId, userNid));
+    },
   };
 }

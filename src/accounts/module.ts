@@ -106,6 +106,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     authenticator: createAuthenticator({
       database,
       clock,
+      bus,
       cache,
       connections,
       appservices,

@@ -68,6 +68,8 @@ export function createDelayedEvents(needs: DelayedEventsNeeds): DelayedEvents {
   bus.subscribe(delayedEventStream, (rows) => {
     for (const { row } of rows) sender.expect(row.shard, row.sendTs);
   });
+  // What told of an event that is due soon may be among what was missed.
+  bus.onMissed(() => sender.look());
   roles.serve(delayedEventRole, {
     methods: {},
     taken: (shards) => sender.take(shards),

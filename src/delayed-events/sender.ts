@@ -25,6 +25,8 @@ export interface DelayedEventSender {
   release(shards: readonly number[]): Promise<void>;
   /** Something is due at that time. */
   expect(shard: number, sendTs: number): void;
+  /** Something may be due at any time. */
+  look(): void;
   /** Sends one that has been taken. Throws M_USER_SUSPENDED and what the room says to it. */
   send(row: DelayedRow): Promise<void>;
   stop(): Promise<void>;
@@ -124,6 +126,7 @@ export function createDelayedEventSender(needs: SenderNeeds): DelayedEventSender
     expect(shard, sendTs) {
       if (held.has(shard)) lookAt(sendTs);
     },
+    look: () => lookAt(clock.now()),
     send,
     async stop() {
       isStopped = true;

@@ -4,11 +4,15 @@ import type { Bus } from '../streams/bus.ts';
 import type { Board } from './board.ts';
 import type { PresenceConfig } from './config.ts';
 import { presenceRole } from './role.ts';
-import type { PresenceState } from './streams.ts';
+import { presenceMissedStream, presenceStream, type PresenceState } from './streams.ts';
 import type { ActiveUser, Tracker } from './tracker.ts';
 
 /** How often the holder is told of those who sync elsewhere; more often when they time out soon. */
 const tellMsMax = 10_000;
+/** Between hearing that something was missed and saying it again: others may have missed it too. */
+const repeatMs = 500;
+/** How long messages may be missing before it is noticed. */
+const unnoticedMs = 5_000;
 /** Devices that sync with this process at once; beyond it they are told of when they begin. */
 const devicesMax = 200_000;
 
@@ -67,6 +71,40 @@ export function createSharedTracker(needs: SharedTrackerNeeds): SharedTracker {
       }
     },
     released: (shards) => tracker.forget((userId) => shards.includes(shard(userId))),
+  });
+
+  let missedSinceTs = Infinity;
+  let asking: NodeJS.Timeout | null = null;
+  let repeatSinceTs = Infinity;
+  let repeating: NodeJS.Timeout | null = null;
+
+  /** Asks others to say again what was missed, once messages pass. */
+  function askAgain(): void {
+    asking = null;
+    if (!bus.hearsOthers()) return;
+    const row = { sinceTs: missedSinceTs };
+    missedSinceTs = Infinity;
+    bus.publish([{ stream: presenceMissedStream, pos: bus.nextEphemeral(), row }]);
+  }
+
+  /** Says again how present the users of the held shards are who have changed lately. */
+  function repeat(): void {
+    repeating = null;
+    const changed = board.changedAfter(repeatSinceTs);
+    repeatSinceTs = Infinity;
+    const rows = changed
+      .filter(({ isLocal, userId }) => isLocal && roles.holds(presenceRole, userId))
+      .map((row) => ({ stream: presenceStream, pos: bus.nextEphemeral(), row }));
+    if (rows.length > 0) bus.publish(rows);
+  }
+  bus.subscribe(presenceMissedStream, (rows) => {
+    for (const { row } of rows) repeatSinceTs = Math.min(repeatSinceTs, row.sinceTs);
+    repeating ??= setTimeout(repeat, repeatMs).unref();
+  });
+  bus.onMissed(() => {
+    // Ephemeral positions are about milliseconds.
+    missedSinceTs = Math.min(missedSinceTs, clock.now() - unnoticedMs);
+    asking ??= setTimeout(askAgain, repeatMs).unref();
   });
 
   /** Lost words are said again in a while. */
@@ -131,6 +169,8 @@ export function createSharedTracker(needs: SharedTrackerNeeds): SharedTracker {
     },
     stop() {
       if (timer) clearInterval(timer);
+      if (asking) clearTimeout(asking);
+      if (repeating) clearTimeout(repeating);
     },
   };
 }

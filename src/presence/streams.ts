@@ -25,3 +25,10 @@ export const presenceStream = defineStream<Presence>({
   durable: false,
   shardedBy: 'user',
 });
+
+/** A process has missed rows of presence since a time: they are to be said again. */
+export const presenceMissedStream = defineStream<{ sinceTs: number }>({
+  name: 'presence_missed',
+  durable: false,
+  shardedBy: 'none',
+});

@@ -112,6 +112,7 @@ export async function forget(services: RoomServices, actor: Actor, roomId: strin
       row: { userNid: actor.userNid, roomNid: access.roomNid },
     },
   ]);
+  await services.bus.delivered();
 }
 
 /** Invites a user. `isDirect` marks the invite as that to a direct chat. */

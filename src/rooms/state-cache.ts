@@ -63,8 +63,14 @@ export function withStateCache(store: StateStore, bus: Bus): RoomStates {
     return promise;
   }
 
-  const current = (roomNid: number): Entries | Promise<Entries> =>
-    rooms.get(roomNid) ?? loading.get(roomNid) ?? load(roomNid);
+  const isAlone = bus.tag === '';
+
+  async function current(roomNid: number): Promise<Entries> {
+    // Another process may have changed the room just now.
+    const isBehind = !isAlone && (await store.newestPos(roomNid)) > bus.position();
+    if (isBehind) return store.state(roomNid, null);
+    return rooms.get(roomNid) ?? loading.get(roomNid) ?? load(roomNid);
+  }
 
   return {
     ...store,

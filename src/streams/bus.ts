@@ -34,6 +34,11 @@ export interface Bus {
    * them is to be forgotten.
    */
   onMissed(handler: () => void): void;
+  /**
+   * False while rows of streams that are not durable do not arrive: what was derived from them is
+   * not to be believed.
+   */
+  hearsOthers(): boolean;
   /** The position up to which every durable row has reached this process's readers. */
   position(): number;
   /** Null when the readers here are as far, else a promise that they are, or that it took too long. */
@@ -107,6 +112,7 @@ export function createLocalBus(options: LocalBusOptions): Bus {
     recoverWith: () => undefined,
     afterRows: (handler) => readers.addAfterRows(handler),
     onMissed: () => undefined,
+    hearsOthers: () => true,
     position: () => position,
     reached: () => null,
     caughtUp: () => null,

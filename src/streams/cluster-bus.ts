@@ -16,6 +16,8 @@ export interface Transport {
   /** Both handlers are set before anything arrives. */
   listen(onText: (text: string) => void, onConnected: (isConnected: boolean) => void): void;
   isConnected(): boolean;
+  /** Whether all that others had sent a few seconds ago has arrived, also after standing still. */
+  hears(): boolean;
   /**
    * Resolves when all that was sent before, here and by others, has arrived here and elsewhere, or
    * when the connection is lost.
@@ -169,7 +171,9 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
   transport.listen(receive, (isConnected) => {
     missed();
     if (!isConnected) return;
-    // What was sent while there was no connection is lost.
+    // What was sent while there was no connection is lost, here and elsewhere: the others see by
+    // the number that they have missed something.
+    transport.send(encodeMessage({ sender: tag, number: ++number, rows: [] }));
     sequencer.heardOf(sequencer.highest());
     if (looking) clearTimeout(looking);
     void look();
@@ -191,6 +195,7 @@ export function createClusterBus(options: ClusterBusOptions): ClusterBus {
     recoverWith: (stream, read) => void sources.set(stream, read),
     afterRows: (handler) => readers.addAfterRows(handler),
     onMissed: (handler) => void missedHandlers.push(handler),
+    hearsOthers: () => transport.hears(),
     position: () => sequencer.position(),
     reached: (pos) => (pos <= sequencer.position() ? null : waiters.wait(pos)),
     async caughtUp() {

@@ -40,6 +40,8 @@ export interface SyncRequest {
   reader: SyncReader;
   /** Null: the client begins anew. */
   since: StreamPosition | null;
+  /** `since` is of an answer of this process. */
+  goesOn: boolean;
   filter: Filter;
   fullState: boolean;
   stateAfter: boolean;
@@ -126,7 +128,7 @@ export function createSyncEngine(needs: SyncEngineNeeds): SyncEngine {
       isIncremental: since !== null,
       lazyMembers: lazy
         ? needs.lazyMembers.of(device, {
-            isFresh: since === null,
+            goesOn: request.goesOn,
             sendsRedundant: state.includeRedundantMembers,
           })
         : null,

@@ -12,8 +12,11 @@ export interface LazyMembers {
 }
 
 export interface LazyMemberMemory {
-  /** `isFresh`: the client begins anew and knows nobody. */
-  of(device: string, options: { isFresh: boolean; sendsRedundant: boolean }): LazyMembers;
+  /**
+   * `goesOn`: the client goes on from an answer of this process. One that begins anew knows nobody,
+   * and may have done so at another process since it was here.
+   */
+  of(device: string, options: { goesOn: boolean; sendsRedundant: boolean }): LazyMembers;
 }
 
 const redundant: LazyMembers = { unsent: (_room, userIds) => [...userIds] };
@@ -22,10 +25,10 @@ export function createLazyMemberMemory(): LazyMemberMemory {
   const devices = boundedCache<string, Map<number, Set<string>>>(devicesMax);
 
   return {
-    of(device, { isFresh, sendsRedundant }) {
+    of(device, { goesOn, sendsRedundant }) {
       if (sendsRedundant) return redundant;
       let rooms = devices.get(device);
-      if (!rooms || isFresh) {
+      if (!rooms || !goesOn) {
         rooms = new Map();
         devices.set(device, rooms);
       }

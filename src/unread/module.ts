@@ -60,8 +60,10 @@ export function createUnread(needs: UnreadNeeds): Unread {
   const store = createUnreadStore(needs.events);
   const classes = new RulesetClasses(needs.ruleFeatures);
   const watches = new Map<number, RoomWatch>();
-  /** Rooms being read, and whether something happened there meanwhile. */
-  const loading = new Map<number, { isDirty: boolean; users: number }>();
+  /** Rooms being read, by how many, and how often something has happened there since. */
+  const loading = new Map<number, { changes: number; users: number }>();
+  /** Changes of what counts for whomever. */
+  let ruleChanges = 0;
   const readings = boundedCache<string, Reading>(readingsMax, {
     dispose(reading) {
       const watch = watches.get(reading.roomNid);
@@ -76,7 +78,7 @@ export function createUnread(needs: UnreadNeeds): Unread {
 
   function touch(roomNid: number): void {
     const load = loading.get(roomNid);
-    if (load) load.isDirty = true;
+    if (load) load.changes++;
   }
 
   bus.subscribe(eventStream, (rows) => {
@@ -112,6 +114,7 @@ export function createUnread(needs: UnreadNeeds): Unread {
   bus.subscribe(accountDataStream, (rows) => {
     for (const { row } of rows) {
       if (row.roomNid !== 0 || !countingTypes.has(row.type)) continue;
+      ruleChanges++;
       for (const { roomNid } of roomsOfUser(row.userNid)) {
         readings.delete(keyOf(row.userNid, roomNid));
       }
@@ -125,22 +128,24 @@ export function createUnread(needs: UnreadNeeds): Unread {
     }
   });
 
-  function begin(roomNids: readonly number[]): void {
-    for (const nid of roomNids) {
-      const load = loading.get(nid);
-      if (load) {
+  /** The rooms' changes so far; they are counted until `end`. */
+  function begin(roomNids: readonly number[]): Map<number, number> {
+    return new Map(
+      roomNids.map((nid) => {
+        const load = loading.get(nid) ?? { changes: 0, users: 0 };
         load.users++;
-        load.isDirty = false;
-      } else loading.set(nid, { isDirty: false, users: 1 });
-    }
+        loading.set(nid, load);
+        return [nid, load.changes];
+      }),
+    );
   }
 
   /** Those of the rooms in which something happened while they were read. */
-  function end(roomNids: readonly number[]): number[] {
-    return roomNids.filter((nid) => {
+  function end(changesBefore: ReadonlyMap<number, number>): number[] {
+    return [...changesBefore].flatMap(([nid, before]) => {
       const load = loading.get(nid)!;
       if (--load.users === 0) loading.delete(nid);
-      return load.isDirty;
+      return load.changes === before ? [] : [nid];
     });
   }
 
@@ -170,6 +175,8 @@ export function createUnread(needs: UnreadNeeds): Unread {
       afterPos: reading.readPos,
     }));
     const events = await store.events(since, user.userNid, eventsMax);
+    // The database may be ahead of the stream, which would bring again what has been read.
+    await bus.reached(facts.reduce((max, { lastPos }) => Math.max(max, lastPos), 0));
     return { found, events: Map.groupBy(events, (event) => event.roomNid), differences };
   }
 
@@ -201,15 +208,17 @@ export function createUnread(needs: UnreadNeeds): Unread {
     async counts(user, roomNids) {
       let missing = roomNids.filter((nid) => !readings.has(keyOf(user.userNid, nid)));
       for (let tries = 1; missing.length > 0; tries++) {
-        begin(missing);
+        const changesBefore = begin(missing);
+        const ruleChangesBefore = ruleChanges;
         let result;
         let dirty: number[];
         try {
           // oxlint-disable-next-line no-await-in-loop
           result = await read(user, missing);
         } finally {
-          dirty = end(missing);
+          dirty = end(changesBefore);
         }
+        if (ruleChangesBefore !== ruleChanges) dirty = missing;
         if (tries === attemptsMax) dirty = [];
         keep(result, new Set(dirty));
         missing = dirty;

@@ -1,26 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningSet } from '../../src/up/start-up.ts';
 import { Load } from '../harness/load.ts';
 import { startWorkerSet } from '../harness/topology.ts';
+import { findProcess } from '../harness/workers.ts';
 
 /** Longer than a process may be silent before others take its work. */
 const stoppedMs = 8_000;
-
-/** The process whose command line has all the words. */
-async function findProcess(...words: string[]): Promise<number> {
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    // oxlint-disable-next-line no-await-in-loop
-    const line = await readFile(join('/proc', name, 'cmdline'), 'utf8').catch(() => '');
-    if (words.every((word) => line.includes(word))) return Number(name);
-  }
-  throw new Error(`no process with ${words.join(' ')}`);
-}
 
 describe('a worker set under load', () => {
   let set: RunningSet;

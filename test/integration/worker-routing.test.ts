@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
-import { request } from 'node:http';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TestClient, type Json } from '../harness/client.ts';
 import { startWorkerSet } from '../harness/topology.ts';
+import { ask, workersOf, type Worker } from '../harness/workers.ts';
 
 const workers = `
 workers:
@@ -19,33 +18,6 @@ routing:
 const client = '/_matrix/client/v3';
 const reportsMax = 12;
 
-interface Worker {
-  name: string;
-  socketPath: string;
-}
-
-/** Asks a worker itself, past the router. */
-function ask(
-  { socketPath }: Worker,
-  method: string,
-  path: string,
-  token: string | null,
-  body?: unknown,
-): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
-    const req = request({ socketPath, method, path, headers });
-    req.on('error', reject);
-    req.on('response', (res) => {
-      let text = '';
-      res.setEncoding('utf8');
-      res.on('data', (chunk) => (text += String(chunk)));
-      res.on('end', () => resolve({ status: res.statusCode ?? 0, text }));
-    });
-    req.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
-
 describe('a set of workers', () => {
   let url: string;
   let all: Worker[];
@@ -57,12 +29,7 @@ describe('a set of workers', () => {
       workers,
     );
     url = set.urls[0]!;
-    const folder = join(dataDir, 'data', 'run');
-    const sockets = (await readdir(folder)).filter((name) => /^\w+\.\d+\.sock$/.test(name));
-    all = sockets.map((name) => ({
-      name: name.split('.')[0]!,
-      socketPath: join(folder, name),
-    }));
+    all = await workersOf(dataDir);
     close = async () => {
       await set.close();
       await rm(dataDir, { recursive: true });

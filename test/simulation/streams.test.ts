@@ -85,6 +85,7 @@ class SimulatedProcess {
           this.#onConnected = onConnected;
         },
         isConnected: () => this.isConnected,
+        hears: () => this.isConnected,
         echo: async () => {},
       },
     });

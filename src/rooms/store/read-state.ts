@@ -61,9 +61,17 @@ const selectVisibility = statement<
    order by s.from_pos`,
 );
 
+const selectNewestPos = statement<[number], { pos: number | null }>(
+  'select_newest_event_pos',
+  `select max(pos) as pos from events where room_nid = $1`,
+);
+
 /** Reads of room state, now or at a position. */
 export function createStateStore(database: Queryable) {
   return {
+    /** Position of the room's newest event. */
+    newestPos: async (roomNid: number) =>
+      (await database.query(selectNewestPos, [roomNid]))[0]?.pos ?? 0,
     /** `atPos` null: now. */
     state: (roomNid: number, atPos: number | null) =>
       atPos === null

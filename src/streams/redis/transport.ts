@@ -44,15 +44,15 @@ export function createRedisTransport(
     isConnected = now;
     if (now) log.info('connected to Redis');
     else if (!isClosed) log.warn({ reason }, 'Redis is gone; processes look into the database');
-    if (!now) answer(Infinity);
     onConnected(now);
   }
 
   let failure = '';
-  const lost = (error: unknown) => {
+  function lost(error: unknown): void {
     failure = error instanceof Error ? error.message || error.name : String(error);
     setConnected(false, failure);
-  };
+    answer(Infinity);
+  }
   publisher.on('error', lost);
   subscriber.on('error', lost);
 
@@ -71,6 +71,8 @@ export function createRedisTransport(
     answer(Number(number));
   }
 
+  const isSilent = () => performance.now() - heardAtMs > silenceMsMax;
+
   /** One message for all who ask in one turn of the event loop. */
   function ask(resolve: () => void): void {
     asking.push(resolve);
@@ -84,8 +86,11 @@ export function createRedisTransport(
   }
 
   function beat(): void {
-    if (isConnected && performance.now() - heardAtMs > silenceMsMax) {
+    if (isConnected && isSilent()) {
       setConnected(false, 'messages do not pass');
+      // Others have heard their last echo at most so much later, and trust in it as long.
+      const upto = asked;
+      setTimeout(() => answer(upto), echoMs).unref();
     }
     ask(() => undefined);
   }
@@ -111,6 +116,7 @@ export function createRedisTransport(
       onConnected = connection;
     },
     isConnected: () => isConnected,
+    hears: () => isConnected && !isSilent(),
     send(text) {
       if (isConnected) publisher.publish(name, text).catch(() => undefined);
     },

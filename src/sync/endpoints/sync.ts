@@ -88,6 +88,7 @@ export const sync = endpoint<SyncEndpointNeeds>()({
       const answer = await engine.sync({
         reader: requester,
         since,
+        goesOn: since !== null && parsePosition(query.since ?? '')?.tag === bus.tag,
         filter,
         fullState,
         stateAfter: query.use_state_after ?? query['org.matrix.msc4222.use_state_after'] ?? false,

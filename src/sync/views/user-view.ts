@@ -39,6 +39,8 @@ export class UserView {
   readonly devices = new Map<number, DeviceView>();
   /** Up to where news may concern the user: nothing after it does. */
   newsUpto: Pick<StreamPosition, 'durable' | 'ephemeral'> = { durable: Infinity, ephemeral: 0 };
+  /** How many losses of news there had been when what is forgotten was read. */
+  missesKnown = 0;
   /** Long polls to be woken. */
   readonly waiters = new Set<() => void>();
   /** Long-polling and running requests; a view in use is not evicted. */

@@ -135,6 +135,24 @@ export function createSyncViews(
   }
 
   bus.subscribe(eventStream, onEvents);
+  /** Grows when rows that say what was forgotten may have been missed. */
+  let misses = 0;
+  bus.onMissed(() => {
+    misses++;
+  });
+
+  /** Reads which of the rooms that the user has left were forgotten, if that may have been missed. */
+  async function recallForgotten(user: UserView): Promise<void> {
+    if (user.missesKnown === misses) return;
+    const before = misses;
+    const hasLeftRooms = [...user.rooms.values()].some(({ membership }) => membership !== 'join');
+    for (const row of hasLeftRooms ? await store.memberships(user.userNid) : []) {
+      const room = user.rooms.get(row.roomNid);
+      if (room?.pos === row.pos) room.isForgotten = row.isForgotten;
+    }
+    user.missesKnown = before;
+  }
+
   bus.subscribe(forgottenRoomStream, (rows) => {
     for (const { row } of rows) {
       const room = users.get(row.userNid)?.rooms.get(row.roomNid);
@@ -160,6 +178,7 @@ export function createSyncViews(
     // Registered before the read: rows that arrive meanwhile are applied, and are newer.
     const position = bus.position();
     const user = new UserView(userNid, userId, position);
+    user.missesKnown = misses;
     users.set(userNid, user);
     try {
       const rows = await store.memberships(userNid);
@@ -174,6 +193,10 @@ export function createSyncViews(
       throw error;
     }
     return user;
+  }
+
+  function release(user: UserView): void {
+    if (--user.users === 0) resting.set(user.userNid, user);
   }
 
   const presenceWakes = createPresenceWakes(joinedRooms, (roomNids) => {
@@ -193,11 +216,15 @@ export function createSyncViews(
       }
       user.users++;
       resting.delete(userNid);
+      try {
+        await recallForgotten(user);
+      } catch (error) {
+        release(user);
+        throw error;
+      }
       return user;
     },
-    release(user) {
-      if (--user.users === 0) resting.set(user.userNid, user);
-    },
+    release,
     touchUser(userNid, pos) {
       const user = users.get(userNid);
       if (!user) return;

@@ -16,6 +16,8 @@ export interface RoomFactsRow {
   /** The user's own member event and since when it holds. */
   member: string | null;
   joinedPos: number;
+  /** Position of the room's newest event. */
+  lastPos: number;
 }
 
 const current = (type: string, stateKey: string, columns: string) => `
@@ -41,7 +43,8 @@ const selectFacts = statement<[number[], string], RoomFactsRow>(
          and s.type_nid = (select type_nid from event_types where event_type = 'm.room.member')
          and s.state_key = $2 and s.to_pos < 9223372036854775807
          and ${readableJson('e.content')} ->> 'membership' <> 'join'),
-       ${current('m.room.member', '$2', 's.from_pos')}, 0) as "joinedPos"
+       ${current('m.room.member', '$2', 's.from_pos')}, 0) as "joinedPos",
+     (select max(e.pos) from events e where e.room_nid = r.room_nid) as "lastPos"
    from rooms r where r.room_nid = any($1)`,
 );
 
