@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import { tcpAddress } from '../cluster/rpc/address.ts';
 import type { Config } from '../config/config.ts';
+import { tcpAddress } from '../kernel/tcp-address.ts';
 import { listenError, removeOldSocket, type Place } from '../http/open-listeners.ts';
 
 const isEvery = (address: string) => address === '::' || address === '0.0.0.0';

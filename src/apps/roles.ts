@@ -1,6 +1,6 @@
-import type { AppName, WorkersConfig } from '../config/workers.ts';
+import { streamNames, type AppName, type WorkersConfig } from '../config/workers.ts';
 import type { Config } from '../config/config.ts';
-import type { Endpoint, TrafficGroup } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
 import { appsOf, type WorkerApp } from '../routing/apps.ts';
 
 /** What this process is; a server of one process is all of it. */
@@ -10,14 +10,7 @@ const workerAppOf = (app: AppName | null): WorkerApp =>
   app === null || app === 'homeserver' ? 'main' : app;
 
 /** Groups of requests that write a stream of the same name, which may have writers of its own. */
-const writing: ReadonlySet<TrafficGroup> = new Set([
-  'typing',
-  'to_device',
-  'account_data',
-  'receipts',
-  'presence',
-  'push_rules',
-] as const);
+const writing: ReadonlySet<string> = new Set(streamNames);
 
 /** Whether a process answers an endpoint itself, by its app and by who may write what. */
 export function serves(

@@ -29,7 +29,7 @@ const appName = kind(
 );
 
 /** What `stream_writers` may name. */
-const streamNames = [
+export const streamNames = [
   'events',
   'typing',
   'to_device',

@@ -3,6 +3,7 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo } from 'node:net';
 import type { Log } from '../kernel/log.ts';
+import { tcpAddress } from '../kernel/tcp-address.ts';
 import type { Resource } from './endpoint.ts';
 
 /** Where a server listens and what it offers there. */
@@ -60,7 +61,7 @@ const meanings: Readonly<Record<string, string>> = {
 
 /** `127.0.0.1:8008`, `[::1]:8008` or a path. */
 export const placeText = (at: Place): string =>
-  'path' in at ? at.path : `${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
+  'path' in at ? at.path : tcpAddress(at.host, at.port);
 
 /** What an error in listening means, for people; its `code` stays. */
 export function listenError(error: NodeJS.ErrnoException, at: Place): Error {
@@ -121,7 +122,7 @@ export function createListeners(
         const server = serverFor(listener);
         await open(server, { port: at.port, host });
         const { port } = server.address() as AddressInfo;
-        return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+        return `${scheme}://${tcpAddress(host, port)}`;
       }),
     );
   }

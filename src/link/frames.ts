@@ -136,3 +136,15 @@ export function frameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) =>
     pending = at === data.length ? none : data.subarray(at);
   };
 }
+
+/** Reads frames from a socket; one that is malformed, or that `onFrame` throws at, ends the connection. */
+export function readFrames(socket: Socket, onFrame: (frame: Frame) => void): void {
+  const take = frameReader(onFrame);
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      take(chunk);
+    } catch (error) {
+      socket.destroy(error as Error);
+    }
+  });
+}

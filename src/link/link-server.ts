@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpResponse, WholeRequest } from '../http/exchange.ts';
-import { frameReader, frameWriter, kinds, MalformedFrame, type Frame } from './frames.ts';
+import { frameWriter, kinds, MalformedFrame, readFrames, type Frame } from './frames.ts';
 import { LinkedResponse } from './linked-response.ts';
 
 /** Answers a request. Must not throw. */
@@ -58,14 +58,7 @@ export function createLinkServer(answer: AnswerLinked): LinkServer {
       else throw new MalformedFrame('a router does not send this');
     }
 
-    const read = frameReader(take);
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        read(chunk);
-      } catch (error) {
-        socket.destroy(error as Error);
-      }
-    });
+    readFrames(socket, take);
     socket.on('close', () => {
       sockets.delete(socket);
       for (const res of open.values()) res.cancelled();

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connectionOptions } from '../cluster/rpc/address.ts';
 import { offerLink } from '../cluster/rpc/offer-link.ts';
-import { frameReader, frameWriter, kinds, type Frame, type FrameWriter } from './frames.ts';
+import { frameWriter, readFrames, kinds, type Frame, type FrameWriter } from './frames.ts';
 
 /** Takes the answer to one request. */
 export interface LinkTaker {
@@ -114,14 +114,7 @@ export class Link {
     const socket = this.#socket;
     socket.setTimeout(0);
     this.#frames = frameWriter(socket);
-    const read = frameReader((frame) => this.#take(frame));
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        read(chunk);
-      } catch (error) {
-        socket.destroy(error as Error);
-      }
-    });
+    readFrames(socket, (frame) => this.#take(frame));
   }
 
   /** Sends a request; `head` is JSON: `[method, url, headers]`. */

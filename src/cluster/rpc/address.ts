@@ -7,6 +7,3 @@ export function connectionOptions(address: string): NetConnectOpts {
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
   return { host, port: Number(address.slice(colon + 1)) };
 }
-
-export const tcpAddress = (host: string, port: number): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

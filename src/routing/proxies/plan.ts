@@ -1,3 +1,4 @@
+import { tcpAddress } from '../../kernel/tcp-address.ts';
 import type { BalanceKey } from '../../http/endpoint.ts';
 import { appsOf, poolOf, type Pool, type RoutingSettings, type WorkerApp } from '../apps.ts';
 import { isOfProcess, type RouteRow } from '../table.ts';
@@ -191,6 +192,5 @@ const methodsFirst = (a: { row: RouteRow }, b: { row: RouteRow }) =>
 /** `host:port`, or the path of a socket after `unix:`. */
 export function addressText({ address }: UpstreamOptions): string {
   if ('socketPath' in address) return `unix:${address.socketPath}`;
-  const { host, port } = address;
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return tcpAddress(address.host, address.port);
 }

@@ -1,3 +1,4 @@
+import { tcpAddress } from '../../kernel/tcp-address.ts';
 import { stringify } from 'yaml';
 import { escaped, planProxy, type ProxySubject, type Rule, type Target } from './plan.ts';
 
@@ -10,7 +11,7 @@ function serviceOf({ name, servers }: Target) {
       ? []
       : [
           {
-            url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`,
+            url: `http://${tcpAddress(address.host, address.port)}`,
             weight: Math.round(weight * 10),
           },
         ],
