@@ -1,6 +1,7 @@
 import { jsonAnswer } from '../http/json-client.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import { tcpAddress } from '../kernel/tcp-address.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { compileGlob } from '../matrix/push-rules/glob.ts';
 import { requestAuthorization } from '../matrix/request-signing.ts';
@@ -15,7 +16,7 @@ import {
 import { createBackOff, type BackOff, type BackOffOptions } from './back-off.ts';
 import { FederationError, type FederationFailure } from './errors.ts';
 import { createServerDiscovery, type ServerAddress } from './server-discovery.ts';
-import { bracketed, parseServerName, type ServerName } from './server-name.ts';
+import { parseServerName, type ServerName } from './server-name.ts';
 import { createServiceRecords, systemResolveSrv, type ResolveSrv } from './service-records.ts';
 import { createWellKnown } from './well-known.ts';
 
@@ -148,7 +149,7 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
   ): Promise<OutboundAnswer> {
     const signal = AbortSignal.timeout(timeoutMs);
     const askAt = ({ host, port, hostHeader, tlsName }: ServerAddress) =>
-      httpTo(tlsName || host).fetch(`https://${bracketed(host)}:${port}${uri}`, {
+      httpTo(tlsName || host).fetch(`https://${tcpAddress(host, port)}${uri}`, {
         method,
         headers: { ...headers, Host: hostHeader },
         ...(content === undefined ? {} : { body: JSON.stringify(content) }),
