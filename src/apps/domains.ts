@@ -6,8 +6,9 @@ import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
+import { createServerAuthenticator } from '../federation/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
-import type { Authenticate } from '../http/dispatcher.ts';
+import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
 import { openApiOf } from '../http/openapi.ts';
@@ -40,6 +41,7 @@ import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
 import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
+import { createServerKeys } from '../server-keys/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncSources, type SyncViews } from '../sync/module.ts';
@@ -74,12 +76,15 @@ export interface Foundation {
   metrics: Metrics;
   limiter: RateLimiter;
   signingKey: SigningKey;
+  /** Signs what is passed on of other servers' keys. */
+  notaryKey: SigningKey;
   appservices: AppserviceRegistrations;
 }
 
 export interface Domains {
   endpoints: Endpoint[];
   authenticate: Authenticate;
+  authenticateServer: AuthenticateServer;
   /** Forgets what is over; to be called every minute or so. */
   tidy(): Promise<void>;
   /** Writes what waits and stops timers. */
@@ -125,6 +130,14 @@ export function assembleDomains(foundation: Foundation): Domains {
     signingKey,
     clock,
     metrics,
+  });
+  const serverKeys = createServerKeys({
+    config: { serverName, ...config.serverKeys },
+    database,
+    federation,
+    signingKey,
+    notaryKey: foundation.notaryKey,
+    clock,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
@@ -416,6 +429,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...push.endpoints,
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
+    ...serverKeys.endpoints,
     ...media.endpoints,
   ];
   endpoints.push(
@@ -441,6 +455,12 @@ export function assembleDomains(foundation: Foundation): Domains {
     endpoints,
     authenticate: (token, query, origin, options) =>
       accounts.authenticator.authenticate(token, query, origin, options),
+    authenticateServer: createServerAuthenticator({
+      serverName,
+      allowedServers: config.federation.allowedServers,
+      keyRing: serverKeys.keyRing,
+      clock,
+    }),
     async tidy() {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;

@@ -80,11 +80,6 @@ export const federationSection = section('Federation', 'Other servers.', {
     federation_metrics_domains: 'servers with metrics of their own',
     federation_rr_transactions_per_room_per_second: 'pace of read receipts',
     allow_device_name_lookup_over_federation: 'other servers may read names of devices',
-    trusted_key_servers: 'notaries to ask for keys',
-    suppress_key_server_warning: 'a warning about notaries',
-    key_server_signing_keys_path: 'a key of its own for the work as a notary',
-    old_signing_keys: 'keys no longer used',
-    key_refresh_interval: 'how long published keys are valid',
   }),
 });
 

@@ -11,19 +11,19 @@ import {
 import { isUserId, serverNameOf } from './ids.ts';
 import type { AuthState, Pdu } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
+import type { ServerKey } from './server-keys.ts';
 import { verifyBytes } from './signing.ts';
 import { keyOf } from './state-resolution/types.ts';
 
-/** A key that servers sign events with. */
-export interface ServerKey {
-  /** Unpadded base64. */
-  publicKey: string;
-  /** Milliseconds since 1970: not good for later events, from room version 5 on. */
-  validUntilTs: number;
-}
-
-/** Finds a server's key; null: not to be had. */
-export type FindServerKey = (serverName: string, keyId: string) => Promise<ServerKey | null>;
+/**
+ * Finds a server's key; null: not to be had. `validAtTs`: when it should be valid, milliseconds since
+ * 1970; what is found may end before.
+ */
+export type FindServerKey = (
+  serverName: string,
+  keyId: string,
+  validAtTs: number,
+) => Promise<ServerKey | null>;
 
 /** Servers whose signatures an event needs (server-server spec, "Validating hashes and signatures"). */
 function signersOf(version: RoomVersion, pdu: Pdu): Set<string> {
@@ -48,9 +48,10 @@ async function isSignedBy(
   const valid = await Promise.all(
     own.map(async ([keyId, signature]) => {
       if (!keyId.startsWith('ed25519:') || typeof signature !== 'string') return false;
-      const key = await findKey(serverName, keyId);
+      const validAtTs = version.strictKeyValidity ? pdu.origin_server_ts : 0;
+      const key = await findKey(serverName, keyId, validAtTs);
       if (!key) return false;
-      if (version.strictKeyValidity && key.validUntilTs < pdu.origin_server_ts) return false;
+      if (key.validUntilTs < validAtTs) return false;
       return verifyBytes(message, signature, key.publicKey);
     }),
   );

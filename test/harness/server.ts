@@ -28,6 +28,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Servers that tests play are on this machine, with certificates of their own making. */
+const remoteServersOfTests = `
+federation_ip_range_blacklist: []
+federation_verify_certificates: false
+trusted_key_servers: []
+`;
+
 /** A folder with a configuration for open registration. `extra`: YAML that is added to it. */
 export async function makeDataDir(extra = ''): Promise<{ dataDir: string; configPaths: string[] }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lattice-test-'));
@@ -39,9 +46,11 @@ export async function makeDataDir(extra = ''): Promise<{ dataDir: string; config
     databaseUrl: null,
     isOpen: true,
   });
+  const remotePath = join(dataDir, 'remote-servers.yaml');
+  await writeFile(remotePath, remoteServersOfTests);
   const extraPath = join(dataDir, 'extra.yaml');
   await writeFile(extraPath, `log_level: error\n${extra}\n`);
-  return { dataDir, configPaths: [configPath, extraPath] };
+  return { dataDir, configPaths: [configPath, remotePath, extraPath] };
 }
 
 /** The URL of a worker set that all tests share, when the suite runs on one; see `test/run.mjs`. */

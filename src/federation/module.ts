@@ -1,0 +1,1 @@
+export { createServerAuthenticator, type AuthenticateServerNeeds } from './authenticate-server.ts';
