@@ -17,6 +17,7 @@ import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
+import { createRoomServers } from './room-servers.ts';
 import type { RoomServices } from './services.ts';
 import { eventStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
@@ -29,6 +30,7 @@ import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
 import { createNewRelationStore } from './store/new-relation.ts';
 import { createHeadStore } from './store/load-head.ts';
+import { createRoomServerStore } from './store/room-servers.ts';
 import { createEventStreamStore } from './store/read-stream.ts';
 import { createStateStore } from './store/read-state.ts';
 import { createTimelineStore } from './store/read-timeline.ts';
@@ -88,6 +90,7 @@ export { updateMemberProfiles } from './member-profiles.ts';
 export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
 export type { JoinedRooms } from './joined-rooms.ts';
+export type { RoomServers } from './room-servers.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
@@ -167,6 +170,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     access: createRoomAccess(members, bus),
     members,
     joinedRooms: createJoinedRooms(members, bus),
+    servers: createRoomServers(createRoomServerStore(database), bus),
     states: withStateCache(createStateStore(named), bus),
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),

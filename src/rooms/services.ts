@@ -5,6 +5,7 @@ import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { JoinedRooms } from './joined-rooms.ts';
 import type { RoomAccessCache } from './room-access.ts';
+import type { RoomServers } from './room-servers.ts';
 import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
 import type { AppserviceDirectoryStore } from './store/appservice-directories.ts';
@@ -25,6 +26,7 @@ export interface RoomServices extends RoomsEnvironment {
   access: RoomAccessCache;
   members: AccessStore;
   joinedRooms: JoinedRooms;
+  servers: RoomServers;
   states: RoomStates;
   timeline: TimelineStore;
   aliases: AliasStore;
