@@ -15,6 +15,7 @@ import type { Aggregations } from './aggregations.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
+import { createForeignRooms } from './foreign-rooms.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
 import { createRoomServers } from './room-servers.ts';
@@ -28,6 +29,8 @@ import { createDirectoryStore } from './store/directory.ts';
 import { createForkStore } from './store/fork-events.ts';
 import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
+import { createPduStore } from './store/pdus.ts';
+import { createOutlierStore } from './store/outliers.ts';
 import { createNewRelationStore } from './store/new-relation.ts';
 import { createHeadStore } from './store/load-head.ts';
 import { createRoomServerStore } from './store/room-servers.ts';
@@ -36,6 +39,7 @@ import { createStateStore } from './store/read-state.ts';
 import { createTimelineStore } from './store/read-timeline.ts';
 import { createTransactionStore } from './store/transactions.ts';
 import { createTransactions } from './transactions.ts';
+import { createAdopter } from './writer/adopt.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
 import { createPolicyServers } from './writer/policy-servers.ts';
@@ -90,10 +94,15 @@ export { updateMemberProfiles } from './member-profiles.ts';
 export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
 export type { JoinedRooms } from './joined-rooms.ts';
+export { strayState } from './stray-state.ts';
+export type { ForeignRoom, ForeignRooms, Stray } from './foreign-rooms.ts';
+export type { EventTemplate } from './writer/compose.ts';
+export type { ProtoEvent, ReceivedEvent } from './writer/proto-event.ts';
 export type { RoomServers } from './room-servers.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
+  Elsewhere,
   Profiles,
   RoomsConfig,
   DirectoryRule,
@@ -147,12 +156,15 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     policies: createPolicyServers({ federation: needs.federation, heads, headStore, clock }),
   };
   const members = createAccessStore(database);
+  const forks = createForkStore(named);
+  const outliers = createOutlierStore(database);
   const writer = createRoomWriter(
     { roles, bus, clock, serverName: config.serverName, signingKey },
     {
       ...createLocalRoomWriter(writerNeeds),
       create: createRoomCreator(writerNeeds, database),
-      receive: createReceiver({ ...writerNeeds, forks: createForkStore(named) }),
+      receive: createReceiver({ ...writerNeeds, forks }),
+      ...createAdopter({ ...writerNeeds, forks, outliers }),
     },
   );
   const services: RoomServices = {
@@ -160,6 +172,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     config,
     profiles,
     inviteChecks: needs.inviteChecks,
+    elsewhere: needs.elsewhere,
     limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
@@ -170,6 +183,8 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     access: createRoomAccess(members, bus),
     members,
     joinedRooms: createJoinedRooms(members, bus),
+    foreign: createForeignRooms({ outliers, interned, clock, members, writer }),
+    pdus: createPduStore(database),
     servers: createRoomServers(createRoomServerStore(database), bus),
     states: withStateCache(createStateStore(named), bus),
     timeline: createTimelineStore(named),

@@ -55,6 +55,12 @@ const selectLocalMemberAmong = statement<[number, string[], boolean], { userId: 
      and ($3 or u.user_id = any($2)) limit 1`,
 );
 
+const selectChanger = statement<[roomNid: number, userNid: number], { userId: string }>(
+  'select_changer_of_membership',
+  `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.sender_nid
+   where m.room_nid = $1 and m.user_nid = $2`,
+);
+
 const markForgotten = statement<[number, number], { pos: number }>(
   'mark_forgotten',
   `update memberships set is_forgotten = true
@@ -98,6 +104,11 @@ export function createAccessStore(database: Queryable) {
     },
     members: (roomNid: number, membership: string) =>
       database.query(selectMembers, [roomNid, membership]),
+    /** Who has given a user the membership: whose invite it is. Null: never a member. */
+    async changerOf(roomNid: number, userNid: number): Promise<string | null> {
+      const [row] = await database.query(selectChanger, [roomNid, userNid]);
+      return row?.userId ?? null;
+    },
     /** False when the user is joined, or has never been there. */
     async forget(userNid: number, roomNid: number): Promise<boolean> {
       return (await database.query(markForgotten, [userNid, roomNid])).length > 0;

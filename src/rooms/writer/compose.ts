@@ -70,6 +70,20 @@ function authorise(head: RoomHead, pdu: Pdu): void {
   }
 }
 
+/** An event for others to complete: all but hashes and signatures. */
+export interface EventTemplate {
+  roomVersion: string;
+  event: UnsignedPdu;
+}
+
+/** The event at its place in the room, authorised. Throws M_FORBIDDEN, M_BAD_JSON. */
+export function templateOf(head: RoomHead, proto: ProtoEvent, now: number): EventTemplate {
+  const place = placeOf(head, proto, now);
+  authorise(head, place);
+  const { hashes: _hashes, signatures: _signatures, ...event } = place;
+  return { roomVersion: head.version.id, event };
+}
+
 /** Whether the event would be authorised against the head as it is. */
 export function isAllowed(head: RoomHead, proto: ProtoEvent, now: number): boolean {
   try {
@@ -110,10 +124,7 @@ export function signEvent(
  * when it is not allowed or too large.
  */
 export function buildNext(head: RoomHead, proto: ProtoEvent, context: ComposeContext): BuiltEvent {
-  const place = placeOf(head, proto, context.now);
-  authorise(head, place);
-  const { hashes: _hashes, signatures: _signatures, ...parts } = place;
-  return signEvent(head.version, parts, context);
+  return signEvent(head.version, templateOf(head, proto, context.now).event, context);
 }
 
 /** Whether a state event would say just what the state says already. Throws M_BAD_JSON. */
