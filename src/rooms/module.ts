@@ -18,6 +18,7 @@ import { createJoinedRooms } from './joined-rooms.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
 import { createRoomServers } from './room-servers.ts';
+import { createServerAcls } from './server-acls.ts';
 import type { RoomServices } from './services.ts';
 import { eventStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
@@ -91,6 +92,7 @@ export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
 export type { JoinedRooms } from './joined-rooms.ts';
 export type { RoomServers } from './room-servers.ts';
+export type { ServerAcls } from './server-acls.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
@@ -147,6 +149,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     policies: createPolicyServers({ federation: needs.federation, heads, headStore, clock }),
   };
   const members = createAccessStore(database);
+  const stateStore = createStateStore(named);
   const writer = createRoomWriter(
     { roles, bus, clock, serverName: config.serverName, signingKey },
     {
@@ -171,7 +174,8 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     members,
     joinedRooms: createJoinedRooms(members, bus),
     servers: createRoomServers(createRoomServerStore(database), bus),
-    states: withStateCache(createStateStore(named), bus),
+    serverAcls: createServerAcls(stateStore, bus),
+    states: withStateCache(stateStore, bus),
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),

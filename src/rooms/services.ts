@@ -6,6 +6,7 @@ import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { JoinedRooms } from './joined-rooms.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { RoomServers } from './room-servers.ts';
+import type { ServerAcls } from './server-acls.ts';
 import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
 import type { AppserviceDirectoryStore } from './store/appservice-directories.ts';
@@ -27,6 +28,7 @@ export interface RoomServices extends RoomsEnvironment {
   members: AccessStore;
   joinedRooms: JoinedRooms;
   servers: RoomServers;
+  serverAcls: ServerAcls;
   states: RoomStates;
   timeline: TimelineStore;
   aliases: AliasStore;
