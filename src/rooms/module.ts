@@ -19,6 +19,7 @@ import { createForeignRooms } from './foreign-rooms.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRoomAccess } from './room-access.ts';
 import { createRoomServers } from './room-servers.ts';
+import { createServerAcls } from './server-acls.ts';
 import type { RoomServices } from './services.ts';
 import { eventStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
@@ -76,7 +77,7 @@ export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline, worldReadable } from './read-access.ts';
 export { resolveRoom } from './endpoints/parts.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
-export { roomsAllowed } from './restricted-join.ts';
+export { authoriserForOther, roomsAllowed } from './restricted-join.ts';
 export { predecessorIn } from './predecessor.ts';
 export type { Aggregations, PageOfEvents } from './aggregations.ts';
 export { relationIn, relationOf, type Relation } from './relation.ts';
@@ -99,6 +100,7 @@ export type { ForeignRoom, ForeignRooms, Stray } from './foreign-rooms.ts';
 export type { EventTemplate } from './writer/compose.ts';
 export type { ProtoEvent, ReceivedEvent } from './writer/proto-event.ts';
 export type { RoomServers } from './room-servers.ts';
+export type { ServerAcls } from './server-acls.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
@@ -158,6 +160,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
   const members = createAccessStore(database);
   const forks = createForkStore(named);
   const outliers = createOutlierStore(database);
+  const stateStore = createStateStore(named);
   const writer = createRoomWriter(
     { roles, bus, clock, serverName: config.serverName, signingKey },
     {
@@ -186,7 +189,8 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     foreign: createForeignRooms({ outliers, interned, clock, members, writer }),
     pdus: createPduStore(database),
     servers: createRoomServers(createRoomServerStore(database), bus),
-    states: withStateCache(createStateStore(named), bus),
+    serverAcls: createServerAcls(stateStore, bus),
+    states: withStateCache(stateStore, bus),
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),

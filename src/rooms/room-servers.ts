@@ -63,9 +63,13 @@ export function createRoomServers(store: RoomServerStore, bus: Bus): RoomServers
     return missing.length === 0 ? known : new Map([...known, ...(await load(missing))]);
   }
 
-  return {
-    joined,
-    isJoined: async (roomNid, serverName) =>
-      (await joined([roomNid])).get(roomNid)!.has(serverName),
-  };
+  const isAlone = bus.tag === '';
+
+  async function isJoined(roomNid: number, serverName: string): Promise<boolean> {
+    if ((await joined([roomNid])).get(roomNid)!.has(serverName)) return true;
+    // Another process may have let its first user in just now.
+    return !isAlone && (await load([roomNid])).get(roomNid)!.has(serverName);
+  }
+
+  return { joined, isJoined };
 }

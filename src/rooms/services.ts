@@ -7,6 +7,7 @@ import type { JoinedRooms } from './joined-rooms.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { ForeignRooms } from './foreign-rooms.ts';
 import type { RoomServers } from './room-servers.ts';
+import type { ServerAcls } from './server-acls.ts';
 import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
 import type { AppserviceDirectoryStore } from './store/appservice-directories.ts';
@@ -31,6 +32,7 @@ export interface RoomServices extends RoomsEnvironment {
   servers: RoomServers;
   pdus: PduStore;
   foreign: ForeignRooms;
+  serverAcls: ServerAcls;
   states: RoomStates;
   timeline: TimelineStore;
   aliases: AliasStore;
