@@ -8,6 +8,7 @@ import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion, type RoomVersion } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import type { RoomServices } from '../rooms/module.ts';
+import type { ShownState } from './shown-state.ts';
 import { refusalOf } from './try-servers.ts';
 
 export interface InvitesNeeds {
@@ -16,18 +17,8 @@ export interface InvitesNeeds {
   federation: Pick<FederationClient, 'request'>;
   rooms: () => RoomServices;
   findKey: FindServerKey;
+  shownState: ShownState;
 }
-
-/** State that tells the invited user of the room (client-server spec, "Stripped state"). */
-const shownTypes = [
-  'm.room.create',
-  'm.room.join_rules',
-  'm.room.canonical_alias',
-  'm.room.avatar',
-  'm.room.name',
-  'm.room.encryption',
-  'm.room.topic',
-] as const;
 
 const encoded = encodeURIComponent;
 
@@ -38,16 +29,10 @@ export const pduOf = (event: BuiltEvent): JsonObject =>
 export function createInvites(needs: InvitesNeeds) {
   const { serverName: ownName, signingKey, federation, findKey } = needs;
 
-  /** The state that goes with an invite, as whole events. */
-  async function shownState(roomId: string, sender: { userId: string; userNid: number }) {
-    const { access, states, pdus } = needs.rooms();
-    const { roomNid } = (await access.of(roomId, sender.userNid))!;
-    const keys = shownTypes.map((type) => [type, ''] as const);
-    const members = [['m.room.member', sender.userId] as const];
-    const events = await states.entries(roomNid, [...keys, ...members]);
-    const ids = events.map(({ eventId }) => eventId);
-    const texts = await pdus.byIds(roomNid, ids);
-    return [...texts.values()].map((text) => JSON.parse(text) as JsonObject);
+  /** The state that goes with an invite. */
+  async function shownStateFor(roomId: string, sender: { userId: string; userNid: number }) {
+    const { roomNid } = (await needs.rooms().access.of(roomId, sender.userNid))!;
+    return needs.shownState(roomNid, sender.userId);
   }
 
   async function askForSignature(
@@ -85,7 +70,7 @@ export function createInvites(needs: InvitesNeeds) {
       const proto = { sender: actor.userId, type: 'm.room.member', stateKey: userId, content };
       const [template, shown] = await Promise.all([
         writer.template(roomId, proto),
-        shownState(roomId, actor),
+        shownStateFor(roomId, actor),
       ]);
       const version = roomVersion(template.roomVersion);
       const event = buildPdu(version, template.event, ownName, signingKey);
