@@ -13,6 +13,7 @@ import { createAccountDirectory } from './directory.ts';
 import { accountEndpoints } from './endpoints/account.ts';
 import { adminEndpoints } from './endpoints/admin.ts';
 import { deviceEndpoints } from './endpoints/devices.ts';
+import { forServersEndpoints } from './endpoints/for-servers.ts';
 import { loginEndpoints } from './endpoints/login.ts';
 import { profileEndpoints } from './endpoints/profiles.ts';
 import { registrationEndpoints } from './endpoints/registration.ts';
@@ -153,6 +154,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     ...deviceEndpoints,
     ...profileEndpoints,
     ...adminEndpoints,
+    ...forServersEndpoints,
   ];
   return {
     endpoints: bindEndpoints(declared, services),

@@ -6,10 +6,10 @@ import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
-import { createServerAuthenticator } from '../federation/module.ts';
+import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
 import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
-import type { Endpoint } from '../http/endpoint.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
 import { openApiOf } from '../http/openapi.ts';
 import type { RateLimiter } from '../http/rate-limiter.ts';
@@ -430,6 +430,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
     ...serverKeys.endpoints,
+    ...bindEndpoints(aboutEndpoints, {}),
     ...media.endpoints,
   ];
   endpoints.push(

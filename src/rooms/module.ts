@@ -8,6 +8,7 @@ import type { SigningKey } from '../matrix/signing.ts';
 import { creationEndpoints } from './endpoints/creation.ts';
 import { directoryEndpoints } from './endpoints/directory.ts';
 import { membershipEndpoints } from './endpoints/membership.ts';
+import { publicRoomsEndpoints } from './endpoints/public-rooms.ts';
 import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
@@ -70,7 +71,7 @@ export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline, worldReadable } from './read-access.ts';
-export { resolveRoom } from './endpoints/parts.ts';
+export { locateAlias, locateRoom, resolveRoom, type LocatedRoom } from './locate-room.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
 export { roomsAllowed } from './restricted-join.ts';
 export { predecessorIn } from './predecessor.ts';
@@ -190,6 +191,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     ...stateEndpoints,
     ...timelineEndpoints,
     ...directoryEndpoints,
+    ...publicRoomsEndpoints,
   ];
   return {
     services,

@@ -79,7 +79,8 @@ export function wantedDirectory(
   return { appserviceId: instanceId.slice(0, bar), networkId: instanceId.slice(bar + 1) };
 }
 
-const pageMax = 500;
+/** Rooms on one page. */
+export const pageMax = 500;
 const pageDefault = 100;
 
 /** A page of the directory, largest rooms first. Source: client-server spec, "Listing rooms". */

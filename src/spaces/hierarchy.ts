@@ -20,7 +20,8 @@ export interface HierarchyPage {
   hasMore: boolean;
 }
 
-interface Child {
+/** A child of a space, as its m.space.child event says. */
+export interface Child {
   roomId: string;
   order: string | null;
   isSuggested: boolean;
@@ -31,7 +32,7 @@ interface Child {
 /** A valid `order` (client-server spec, "Ordering of children within a space"). */
 const orderPattern = /^[\x20-\x7e]{1,50}$/;
 
-function childrenOf(row: DescribedRow, suggestedOnly: boolean): Child[] {
+export function childrenOf(row: DescribedRow, suggestedOnly: boolean): Child[] {
   const children = (row.children ?? []).flatMap((child): Child[] => {
     const content = JSON.parse(child.content) as Record<string, unknown>;
     if (!Array.isArray(content['via'])) return [];
@@ -56,7 +57,7 @@ function compareChildren(a: Child, b: Child): number {
   return a.originServerTs - b.originServerTs || compareText(a.roomId, b.roomId);
 }
 
-const strippedChild = ({ row }: Child) => ({
+export const strippedChild = ({ row }: Child) => ({
   type: 'm.space.child',
   state_key: row.stateKey,
   content: JSON.parse(row.content) as unknown,

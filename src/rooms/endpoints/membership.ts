@@ -4,10 +4,11 @@ import { MatrixError } from '../../kernel/errors.ts';
 import { isUserId } from '../../matrix/ids.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { takeLimit } from '../limits.ts';
+import { resolveRoom } from '../locate-room.ts';
 import * as membership from '../membership.ts';
 import type { ThreepidInvite } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
-import { reasonBody, resolveRoom, targetBody } from './parts.ts';
+import { reasonBody, targetBody } from './parts.ts';
 
 const declare = endpoint<RoomServices>();
 const runsOn = { group: 'event_sending', balance: 'room' } as const;

@@ -64,7 +64,23 @@ const selectDescribed = statement<[roomNids: number[], readerNid: number], Descr
            and s.to_pos = ${now} and e.content like '%"via":[%' limit ${childrenMax}) c
        join users u on u.user_nid = c.sender_nid) as children
    from rooms r left join memberships m on m.room_nid = r.room_nid and m.user_nid = $2
-   where r.room_nid = any($1) and r.joined_count > 0`,
+   where r.room_nid = any($1) and exists (
+     select from memberships l
+     where l.room_nid = r.room_nid and l.membership = 'join' and l.is_local)`,
+);
+
+/** The server is what follows the first colon of a user id. */
+const selectInvited = statement<[roomNids: number[], serverName: string], { roomNid: number }>(
+  'spaces.rooms_with_invited_server',
+  `select distinct m.room_nid as "roomNid"
+   from memberships m join users u on u.user_nid = m.user_nid
+   where m.room_nid = any($1) and m.membership = 'invite' and not m.is_local
+     and substr(u.user_id, strpos(u.user_id, ':') + 1) = $2`,
+);
+
+const selectRoomNids = statement<[roomIds: string[]], { roomId: string; roomNid: number }>(
+  'spaces.room_nids',
+  'select room_id as "roomId", room_nid as "roomNid" from rooms where room_id = any($1)',
 );
 
 const selectRoomNid = statement<[roomId: string], { roomNid: number }>(
@@ -94,9 +110,15 @@ export function createSpaceStore(database: Queryable) {
       const rows = await database.query(selectTree, [rootNid, depthMax]);
       return rows.map((row) => row.roomNid);
     },
-    /** Those of the rooms that anybody is in. */
+    /** Those of the rooms that anybody of this server is in. */
     described: (roomNids: number[], readerNid: number) =>
       database.query(selectDescribed, [roomNids, readerNid]),
+    /** Those of the rooms that a user of another server is invited to. */
+    async invitedServer(roomNids: number[], serverName: string): Promise<number[]> {
+      const rows = await database.query(selectInvited, [roomNids, serverName]);
+      return rows.map((row) => row.roomNid);
+    },
+    roomNids: (roomIds: string[]) => database.query(selectRoomNids, [roomIds]),
     async roomNid(roomId: string) {
       return (await database.query(selectRoomNid, [roomId]))[0]?.roomNid ?? null;
     },
