@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
+import { createQuestions } from '../federation-client/questions.ts';
 import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
@@ -131,6 +132,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     metrics,
   });
+  const questions = createQuestions(federation, clock);
   const serverKeys = createServerKeys({
     config: { serverName, ...config.serverKeys },
     database,
@@ -161,7 +163,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       const other = await interned.find(otherUserId);
       return other !== null && rooms.services.members.share(userNid, other);
     },
-    remoteProfile: async () => null,
+    questions,
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
@@ -179,6 +181,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     signingKey,
     federation,
+    questions,
     clock,
     config: {
       ...config.rooms,
@@ -427,7 +430,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...reports.endpoints,
     ...search.endpoints,
     ...push.endpoints,
-    ...createSpaces({ database, rooms: rooms.services }).endpoints,
+    ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
     ...rendezvous.endpoints,
     ...serverKeys.endpoints,
     ...bindEndpoints(aboutEndpoints, {}),

@@ -1,5 +1,5 @@
 import { MatrixError } from '../kernel/errors.ts';
-import { isRoomAlias, isRoomId } from '../matrix/ids.ts';
+import { isRoomAlias, isRoomId, serverNameOf } from '../matrix/ids.ts';
 import type { RoomServices } from './services.ts';
 
 /** A room, and where it can be joined. */
@@ -12,25 +12,42 @@ export interface LocatedRoom {
 /** Servers that are told of one room. */
 const serversMax = 500;
 
+/** Servers with joined users in a room, as far as is known here; this one first. */
 async function serversIn(services: RoomServices, roomNid: number): Promise<string[]> {
   const { members, servers, config } = services;
   const [others, member] = await Promise.all([
     servers.joined([roomNid]),
     members.localMemberAmong(roomNid, [], true),
   ]);
-  const found = [...others.get(roomNid)!];
-  // A room that everybody has left can be found by nobody else.
-  const isHere = member !== null || found.length === 0;
-  return (isHere ? [config.serverName, ...found] : found).slice(0, serversMax);
+  return [...(member === null ? [] : [config.serverName]), ...others.get(roomNid)!];
+}
+
+async function locateRemotely(services: RoomServices, alias: string): Promise<LocatedRoom> {
+  const { roomId, servers } = await services.remoteDirectory.locate(alias);
+  const known = await services.directory.find(roomId);
+  const found = known === null ? [] : await serversIn(services, known.roomNid);
+  return { roomId, servers: [...new Set([...found, ...servers])].slice(0, serversMax) };
 }
 
 const notFound = (alias: string) => new MatrixError('M_NOT_FOUND', `Room alias ${alias} not found`);
 
-/** The room that an alias stands for. Throws M_NOT_FOUND. */
+const isOwn = ({ config }: RoomServices, alias: string) =>
+  serverNameOf(alias) === config.serverName;
+
+/**
+ * The room that an alias stands for; the server of the alias is asked. Throws M_NOT_FOUND, and
+ * M_FORBIDDEN or M_UNKNOWN (502) when the server may not or cannot be asked.
+ */
 export async function locateAlias(services: RoomServices, alias: string): Promise<LocatedRoom> {
+  if (!isOwn(services, alias)) return locateRemotely(services, alias);
   const found = await services.aliases.find(alias);
   if (!found) throw notFound(alias);
-  return { roomId: found.roomId, servers: await serversIn(services, found.roomNid) };
+  const servers = (await serversIn(services, found.roomNid)).slice(0, serversMax);
+  // Of a room that everybody has left nobody else knows more.
+  return {
+    roomId: found.roomId,
+    servers: servers.length > 0 ? servers : [services.config.serverName],
+  };
 }
 
 function checkAlias(text: string): void {
@@ -52,6 +69,7 @@ export async function locateRoom(services: RoomServices, idOrAlias: string): Pro
 export async function resolveRoom(services: RoomServices, idOrAlias: string): Promise<string> {
   if (isRoomId(idOrAlias)) return idOrAlias;
   checkAlias(idOrAlias);
+  if (!isOwn(services, idOrAlias)) return (await locateAlias(services, idOrAlias)).roomId;
   const found = await services.aliases.find(idOrAlias);
   if (!found) throw notFound(idOrAlias);
   return found.roomId;

@@ -4,6 +4,7 @@ import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Database } from '../database/database.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { Questions } from '../federation-client/questions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { creationEndpoints } from './endpoints/creation.ts';
 import { directoryEndpoints } from './endpoints/directory.ts';
@@ -17,6 +18,7 @@ import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
 import { createEventReader } from './recover-events.ts';
+import { createRemoteDirectory } from './remote-directory.ts';
 import { createRoomAccess } from './room-access.ts';
 import { createRoomServers } from './room-servers.ts';
 import type { RoomServices } from './services.ts';
@@ -110,6 +112,8 @@ export interface RoomsNeeds extends RoomsEnvironment {
   roles: Roles;
   interned: Interned;
   signingKey: SigningKey;
+  /** To directories of other servers. */
+  questions: Questions;
   /** To policy servers. */
   federation: Pick<FederationClient, 'request'>;
   /** Memory for the heads of rooms that are being written to, in bytes. */
@@ -176,6 +180,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),
+    remoteDirectory: createRemoteDirectory(needs.questions),
     appserviceDirectories: createAppserviceDirectoryStore(database),
     interned,
     transactions: createTransactions(transactionStore),

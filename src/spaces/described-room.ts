@@ -3,7 +3,8 @@ import type { DescribedRow } from './store/spaces.ts';
 
 /** What a room says of itself to those who are not in it (client-server spec, RoomSummary). */
 export type RoomDescription = RoomSummary & {
-  room_version: string;
+  /** Other servers need not tell it. */
+  room_version?: string;
   encryption?: string;
   allowed_room_ids?: string[];
 };
@@ -52,4 +53,17 @@ export function mayKnow(row: DescribedRow, joined: ReadonlySet<string>): boolean
   const visibility = contentIn(row, 'm.room.history_visibility')['history_visibility'];
   if (row.membership === 'ban') return visibility === 'world_readable';
   return isKnownToAll(row) || allowedRooms(row).some((roomId) => joined.has(roomId));
+}
+
+/** The same of a room that another server has described. `membership`: the user's, as known here. */
+export function mayKnowRemote(
+  room: RoomDescription,
+  membership: string | null,
+  joined: ReadonlySet<string>,
+): boolean {
+  if (membership === 'join' || membership === 'invite' || room.world_readable) return true;
+  if (membership === 'ban') return false;
+  return (
+    isOpen(room.join_rule) || (room.allowed_room_ids ?? []).some((roomId) => joined.has(roomId))
+  );
 }

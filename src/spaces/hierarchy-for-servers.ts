@@ -62,14 +62,14 @@ export async function hierarchyForServer(
   if (rootNid === null) throw notFound();
   /** No user has this number. */
   const nobody = 0;
-  const rows = await store.described(await store.tree(rootNid, 1), nobody);
+  const rows = await store.described(await store.tree([rootNid], 1), nobody);
   const byId = new Map(rows.map((row) => [row.roomId, row]));
   const root = byId.get(roomId);
   if (!root) throw notFound();
   const mayKnow = await knowledgeOf(needs, rows, origin);
   if (!mayKnow(root)) throw notFound();
   const room = describe(root);
-  const linked = room.room_type === 'm.space' ? childrenOf(root, suggestedOnly) : [];
+  const linked = room.room_type === 'm.space' ? childrenOf(root.children ?? [], suggestedOnly) : [];
   const children = linked
     .flatMap((child) => byId.get(child.roomId) ?? [])
     .filter((row) => row !== root)

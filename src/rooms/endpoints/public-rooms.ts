@@ -1,7 +1,14 @@
 import { Type, type Static } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { pageMax, publicRooms, wantedDirectory, type PublicRoomsWish } from '../public-rooms.ts';
+import { isServerName } from '../../matrix/ids.ts';
+import {
+  pageMax,
+  publicRooms,
+  remotePublicRooms,
+  wantedDirectory,
+  type PublicRoomsWish,
+} from '../public-rooms.ts';
 import type { RoomServices } from '../services.ts';
 
 const declare = endpoint<RoomServices>();
@@ -40,10 +47,11 @@ const searchIn = (body: Static<typeof searchBody>): PublicRoomsWish => ({
   directory: wantedDirectory(body.include_all_networks, body.third_party_instance_id),
 });
 
-function checkServer(server: string | undefined, own: string): void {
-  if (server !== undefined && server !== '' && server !== own) {
-    throw new MatrixError('M_UNKNOWN', `The directory of ${server} cannot be reached from here`);
-  }
+/** The server whose directory is meant; null: this one. Throws M_INVALID_PARAM. */
+function otherServer(server: string | undefined, own: string): string | null {
+  if (server === undefined || server === '' || server === own) return null;
+  if (isServerName(server)) return server;
+  throw new MatrixError('M_INVALID_PARAM', `Not a server name: ${JSON.stringify(server)}`);
 }
 
 const getPublicRooms = declare({
@@ -56,11 +64,15 @@ const getPublicRooms = declare({
   source: 'CS 1.19, getPublicRooms',
   query: Type.Object({ limit, since, server: Type.Optional(Type.String()) }),
   async handle({ query, requester }, services) {
-    if (!requester && !services.config.publicRoomsWithoutAuth) {
+    const { limit: wanted, since: after } = query;
+    const server = otherServer(query.server, services.config.serverName);
+    // Requests to other servers are made for users only.
+    if (!requester && (server !== null || !services.config.publicRoomsWithoutAuth)) {
       throw new MatrixError('M_MISSING_TOKEN', 'The room directory is for logged-in users');
     }
-    checkServer(query.server, services.config.serverName);
-    return publicRooms(services, { limit: query.limit, since: query.since });
+    if (server !== null)
+      return remotePublicRooms(services, server, { limit: wanted, since: after });
+    return publicRooms(services, { limit: wanted, since: after });
   },
 });
 
@@ -75,10 +87,13 @@ const queryPublicRooms = declare({
   query: Type.Object({ server: Type.Optional(Type.String()) }),
   body: searchBody,
   bodyMode: 'optional',
-  errors: ['M_INVALID_PARAM'],
+  errors: ['M_INVALID_PARAM', 'M_UNKNOWN'],
   async handle({ query, body }, services) {
-    checkServer(query.server, services.config.serverName);
-    return publicRooms(services, searchIn(body));
+    const wish = searchIn(body);
+    const server = otherServer(query.server, services.config.serverName);
+    if (server === null) return publicRooms(services, wish);
+    const { limit: wanted, since: after, ...search } = body;
+    return remotePublicRooms(services, server, { limit: wanted, since: after, search });
   },
 });
 
@@ -87,7 +102,7 @@ function checkForServers({ config }: RoomServices): void {
   throw new MatrixError('M_FORBIDDEN', 'The room directory is not shown to other servers');
 }
 
-/** Without a limit, or with 0, servers want all of it: as much as a page has. */
+/** Without a limit, or with 0, servers want all of it: they get as much as a page has. */
 const pageFor = (wanted: number | undefined) => (wanted === 0 ? pageMax : wanted);
 
 const getPublicRoomsForServers = declare({

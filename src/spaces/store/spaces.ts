@@ -10,10 +10,10 @@ const now = '9223372036854775807';
 const typeNid = (type: string) => `(select type_nid from event_types where event_type = '${type}')`;
 const entry = 'join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid';
 
-const selectTree = statement<[rootNid: number, depthMax: number], { roomNid: number }>(
+const selectTree = statement<[rootNids: number[], depthMax: number], { roomNid: number }>(
   'spaces.tree',
   `with recursive tree as (
-     select $1::bigint as room_nid, 0 as depth
+     select unnest($1::bigint[]) as room_nid, 0 as depth
      union
      select c.room_nid, t.depth + 1 from tree t
        join room_state s on s.room_nid = t.room_nid and s.to_pos = ${now}
@@ -83,6 +83,16 @@ const selectRoomNids = statement<[roomIds: string[]], { roomId: string; roomNid:
   'select room_id as "roomId", room_nid as "roomNid" from rooms where room_id = any($1)',
 );
 
+const selectMemberships = statement<
+  [userNid: number, roomIds: string[]],
+  { roomId: string; membership: string }
+>(
+  'spaces.memberships_among',
+  `select r.room_id as "roomId", m.membership from rooms r
+     join memberships m on m.room_nid = r.room_nid and m.user_nid = $1
+   where r.room_id = any($2)`,
+);
+
 const selectRoomNid = statement<[roomId: string], { roomNid: number }>(
   'spaces.room_nid',
   'select room_nid as "roomNid" from rooms where room_id = $1',
@@ -105,9 +115,9 @@ const selectMutual = statement<
 
 export function createSpaceStore(database: Queryable) {
   return {
-    /** Rooms of the tree below a room, itself included, in no particular order. */
-    async tree(rootNid: number, depthMax: number): Promise<number[]> {
-      const rows = await database.query(selectTree, [rootNid, depthMax]);
+    /** Rooms of the trees below rooms, themselves included, in no particular order. */
+    async tree(rootNids: number[], depthMax: number): Promise<number[]> {
+      const rows = await database.query(selectTree, [rootNids, depthMax]);
       return rows.map((row) => row.roomNid);
     },
     /** Those of the rooms that anybody of this server is in. */
@@ -117,6 +127,11 @@ export function createSpaceStore(database: Queryable) {
     async invitedServer(roomNids: number[], serverName: string): Promise<number[]> {
       const rows = await database.query(selectInvited, [roomNids, serverName]);
       return rows.map((row) => row.roomNid);
+    },
+    /** What a user is in rooms, by room. */
+    async memberships(userNid: number, roomIds: string[]): Promise<ReadonlyMap<string, string>> {
+      const rows = await database.query(selectMemberships, [userNid, roomIds]);
+      return new Map(rows.map((row) => [row.roomId, row.membership]));
     },
     roomNids: (roomIds: string[]) => database.query(selectRoomNids, [roomIds]),
     async roomNid(roomId: string) {
