@@ -7,6 +7,7 @@ import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
+import { createQuestions } from '../federation-client/questions.ts';
 import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
@@ -130,6 +131,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     metrics,
   });
+  const questions = createQuestions(federation, clock);
   const invitePermissionsOf = async (userId: string) => {
     const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
     return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
@@ -162,7 +164,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       const other = await interned.find(otherUserId);
       return other !== null && rooms.services.members.share(userNid, other);
     },
-    remoteProfile: async () => null,
+    questions,
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
@@ -180,6 +182,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     signingKey,
     federation,
+    questions,
     clock,
     config: {
       ...config.rooms,
@@ -424,7 +427,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...reports.endpoints,
     ...search.endpoints,
     ...push.endpoints,
-    ...createSpaces({ database, rooms: rooms.services }).endpoints,
+    ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
     ...rendezvous.endpoints,
     ...servers.endpoints,
     ...media.endpoints,

@@ -1,9 +1,9 @@
 import type { Accounts } from '../accounts/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
-import { createServerAuthenticator } from '../federation/module.ts';
+import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
-import type { Endpoint } from '../http/endpoint.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { Elsewhere, RoomServices } from '../rooms/module.ts';
 import { createServerKeys } from '../server-keys/module.ts';
@@ -59,6 +59,6 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
       clock,
     }),
     elsewhere: memberships.elsewhere,
-    endpoints: [...endpoints, ...memberships.endpoints],
+    endpoints: [...endpoints, ...bindEndpoints(aboutEndpoints, {}), ...memberships.endpoints],
   };
 }

@@ -4,10 +4,12 @@ import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Database } from '../database/database.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { Questions } from '../federation-client/questions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { creationEndpoints } from './endpoints/creation.ts';
 import { directoryEndpoints } from './endpoints/directory.ts';
 import { membershipEndpoints } from './endpoints/membership.ts';
+import { publicRoomsEndpoints } from './endpoints/public-rooms.ts';
 import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
@@ -17,6 +19,7 @@ import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
 import { createForeignRooms } from './foreign-rooms.ts';
 import { createEventReader } from './recover-events.ts';
+import { createRemoteDirectory } from './remote-directory.ts';
 import { createRoomAccess } from './room-access.ts';
 import { createRoomServers } from './room-servers.ts';
 import { createServerAcls } from './server-acls.ts';
@@ -75,7 +78,7 @@ export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline, worldReadable } from './read-access.ts';
-export { resolveRoom } from './endpoints/parts.ts';
+export { locateAlias, locateRoom, resolveRoom, type LocatedRoom } from './locate-room.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
 export { authoriserForOther, roomsAllowed } from './restricted-join.ts';
 export { predecessorIn } from './predecessor.ts';
@@ -120,6 +123,8 @@ export interface RoomsNeeds extends RoomsEnvironment {
   roles: Roles;
   interned: Interned;
   signingKey: SigningKey;
+  /** To directories of other servers. */
+  questions: Questions;
   /** To policy servers. */
   federation: Pick<FederationClient, 'request'>;
   /** Memory for the heads of rooms that are being written to, in bytes. */
@@ -194,6 +199,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),
+    remoteDirectory: createRemoteDirectory(needs.questions),
     appserviceDirectories: createAppserviceDirectoryStore(database),
     interned,
     transactions: createTransactions(transactionStore),
@@ -209,6 +215,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     ...stateEndpoints,
     ...timelineEndpoints,
     ...directoryEndpoints,
+    ...publicRoomsEndpoints,
   ];
   return {
     services,

@@ -14,6 +14,8 @@ export interface RoomsConfig {
   encryptedPresets: readonly string[];
   /** [allow_public_rooms_without_auth] */
   publicRoomsWithoutAuth: boolean;
+  /** [allow_public_rooms_over_federation] */
+  publicRoomsForServers: boolean;
   /** [enable_room_list_search] */
   isRoomListSearchEnabled: boolean;
   /** [alias_creation_rules], [room_list_publication_rules]: the first that matches decides. */

@@ -4,6 +4,7 @@ import type { Aggregations } from './aggregations.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { JoinedRooms } from './joined-rooms.ts';
+import type { RemoteDirectory } from './remote-directory.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { ForeignRooms } from './foreign-rooms.ts';
 import type { RoomServers } from './room-servers.ts';
@@ -37,6 +38,7 @@ export interface RoomServices extends RoomsEnvironment {
   timeline: TimelineStore;
   aliases: AliasStore;
   directory: DirectoryStore;
+  remoteDirectory: RemoteDirectory;
   appserviceDirectories: AppserviceDirectoryStore;
   interned: Interned;
   transactions: Transactions;

@@ -84,14 +84,15 @@ function readOperations(path: string): Operation[] {
   ) as Operation[];
 }
 
-const clientFolder = join(folder, 'api', 'client-server');
-const isThere = existsSync(clientFolder);
+const folders = ['client-server', 'server-server'].map((name) => join(folder, 'api', name));
+const isThere = folders.every((one) => existsSync(one));
 if (!isThere) console.log('the specification is not at hand: answers are not held against it');
 
 const operations: (Operation & { path: string })[] = isThere
-  ? (readdirSync(clientFolder)
-      .filter((name) => name.endsWith('.yaml') || name.endsWith('.json'))
-      .flatMap((name) => readOperations(join(clientFolder, name)))
+  ? (folders
+      .flatMap((one) => readdirSync(one).map((name) => join(one, name)))
+      .filter((path) => path.endsWith('.yaml') || path.endsWith('.json'))
+      .flatMap((path) => readOperations(path))
       .toSorted((a, b) => a.parameters - b.parameters) as never)
   : [];
 

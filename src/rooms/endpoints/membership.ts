@@ -4,10 +4,11 @@ import { MatrixError } from '../../kernel/errors.ts';
 import { isServerName, isUserId } from '../../matrix/ids.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { takeLimit } from '../limits.ts';
+import { locateEntrance } from '../locate-room.ts';
 import * as membership from '../membership.ts';
 import type { ThreepidInvite } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
-import { reasonBody, resolveRoom, targetBody } from './parts.ts';
+import { reasonBody, targetBody } from './parts.ts';
 
 const declare = endpoint<RoomServices>();
 const runsOn = { group: 'event_sending', balance: 'room' } as const;
@@ -76,8 +77,8 @@ const joinRoom = (['POST', 'PUT'] as const).map((method) =>
     bodyMode: 'optional',
     errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
     async handle({ params, query, body, requester }, services) {
-      const roomId = await resolveRoom(services, params['roomIdOrAlias']!);
-      const servers = serversIn(query);
+      const named = serversIn(query);
+      const { roomId, servers } = await locateEntrance(services, params['roomIdOrAlias']!, named);
       await membership.join(services, requester, roomId, joinContent(body), { servers });
       return { room_id: roomId };
     },
@@ -99,8 +100,9 @@ const knockRoom = declare({
   bodyMode: 'optional',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
   async handle({ params, query, body, requester }, services) {
-    const roomId = await resolveRoom(services, params['roomIdOrAlias']!);
-    await membership.knock(services, requester, roomId, body.reason, serversIn(query));
+    const named = serversIn(query);
+    const { roomId, servers } = await locateEntrance(services, params['roomIdOrAlias']!, named);
+    await membership.knock(services, requester, roomId, body.reason, servers);
     return { room_id: roomId };
   },
 });
