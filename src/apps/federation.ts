@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
+import { createFederationInbound } from '../federation-inbound/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
@@ -51,6 +52,14 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     clock,
     log,
   });
+  const inbound = createFederationInbound({
+    serverName,
+    federation,
+    findKey: keyRing.find,
+    rooms,
+    edus: new Map(),
+    log,
+  });
   return {
     authenticateServer: createServerAuthenticator({
       serverName,
@@ -59,6 +68,11 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
       clock,
     }),
     elsewhere: memberships.elsewhere,
-    endpoints: [...endpoints, ...bindEndpoints(aboutEndpoints, {}), ...memberships.endpoints],
+    endpoints: [
+      ...endpoints,
+      ...bindEndpoints(aboutEndpoints, {}),
+      ...memberships.endpoints,
+      ...inbound.endpoints,
+    ],
   };
 }
