@@ -7,6 +7,7 @@ import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import { createServerAuthenticator } from '../federation/module.ts';
+import { createFederationRooms } from '../federation-rooms/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
 import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -430,6 +431,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...createSpaces({ database, rooms: rooms.services }).endpoints,
     ...rendezvous.endpoints,
     ...serverKeys.endpoints,
+    ...createFederationRooms({ events, rooms: rooms.services }).endpoints,
     ...media.endpoints,
   ];
   endpoints.push(

@@ -11,6 +11,7 @@ import {
   signJson,
   type SigningKey,
 } from '../../src/matrix/signing.ts';
+import { checkResponse } from '../spec/responses.ts';
 
 /** A status and a body. */
 export type RemoteAnswer = [status: number, body: JsonObject];
@@ -44,7 +45,7 @@ export interface RemoteServer {
   publishedKeys(): JsonObject;
   /** Times that it was asked for its keys. */
   keyRequests: number;
-  /** Sends a signed request to the server at a URL. */
+  /** Sends a signed request to the server at a URL. The answer is held against the specification. */
   request(
     url: string,
     method: string,
@@ -109,7 +110,9 @@ export async function startRemoteServer(serverName = 'test.example'): Promise<Re
         headers: { Authorization: requestAuthorization(parts, remote.name, remote.key) },
         ...(content === undefined ? {} : { body: JSON.stringify(content) }),
       });
-      return { status: response.status, body: (await response.json()) as JsonObject };
+      const body = (await response.json()) as JsonObject;
+      checkResponse(method, uri, response.status, body);
+      return { status: response.status, body };
     },
     async stop() {
       server.closeAllConnections();

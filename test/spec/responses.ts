@@ -84,14 +84,15 @@ function readOperations(path: string): Operation[] {
   ) as Operation[];
 }
 
-const clientFolder = join(folder, 'api', 'client-server');
-const isThere = existsSync(clientFolder);
+const apiFolders = ['client-server', 'server-server'].map((api) => join(folder, 'api', api));
+const isThere = apiFolders.every((path) => existsSync(path));
 if (!isThere) console.log('the specification is not at hand: answers are not held against it');
 
 const operations: (Operation & { path: string })[] = isThere
-  ? (readdirSync(clientFolder)
-      .filter((name) => name.endsWith('.yaml') || name.endsWith('.json'))
-      .flatMap((name) => readOperations(join(clientFolder, name)))
+  ? (apiFolders
+      .flatMap((path) => readdirSync(path).map((name) => join(path, name)))
+      .filter((path) => path.endsWith('.yaml') || path.endsWith('.json'))
+      .flatMap(readOperations)
       .toSorted((a, b) => a.parameters - b.parameters) as never)
   : [];
 
