@@ -6,6 +6,7 @@ import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
+import { createFederationRooms } from '../federation-rooms/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
 import { createQuestions } from '../federation-client/questions.ts';
 import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
@@ -140,6 +141,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     federation,
     accounts: () => accounts,
     rooms: () => rooms.services,
+    roomsForServers: () => roomsForServers,
     invitePermissionsOf,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
@@ -201,6 +203,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
     erasedAmong: accounts.services.directory.erasedAmong,
   });
+  const roomsForServers = createFederationRooms({ events, rooms: rooms.services });
   followGuestAccess(foundation, rooms.services, accounts.services.directory.guestsAmong);
   const delayedEvents = createDelayedEvents({
     database,
@@ -430,6 +433,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
     ...rendezvous.endpoints,
     ...servers.endpoints,
+    ...roomsForServers.endpoints,
     ...media.endpoints,
   ];
   endpoints.push(

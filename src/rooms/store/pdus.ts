@@ -10,7 +10,7 @@ interface PduRow {
 }
 
 const selectPdus = statement<[number, string[]], PduRow>(
-  'select_pdus',
+  'select_pdus_by_id',
   `select event_id as "eventId", content, envelope, content_at as "contentAt" from events
    where room_nid = $1 and event_id = any($2)`,
 );
