@@ -26,7 +26,7 @@ interface Failing {
 /** Servers whose failures are remembered. */
 const destinationsMax = 10_000;
 /** The interval is between this part and all of it, by chance: servers do not come back as a crowd. */
-const jitterMin = 0.7;
+export const jitterMin = 0.7;
 
 /** `random` gives numbers from 0 to 1, as `Math.random` does. */
 export function createBackOff(
