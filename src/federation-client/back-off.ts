@@ -49,3 +49,10 @@ export function createBackOff(
     succeeded: (destination) => void failing.delete(destination),
   };
 }
+
+/** Leaves nobody alone: for requests that are rare, and about a server that has just been heard of. */
+export const noBackOff: BackOff = {
+  waitMs: () => 0,
+  failed: () => undefined,
+  succeeded: () => undefined,
+};

@@ -57,7 +57,7 @@ interface Shard {
 
 /** How often progress is written down. */
 const saveMs = 5_000;
-/** A position is written when it is so much further, or with something else. */
+/** A position of a shard with nothing to send is written when it is so much further. */
 const positionStep = 1_000;
 /** Pause after the database did not answer. */
 const retryMs = 1_000;
@@ -180,11 +180,13 @@ export function createHolder(needs: HolderNeeds): Holder {
   /** What is to be written of the servers and positions of shards. */
   function progressOf(wanted: ReadonlyMap<number, Shard>, isLast: boolean) {
     const changed: [Destination, DestinationProgress][] = [];
+    const active = new Set<number>();
     const position = needs.position();
     const reached = new Map([...wanted.keys()].map((number) => [number, position]));
     for (const destination of destinations.all()) {
       const { name: serverName, shard } = destination;
       if (!wanted.has(shard)) continue;
+      active.add(shard);
       const row = { serverName, shard, behind: destination.progress() };
       const firstPos = destination.queue[0]?.pos ?? 0;
       if (!row.behind && firstPos > 0) {
@@ -193,9 +195,8 @@ export function createHolder(needs: HolderNeeds): Holder {
       destination.firstPosBefore = firstPos;
       if (stateOf(row) !== destination.stored) changed.push([destination, row]);
     }
-    const touched = new Set(changed.map(([{ shard }]) => shard));
     const moved = [...reached].filter(([shard, pos]) => {
-      const step = isLast || touched.has(shard) ? 1 : positionStep;
+      const step = isLast || active.has(shard) ? 1 : positionStep;
       return pos - wanted.get(shard)!.storedPos >= step;
     });
     return { changed, moved };
