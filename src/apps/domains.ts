@@ -470,7 +470,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await encryption.tidy();
       await slidingSync.tidy();
       await search.index();
-      await push.tidy();
+      await Promise.all([push.tidy(), federationSender.tidy()]);
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {

@@ -143,7 +143,7 @@ test('whoever goes on after another process begins with the rooms that are not d
 
   rooms.set(41, [41]);
   const second = new Destination(them, 0);
-  second.goOn(structuredClone(first.behind!));
+  second.goOn(structuredClone(first.behind));
   const sent = await sendAll(world, second, () => 41);
   assert.deepEqual(
     sent.map(({ roomNid }) => roomNid),

@@ -126,7 +126,7 @@ async function uploadKeys(deviceId: string): Promise<number> {
     signatures: {},
   };
   const device = { userNid: aliceNid, userId: alice, deviceNid, deviceId };
-  await world.keys.upload(device, { device_keys: keys } as never);
+  await world.keys.upload(device, { device_keys: keys });
   return deviceNid;
 }
 
@@ -145,7 +145,7 @@ test('changes of devices follow each other by their ids, also for who was away',
   const user = { userNid: aliceNid, userId: alice };
   await world.sql.query('delete from devices where device_nid = $1', [phone]);
   const gone = [{ deviceNid: phone, deviceId: 'PHONE' }];
-  await world.keys.accountEvents.devicesDeleted!(user, gone as never);
+  await world.keys.accountEvents.devicesDeleted!(user, gone);
   await eventually(async () => assert.ok(world.backOff.waitMs(them) > 0));
   await world.restart(true);
   await uploadKeys('TABLET');
@@ -181,7 +181,7 @@ const receipt = (threadId: string | null, eventId: string) => ({
 });
 
 test('receipts go to the servers in the room, one of each user in an EDU', async () => {
-  const send = (row: object) => publish({ stream: receiptStream as never, row });
+  const send = (row: object) => publish({ stream: receiptStream, row });
   await send(receipt(null, '$a'));
   await send(receipt('main', '$b'));
   await send({ ...receipt(null, '$c'), type: 'm.read.private' });
@@ -200,7 +200,7 @@ test('receipts go to the servers in the room, one of each user in an EDU', async
 test('typing and presence of local users go to servers that share rooms, while they answer', async () => {
   const typing = (userId: string, isLocal: boolean) =>
     publish({
-      stream: typingStream as never,
+      stream: typingStream,
       row: { roomNid, roomId, userIds: [userId], change: { userId, isLocal, isTyping: true } },
     });
   const presence = {
@@ -214,7 +214,7 @@ test('typing and presence of local users go to servers that share rooms, while t
   };
   await typing(alice, true);
   await typing(bob, false);
-  await publish({ stream: presenceStream as never, row: presence });
+  await publish({ stream: presenceStream, row: presence });
   await eventually(async () => assert.equal(edusFor('m.presence').length, 1));
   await eventually(async () => assert.equal(edusFor('m.typing').length, 1));
   assert.deepEqual(edusFor('m.typing'), [{ room_id: roomId, user_id: alice, typing: true }]);

@@ -101,7 +101,8 @@ export function createFanOut(needs: FanOutNeeds): { stop(): Promise<void> } {
   async function run(): Promise<void> {
     // What one turn of the event loop brings goes together.
     await new Promise((resolve) => void setImmediate(resolve));
-    while (pending.length > 0 && !isStopped) {
+    while (pending.length > 0) {
+      if (isStopped) return;
       const rows = pending.splice(0, togetherMax);
       try {
         // oxlint-disable-next-line no-await-in-loop

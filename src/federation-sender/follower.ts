@@ -129,7 +129,8 @@ export function createFollower(needs: FollowerNeeds): Follower {
   }
 
   async function work(): Promise<void> {
-    while (pending.length > 0 && !isStopped) {
+    while (pending.length > 0) {
+      if (isStopped) return;
       const uptoPos = Math.max(bus.position(), pending.at(-1)!.item.pos);
       const entries = pending.slice(0, togetherMax);
       const roomNids = new Set(entries.flatMap((entry) => entry.roomNids));

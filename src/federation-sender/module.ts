@@ -66,6 +66,8 @@ export interface FederationSender {
    * which this server vouches, such as a join that it has let in. Resolves when it is noted for good.
    */
   passOn(event: PassedOnRow): Promise<void>;
+  /** Forgets what all servers have; for the process that does the work of the background. */
+  tidy(): Promise<void>;
   /** Ends what is under way and writes down how far it has come. */
   stop(): Promise<void>;
 }
@@ -202,6 +204,12 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
         result: undefined,
         publish: [{ stream: passedOnStream, pos: added!.pos, row }],
       }));
+    },
+    async tidy() {
+      const pos = await store.leastPos();
+      if (pos === null) return;
+      await passedOn.forget(pos);
+      await updates.forget(pos);
     },
     async stop() {
       await Promise.all([fanOut.stop(), follower.stop()]);

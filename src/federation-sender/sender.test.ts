@@ -60,6 +60,44 @@ test('who is put out is told, though nobody of the server is left', async () => 
   assert.deepEqual(bodiesFor(world, them, roomId), []);
 });
 
+test('an event of another server is sent on when this one vouches for it, also by who comes after', async () => {
+  const roomId = await world.createRoom();
+  await world.join(roomId, bob);
+  await world.join(roomId, `@eve:${others}`);
+  const content = { membership: 'join', displayname: 'Eve' };
+  const eve = `@eve:${others}`;
+  await world.receive(roomId, { sender: eve, type: 'm.room.member', stateKey: eve, content });
+  const { rows } = await world.sql.query(
+    `select room_nid, event_nid from events join rooms using (room_nid)
+     where room_id = $1 order by pos desc limit 1`,
+    [roomId],
+  );
+  const [roomNid, eventNid] = [Number(rows[0].room_nid), Number(rows[0].event_nid)];
+  const joins = (destination: string) =>
+    world.arrived
+      .filter((one) => one.destination === destination)
+      .flatMap(({ pdus }) => pdus)
+      .filter(({ sender }) => sender === eve).length;
+  await world.sender.passOn({ roomNid, eventNid, origin: others });
+  await eventually(async () => assert.equal(joins(them), 1));
+  world.away.add(them);
+  await world.sender.passOn({ roomNid, eventNid, origin: others });
+  await eventually(async () => assert.ok(world.backOff.waitMs(them) > 0));
+  await world.restart(true);
+  world.away.delete(them);
+  world.clock.pass(600_000);
+  await eventually(async () => assert.equal(joins(them), 2));
+  assert.equal(joins(others), 0);
+  const kept = async () =>
+    (await world.sql.query('select from federation_passed_on_events')).rows.length;
+  assert.equal(await kept(), 2);
+  await world.say(roomId, 'later');
+  await arrives(roomId, ['later']);
+  await world.restart(true);
+  await world.sender.tidy();
+  assert.equal(await kept(), 0);
+});
+
 test('a transaction at a time, of at most 50 events, each with an id of its own', async () => {
   const roomId = await world.createRoom();
   await world.join(roomId, bob);

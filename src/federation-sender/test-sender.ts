@@ -13,13 +13,7 @@ import { Metrics } from '../kernel/metrics.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import { generateSigningKeyLine, parseSigningKey } from '../matrix/signing.ts';
-import {
-  createInterned,
-  createRooms,
-  withEventNames,
-  type Interned,
-  type RoomServices,
-} from '../rooms/module.ts';
+import { createInterned, createRooms, type Interned, type RoomServices } from '../rooms/module.ts';
 import { createLocalBus, type Bus } from '../streams/bus.ts';
 import { createCommitter } from '../streams/committer.ts';
 import { createToDevice, type ToDevice } from '../to-device/module.ts';

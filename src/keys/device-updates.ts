@@ -21,6 +21,8 @@ export interface DeviceUpdates {
    * "Device Management" and "End-to-End Encryption"); without those that others came after.
    */
   edus(changes: readonly ChangeRef[]): Promise<JsonObject[]>;
+  /** All servers have been told of what was before a position: devices that are no more are forgotten. */
+  forget(beforePos: number): Promise<void>;
   /** The `stream_id` of the newest `m.device_list_update` of a user; 0: there was none. */
   streamId(userNid: number): Promise<number>;
 }
@@ -84,6 +86,9 @@ export function createDeviceUpdates(
           ...(devices.length < changed.length ? [signingKeyUpdate(userId, keys)] : []),
         ];
       });
+    },
+    async forget(beforePos) {
+      await store.forget(beforePos);
     },
     streamId: (userNid) => store.streamId(userNid),
   };

@@ -30,6 +30,12 @@ const selectPositions = statement<[shards: number[]], { shard: number; pos: numb
   'select shard, pos from federation_sender_positions where shard = any($1)',
 );
 
+const selectLeast = statement<[], { pos: number | null }>(
+  'select_least_federation_sender_position',
+  `select least((select min(pos) from federation_sender_positions),
+     (select min(caught_up_pos) from federation_destinations)) as pos`,
+);
+
 type SaveBehindParams = [
   ...[serverNames: string[], shards: number[], positions: (number | null)[]],
   ...[toPositions: (number | null)[], rooms: (number | null)[]],
@@ -83,6 +89,10 @@ export function createDestinationStore(database: Database) {
         shard,
         behind: { pos, round: toPos === null ? null : { toPos, room: room ?? 0 } },
       }));
+    },
+    /** Every server has everything up to here; null: nothing is known. */
+    async leastPos(): Promise<number | null> {
+      return (await database.query(selectLeast, []))[0]!.pos;
     },
     positions: (shards: readonly number[]) => database.query(selectPositions, [[...shards]]),
     /** Throws when a lease is another's by now. */

@@ -14,6 +14,11 @@ const selectStream = statement<[number, number], PassedOnRow & { pos: number }>(
    from federation_passed_on_events where pos > $1 and pos <= $2 order by pos`,
 );
 
+const deletePassedOn = statement<[beforePos: number], never>(
+  'delete_passed_on_events',
+  'delete from federation_passed_on_events where pos < $1',
+);
+
 export const addingPassedOn = ({ roomNid, eventNid, origin }: PassedOnRow): BatchItem => ({
   statement: addPassedOn as never,
   params: [roomNid, eventNid, origin],
@@ -24,5 +29,7 @@ export function createPassedOnStore(database: Queryable) {
   return {
     stream: (afterPos: number, uptoPos: number) =>
       database.query(selectStream, [afterPos, uptoPos]),
+    /** Everybody has those before a position. */
+    forget: (beforePos: number) => database.query(deletePassedOn, [beforePos]),
   };
 }

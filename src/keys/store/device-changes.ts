@@ -42,6 +42,16 @@ const selectStreamId = statement<[userNid: number], { streamId: number }>(
    where user_nid = $1 and is_device`,
 );
 
+// The user's newest change stays: the next one names it.
+const deleteChanges = statement<[beforePos: number], never>(
+  'keys.forget_device_changes',
+  `delete from device_changes c where c.pos < $1 and c.is_device
+     and not exists (select from devices d
+       where d.user_nid = c.user_nid and d.device_id = c.device_id)
+     and exists (select from device_changes n
+       where n.user_nid = c.user_nid and n.is_device and n.pos > c.pos)`,
+);
+
 /** What other servers are told of devices and keys. */
 export function createDeviceChangeStore(database: Queryable) {
   return {
@@ -50,6 +60,8 @@ export function createDeviceChangeStore(database: Queryable) {
       database.query(selectChanges, [afterPos, uptoPos, limit]),
     /** What has not changed again since. */
     at: (positions: readonly number[]) => database.query(selectAt, [[...positions]]),
+    /** Forgets devices that are no more, and were told of before a position. */
+    forget: (beforePos: number) => database.query(deleteChanges, [beforePos]),
     async streamId(userNid: number): Promise<number> {
       return (await database.query(selectStreamId, [userNid]))[0]!.streamId;
     },
