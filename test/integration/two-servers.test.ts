@@ -102,3 +102,25 @@ test('a knock is answered with an invite', async () => {
   await bob.ok('POST', `${roomPath(roomId as string)}/join`, {});
   assert.deepEqual(await membersOf(alice, roomId as string), [alice.userId, bob.userId].toSorted());
 });
+
+test('what is said on one server is heard on the other, both ways', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const made = { preset: 'private_chat', invite: [bob.userId] };
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, made);
+  const path = roomPath(roomId as string);
+  await bob.ok('POST', `${path}/join`, {});
+  const { next_batch: since } = await bob.ok('GET', `${v3}/sync?timeout=0`);
+  await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'to bob' });
+  const heard = await bob.ok('GET', `${v3}/sync?timeout=20000&since=${since as string}`);
+  const events = heard['rooms'].join[roomId as string].timeline.events as Json[];
+  assert.deepEqual(
+    events.map((event) => event['content'].body),
+    ['to bob'],
+  );
+  const { next_batch: before } = await alice.ok('GET', `${v3}/sync?timeout=0`);
+  await bob.ok('PUT', `${path}/send/m.room.message/1`, { body: 'to alice' });
+  const answer = await alice.ok('GET', `${v3}/sync?timeout=20000&since=${before as string}`);
+  const [said] = answer['rooms'].join[roomId as string].timeline.events as Json[];
+  assert.equal(said!['content'].body, 'to alice');
+});
