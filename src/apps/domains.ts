@@ -397,7 +397,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
-  const media = assembleMedia(foundation, interned);
+  const media = assembleMedia(foundation, interned, federation);
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));
