@@ -385,7 +385,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
-  const media = assembleMedia(foundation, interned);
+  const media = assembleMedia(foundation, interned, federation);
   const federationSender = assembleFederationSender(foundation, {
     federation,
     backOff,

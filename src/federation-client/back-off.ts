@@ -10,6 +10,12 @@ export interface BackOffOptions {
   maxMs: number;
 }
 
+/**
+ * For requests that clients wait for: shorter than for what is sent without anybody waiting, so that
+ * people see that a server is back.
+ */
+export const backOffForClients: BackOffOptions = { minMs: 5_000, factor: 2, maxMs: 5 * 60_000 };
+
 /** Leaves servers alone that do not answer: each time for longer, and never all at one time. */
 export interface BackOff {
   /** Milliseconds until the server may be asked again; 0: now. */
