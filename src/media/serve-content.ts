@@ -120,6 +120,6 @@ export async function serveContent(
     if (req.method === 'HEAD') res.end();
     else await copy(content, res, length);
   } finally {
-    await content.close();
+    content.close();
   }
 }
