@@ -118,6 +118,13 @@ describe('generate-config', () => {
     }
   });
 
+  it('ends where it may not write', { skip: process.platform !== 'linux' }, async () => {
+    const args = ['generate-config', '--server-name', 'a.org', '--data-dir', '/proc/lattice'];
+    const { code, stderr } = await run(args);
+    assert.equal(code, 1);
+    assert.match(stderr, /^the folder \/proc\/lattice cannot be made: /);
+  });
+
   it('takes a database', async () => {
     const url = 'postgresql://a:b@localhost/c';
     const args = ['--server-name', 'a.org', '--data-dir', 'pg', '--database-url', url];
