@@ -11,6 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { verifyPassword } from '../accounts/password-hash.ts';
 import { loadConfig } from '../config/config.ts';
+import { generateSigningKeyLine } from '../matrix/signing.ts';
 
 const bin = join(import.meta.dirname, '../../bin/lattice.mjs');
 
@@ -189,7 +190,9 @@ describe('doctor', () => {
   });
 
   it('is content with a configuration that has options without effect', async () => {
-    await file('well.yaml', 'server_name: a.org\nlisteners: [{port: 0}]\nreport_stats: false\n');
+    const key = `signing_key: ${generateSigningKeyLine('a_1')}`;
+    const listeners = 'listeners: [{port: 0}]';
+    await file('well.yaml', `server_name: a.org\n${listeners}\nreport_stats: false\n${key}\n`);
     const { code, stdout } = await run(['doctor', 'well.yaml']);
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^note {2}without effect yet: report_stats$/m);
