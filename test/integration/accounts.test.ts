@@ -301,6 +301,23 @@ test('deactivated: logged out, cannot log in, has left the rooms, the name stays
   assert.equal(await phone.refused('POST', `${v3}/register`, register), '400 M_USER_IN_USE');
 });
 
+test('a session of authentication leads to one account, wherever it is finished', async () => {
+  const stranger = new TestClient(server.url);
+  const begun = await stranger.request('POST', `${v3}/register`, {});
+  const { session } = begun.body;
+  assert.equal(begun.status, 401);
+  const finish = (username: string) =>
+    stranger.request('POST', `${v3}/register`, {
+      username,
+      password: 'a long password',
+      auth: { type: 'm.login.dummy', session },
+    });
+  const names = Array.from({ length: 6 }, (_, i) => `racer${i}_${Date.now()}`);
+  const made = await Promise.all(names.map(finish));
+  const codes = made.map(({ status, body }) => body['errcode'] ?? status).toSorted();
+  assert.deepEqual(codes, [200, ...Array<string>(5).fill('M_USER_IN_USE')]);
+});
+
 test('OpenID: a token tells a third party who the user is', async () => {
   const alice = await TestClient.register(server.url, 'alice');
   const bob = await TestClient.register(server.url, 'bob');
