@@ -250,7 +250,7 @@ test('what another process had begun when it died is done at the next look', asy
       take = () => service.taken?.([0]);
     },
   };
-  const one = directory({}, [], roles as Roles);
+  const one = directory({}, [], roles);
   take();
   // Searches wait for what is under way.
   assert.deepEqual(await one.search(alice, 'bob'), []);

@@ -314,8 +314,8 @@ test('a session of authentication leads to one account, wherever it is finished'
     });
   const names = Array.from({ length: 6 }, (_, i) => `racer${i}_${Date.now()}`);
   const made = await Promise.all(names.map(finish));
-  const codes = made.map(({ status, body }) => body['errcode'] ?? status).toSorted();
-  assert.deepEqual(codes, [200, ...Array<string>(5).fill('M_USER_IN_USE')]);
+  assert.equal(made.filter(({ status }) => status === 200).length, 1);
+  assert.equal(made.filter(({ body }) => body['errcode'] === 'M_USER_IN_USE').length, 5);
 });
 
 test('OpenID: a token tells a third party who the user is', async () => {

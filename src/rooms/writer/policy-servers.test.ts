@@ -328,14 +328,14 @@ test('who is signed waits only so long for those before, and those after go on',
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     second!.sign();
-    let isOver = false;
-    void late.finally(() => (isOver = true));
-    for (let s = 0; s < 60 && !isOver; s++) {
+    const state = { isOver: false };
+    void late.finally(() => (state.isOver = true));
+    for (let s = 0; s < 60 && !state.isOver; s++) {
       mock.timers.tick(1_000);
       // oxlint-disable-next-line no-await-in-loop
       await new Promise((resolve) => setImmediate(resolve));
     }
-    assert.ok(isOver);
+    assert.ok(state.isOver);
     await late;
   } finally {
     mock.timers.reset();

@@ -180,9 +180,11 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     for (let round = 1; ; round++) {
       // oxlint-disable-next-line no-await-in-loop
       const targets = await targetsOf(head, request.events);
-      for (let closed; (closed = head.gate.closed());) {
+      let closed = head.gate.closed();
+      while (closed) {
         // oxlint-disable-next-line no-await-in-loop
         await deadline.orLate(closed, roomTooBusy);
+        closed = head.gate.closed();
       }
       if (head.broken) throw new HeadLost();
       const policy = isUnchecked ? null : policies.current(head);

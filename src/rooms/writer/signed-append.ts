@@ -114,9 +114,11 @@ export function createSignedAppend(needs: SignedAppendNeeds) {
     try {
       const made = await signAll(head, composed, wanted);
       const expected = before ? await deadline.orLate(before.landed, policyTooSlow) : ground;
-      for (let closed; !isAlone && (closed = head.gate.closed());) {
+      let closed = isAlone ? null : head.gate.closed();
+      while (closed) {
         // oxlint-disable-next-line no-await-in-loop
         await deadline.orLate(closed, policyTooSlow);
+        closed = head.gate.closed();
       }
       if (head.broken) throw new HeadLost();
       if (expected === null || head.extremities !== expected) return null;
