@@ -44,7 +44,7 @@ export async function startServer(
   progress: Progress = () => undefined,
 ): Promise<RunningServer> {
   await checkDataFolder(config);
-  const signingKey = await readSigningKey(config.signingKeyPath);
+  const signingKey = await readSigningKey(config);
   const listeners = await listenerOptions(config);
   const appservices = await loadAppserviceRegistrations(config.appserviceFiles, config.serverName);
   // What a start that fails has begun.

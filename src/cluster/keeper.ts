@@ -140,6 +140,8 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
         ),
       ),
     );
+    // What took longer than that would be refused, with all that is written together with it.
+    for (const { fence } of shards) fence.isOver = true;
     await store.giveBack(
       instance,
       shards.map((shard) => shard.fence),
@@ -151,8 +153,9 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
   async function take(role: Role, wanted: readonly number[]): Promise<void> {
     const rows = await store.take(instance, role.name, wanted);
     for (const row of rows) {
-      const fence: Fence = { holder: instance, role: row.role, shard: row.shard, epoch: row.epoch };
-      leases.set(nameOf(row.role, row.shard), row);
+      const { shard, epoch } = row;
+      const fence: Fence = { holder: instance, role: row.role, shard, epoch, isOver: false };
+      leases.set(nameOf(row.role, shard), row);
       held.add(fence);
     }
     if (rows.length === 0) return;

@@ -1,4 +1,4 @@
-import { fenceItem, type Fence } from '../database/fence.ts';
+import { fenceItem, LeaseLost, type Fence } from '../database/fence.ts';
 import type { BatchItem, Database } from '../database/database.ts';
 import type { Bus } from './bus.ts';
 import type { StreamRow } from './define-stream.ts';
@@ -8,7 +8,7 @@ export interface CommitKind<Unit, Result> {
   readonly name: string;
   /** Why a unit must not be written after all: what it stood on has failed since. */
   voidReason?(unit: Unit): Error | null;
-  /** The lease under which a unit is written; without it the unit is not written. */
+  /** The lease under which a unit is written; without it the unit fails with LeaseLost. */
   fence?(unit: Unit): Fence | null;
   /** The statements that write all the units. Few: they are multi-row. */
   statements(units: readonly Unit[]): BatchItem[];
@@ -99,6 +99,12 @@ const singleWrites: CommitKind<SingleWrite, unknown> = {
   },
 };
 
+/** Why a unit is not to be written: it alone fails, not what would be written with it. */
+function voidReasonOf({ kind, unit }: Waiting): Error | null {
+  const reason = kind.voidReason?.(unit) ?? null;
+  return reason ?? (kind.fence?.(unit)?.isOver ? new LeaseLost() : null);
+}
+
 function fencesOf(batch: readonly Waiting[]): Fence[] {
   return batch.flatMap(({ kind, unit }) => kind.fence?.(unit) ?? []);
 }
@@ -132,7 +138,7 @@ export function createCommitter(database: Database, bus: Bus): Committer {
     const batch = waiting.slice(0, count);
     waiting = waiting.slice(count);
     return batch.filter((entry) => {
-      const reason = entry.kind.voidReason?.(entry.unit) ?? null;
+      const reason = voidReasonOf(entry);
       if (reason) entry.reject(reason);
       return reason === null;
     });

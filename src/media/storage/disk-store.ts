@@ -1,5 +1,6 @@
-import { access, link, mkdir, rm } from 'node:fs/promises';
+import { access, link, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import { closeFile, openFile, readFrom, syncFile } from './files.ts';
 import { createKeptFiles } from './kept-files.ts';
 import type { MediaStore } from './media-store.ts';
@@ -26,9 +27,9 @@ export function createDiskStore(folder: string): MediaStore {
   const files = createKeptFiles();
   const pathOf = (sha256: string) => join(folder, 'content', sha256.slice(0, 2), sha256.slice(2));
 
-  async function makeFolder(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true, mode: 0o750 });
-    if (first === undefined) return;
+  async function makeDurably(path: string): Promise<void> {
+    const first = await makeFolder(path, 0o750);
+    if (first === null) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) {
       // oxlint-disable-next-line no-await-in-loop -- at most three
       await syncFolder(dirname(made));
@@ -60,7 +61,7 @@ export function createDiskStore(folder: string): MediaStore {
         await name(path, to);
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw error;
-        await makeFolder(dirname(to));
+        await makeDurably(dirname(to));
         await name(path, to);
       }
       // Also for a file that was there: who has just named it may not have come to this yet.

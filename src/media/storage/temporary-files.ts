@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import { append, closeFile, openFile, syncFileData } from './files.ts';
 import type { WrittenFile } from './media-store.ts';
 
@@ -42,7 +43,7 @@ export function createTemporaryFiles(folder: string): TemporaryFiles {
       return { path, file: await openFile(path, 'wx', 0o640) };
     } catch (error) {
       if (!isMissing(error)) throw error;
-      await mkdir(folder, { recursive: true, mode: 0o750 });
+      await makeFolder(folder, 0o750);
       return { path, file: await openFile(path, 'wx', 0o640) };
     }
   }
