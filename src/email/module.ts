@@ -14,7 +14,7 @@ export interface EmailNeeds {
   templates: Templates;
   log: Log;
   metrics: Metrics;
-  /** From being asked for until the mail server has taken it, in milliseconds. */
+  /** Until the mail server has taken a mail, and before that until it is the mail's turn; in ms. */
   sendMsMax?: number;
 }
 
@@ -50,7 +50,7 @@ export class MailFailed extends Error {
 
 /** How long a mail server may take for an answer: people wait for it. */
 const answerMsMax = 20_000;
-/** The same for a mail as a whole, with the time it waits for others. */
+/** The same for a mail as a whole; it may wait so long for others before. */
 const defaultSendMsMax = 30_000;
 /** Mails sent at once; others wait. */
 const connectionsMax = 3;

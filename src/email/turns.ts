@@ -4,8 +4,8 @@ export class TooLate extends Error {}
 /** Lets a few do something at once while others wait in a line that is bounded, as is the waiting. */
 export interface Turns {
   /**
-   * Does `work` when it is its turn. Rejects when too many wait already, and with `TooLate` when it
-   * is not done in time; what is late keeps no turn.
+   * Does `work` when it is its turn. Rejects when too many wait already, and with `TooLate` when the
+   * turn does not come, or the work is not done, in time; what is late keeps no turn.
    */
   take<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -13,7 +13,7 @@ export interface Turns {
 export interface TurnLimits {
   atOnce: number;
   waitingMax: number;
-  /** From being asked for until it is done, in milliseconds. */
+  /** For the waiting and for the work, each; in milliseconds. */
   msMax: number;
 }
 
@@ -34,21 +34,24 @@ export function createTurns({ atOnce, waitingMax, msMax }: TurnLimits): Turns {
     take<T>(work: () => Promise<T>) {
       return new Promise<T>((resolve, reject) => {
         let isRunning = false;
+        let timer = setTimeout(late, msMax);
         function end(): void {
           clearTimeout(timer);
           waiting.delete(begin);
           if (isRunning) done();
           isRunning = false;
         }
+        function late(): void {
+          end();
+          reject(new TooLate(`not done within ${msMax} ms`));
+        }
         function begin(): void {
+          clearTimeout(timer);
+          timer = setTimeout(late, msMax);
           running++;
           isRunning = true;
           work().then(resolve, reject).finally(end);
         }
-        const timer = setTimeout(() => {
-          end();
-          reject(new TooLate(`not done within ${msMax} ms`));
-        }, msMax);
         if (running < atOnce) begin();
         else if (waiting.size < waitingMax) waiting.add(begin);
         else {
