@@ -1,4 +1,5 @@
 import type { Transporter } from 'nodemailer';
+import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Templates } from '../templates/module.ts';
@@ -39,11 +40,9 @@ export interface Email {
 }
 
 /** The mail server could not be reached, or did not take the mail. */
-export class MailFailed extends Error {
+export class MailFailed extends MatrixError {
   constructor(cause: unknown) {
-    super(`mail was not sent: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    super('M_UNKNOWN', 'An error was encountered when sending the email', { status: 500, cause });
     this.name = 'MailFailed';
   }
 }
