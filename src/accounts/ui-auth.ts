@@ -233,9 +233,12 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       const session = await sessions.load(sessionId);
       if (!session) throw unknownSession(sessionId);
       if (name in session.completed) return;
+      const { registrationToken } = session;
       const result = await stage.check(auth, { session, request, requester: null });
       session.completed[name] = result;
-      await sessions.save(session);
+      if (session.registrationToken !== registrationToken) await sessions.save(session);
+      // The client may have gone on meanwhile: what it has said since stays.
+      else if (!(await sessions.complete(sessionId, name, result))) throw unknownSession(sessionId);
     },
     async isWaitingFor(sessionId, stage) {
       const session = await sessions.load(sessionId);
