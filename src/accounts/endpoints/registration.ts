@@ -120,7 +120,7 @@ async function makeAccount(
   services: AccountServices,
   whole: RegisterBody,
   request: RequestInfo,
-  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string | null },
+  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string },
 ): Promise<Registered> {
   const { registration, sessions, threepidWork } = services;
   const device = deviceWish(whole);
@@ -146,6 +146,8 @@ async function finish(
   const { registrationTokens, config, threepidWork } = services;
   const { session, completed } = done;
   const passwordHash = await passwordHashOf(services, body, session);
+  // Nobody could log in to the account again.
+  if (passwordHash === null) throw new MatrixError('M_MISSING_PARAM', 'Missing params: password');
   const registered = await makeAccount(services, done.body as RegisterBody, request, {
     completed,
     passwordHash,
