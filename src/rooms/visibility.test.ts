@@ -6,7 +6,8 @@ import { visibilityFor, type HistorySpan } from './visibility.ts';
 
 const userId = '@alice:test.example';
 const posMax = 40;
-const forever = 9_223_372_036_854_775_807;
+/** PostgreSQL's largest `bigint`, as it is read. */
+const forever = 2 ** 63;
 
 /** Values that a state entry has one after the other, at growing positions. */
 function historyOf(isMember: boolean, member: string, turns: readonly [pos: number, string][]) {

@@ -26,11 +26,11 @@ before(async () => {
   captchas = createServer((req, res) => {
     let body = '';
     req.on('data', (chunk: Buffer) => void (body += String(chunk)));
-    req.on('end', async () => {
+    req.on('end', () => {
       const form = new URLSearchParams(body);
       checked.push(form);
-      await held;
-      res.end(JSON.stringify({ success: form.get('response') === 'solved' }));
+      const answer = JSON.stringify({ success: form.get('response') === 'solved' });
+      void held.then(() => res.end(answer));
     });
   });
   captchas.listen(0, '127.0.0.1');
