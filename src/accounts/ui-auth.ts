@@ -238,7 +238,8 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       const store = () => sessions.save(session);
       const result = await stage.check(auth, { session, request, requester: null, store });
       session.completed[name] = result;
-      await sessions.save(session);
+      // The client may have gone on meanwhile: what it has said since stays.
+      if (!(await sessions.complete(sessionId, name, result))) throw unknownSession(sessionId);
     },
     async isWaitingFor(sessionId, stage) {
       const session = await sessions.load(sessionId);

@@ -55,6 +55,8 @@ test('registration: flows, session, a name that is taken or cannot be', async ()
   const register = (body: Json) => stranger.refused('POST', path, { auth, password, ...body });
   assert.equal(await register({ username }), '400 M_USER_IN_USE');
   assert.equal(await register({ username: username.toUpperCase() }), '400 M_USER_IN_USE');
+  const without = { username: uniqueName('new'), password: undefined };
+  assert.equal(await register(without), '400 M_MISSING_PARAM');
   assert.equal(await register({ username: 'with space' }), '400 M_INVALID_USERNAME');
   assert.equal(await register({ username: 'ü' }), '400 M_INVALID_USERNAME');
   assert.equal(await register({ username: 'x'.repeat(250) }), '400 M_INVALID_USERNAME');

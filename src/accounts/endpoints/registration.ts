@@ -120,7 +120,7 @@ async function makeAccount(
   services: AccountServices,
   whole: RegisterBody,
   request: RequestInfo,
-  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string | null },
+  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string },
 ): Promise<Registered> {
   const { registration, sessions, threepidWork } = services;
   const device = deviceWish(whole);
@@ -149,6 +149,8 @@ async function finish(
   const { session, completed, isStored } = done;
   const whole = done.body as RegisterBody;
   const passwordHash = await passwordHashOf(services, body, session);
+  // Nobody could log in to the account again.
+  if (passwordHash === null) throw new MatrixError('M_MISSING_PARAM', 'Missing params: password');
   const sessionId = session && isStored ? session.id : null;
   // Once: another process may be at the same.
   if (sessionId !== null && !(await registrationTokens.use(sessionId, whole.username ?? ''))) {
