@@ -40,7 +40,8 @@ async function checkFolder({ dataDir }: Config): Promise<Finding> {
   return free >= freeBytesMin ? good(text) : bad(`only ${text}`);
 }
 
-async function checkKey({ signingKeyPath }: Config): Promise<Finding> {
+async function checkKey({ signingKey, signingKeyPath }: Config): Promise<Finding> {
+  if (signingKey !== null) return good('the signing key is in the configuration');
   const found = await stat(signingKeyPath).catch(() => null);
   if (!found) {
     return (await isWritable(dirname(signingKeyPath)))

@@ -40,5 +40,6 @@ test('validity is for admins to set; wrong links say so', async () => {
   assert.equal(await alice.refused('POST', path, body), '403 M_FORBIDDEN');
   const page = await fetch(`${server.url}${v3}/account_validity/renew?token=none`);
   assert.equal(page.status, 404);
+  assert.equal(page.headers.get('x-frame-options'), 'DENY');
   assert.match(await page.text(), /not valid/);
 });

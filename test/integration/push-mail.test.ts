@@ -110,6 +110,24 @@ test('what was read in time is not mailed; an invitation is', async () => {
   assert.ok(!mail.text.includes('soup is ready'));
 });
 
+test('names are one line in a mail, whatever is in them', async () => {
+  const { client: alice, address } = await register();
+  const { client: bob } = await register();
+  const displayname = 'Bob\r\n\r\n\u202eYour account is blocked';
+  const profile = `${v3}/profile/${encodeURIComponent(bob.userId)}/displayname`;
+  await bob.ok('PUT', profile, { displayname });
+  const name = 'Attic\r\nBcc: eve@example.org\n\nLog in at <https://evil.example>';
+  const roomId = await bob.createRoom({ preset: 'public_chat', name });
+  await alice.join(roomId);
+  await bob.send(roomId, 'boo');
+  const mail = (await mailsTo(address, 2))[1]!;
+  const seen = 'Attic Bcc: eve@example.org Log in at <https://evil.example>';
+  assert.match(mail.subject, new RegExp(`from Bob Your account is blocked in the ${seen} room`));
+  assert.doesNotMatch(mail.raw, /^Bcc:/m);
+  assert.doesNotMatch(mail.text, /^(?:Your account|Log in)/m);
+  assert.ok(mail.text.includes(seen));
+});
+
 test('an address that is another’s cannot be mailed to', async () => {
   const { client: alice, address } = await register();
   const { client: bob } = await register();

@@ -44,6 +44,8 @@ test('MSC4108: two devices write in turns, each seeing what it has read last', a
   assert.equal(await got.text(), 'hello');
   const same = await send('GET', local(url), undefined, { 'If-None-Match': first });
   assert.equal(same.status, 304);
+  const compressed = await send('GET', local(url), undefined, { 'If-None-Match': `W/${first}` });
+  assert.equal(compressed.status, 304, 'as proxies that compress write tags');
 
   const put = await send('PUT', local(url), 'answer', { 'If-Match': first });
   assert.equal(put.status, 202);

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
-import { serverNameOf } from '../../matrix/ids.ts';
+import { MatrixError } from '../../kernel/errors.ts';
 import type { KeyWanted } from '../one-time-keys.ts';
-import { remoteTimeoutMs, type KeysServices } from '../services.ts';
+import { askedUsers, remoteTimeoutMs, type KeysServices } from '../services.ts';
 
 /** Gives each key that is wanted to this client alone, or the device's fallback key. */
 export const claimKeys = endpoint<KeysServices>()({
@@ -17,13 +17,11 @@ export const claimKeys = endpoint<KeysServices>()({
     one_time_keys: Type.Record(Type.String(), Type.Record(Type.String(), Type.String())),
     timeout: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
-  errors: ['M_BAD_JSON'],
+  errors: ['M_BAD_JSON', 'M_INVALID_PARAM'],
   async handle({ body }, services) {
-    const local: string[] = [];
-    const remote: Record<string, Record<string, string>> = {};
-    for (const [userId, devices] of Object.entries(body.one_time_keys)) {
-      if (serverNameOf(userId) === services.serverName) local.push(userId);
-      else remote[userId] = devices;
+    const { local, remote, malformed } = askedUsers(body.one_time_keys, services.serverName);
+    if (malformed.length > 0) {
+      throw new MatrixError('M_INVALID_PARAM', `${malformed[0]} is not a user id`);
     }
     const asksOthers = Object.keys(remote).length > 0;
     const answered = asksOthers
