@@ -6,9 +6,9 @@ import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
-import { createServerAuthenticator } from '../federation/module.ts';
 import { createFederationRooms } from '../federation-rooms/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
+import { createQuestions } from '../federation-client/questions.ts';
 import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
@@ -42,7 +42,6 @@ import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
 import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
-import { createServerKeys } from '../server-keys/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncSources, type SyncViews } from '../sync/module.ts';
@@ -57,6 +56,7 @@ import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
 import { followGuestAccess, membersOfAccounts } from './room-members.ts';
 import { assembleEncryption } from './encryption.ts';
+import { assembleFederation } from './federation.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
@@ -132,13 +132,16 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     metrics,
   });
-  const serverKeys = createServerKeys({
-    config: { serverName, ...config.serverKeys },
-    database,
+  const questions = createQuestions(federation, clock);
+  const invitePermissionsOf = async (userId: string) => {
+    const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
+    return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
+  };
+  const servers = assembleFederation(foundation, {
     federation,
-    signingKey,
-    notaryKey: foundation.notaryKey,
-    clock,
+    accounts: () => accounts,
+    rooms: () => rooms.services,
+    invitePermissionsOf,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
@@ -162,7 +165,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       const other = await interned.find(otherUserId);
       return other !== null && rooms.services.members.share(userNid, other);
     },
-    remoteProfile: async () => null,
+    questions,
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
@@ -180,6 +183,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     signingKey,
     federation,
+    questions,
     clock,
     config: {
       ...config.rooms,
@@ -188,12 +192,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     limits: limiter,
     profiles,
-    inviteChecks: {
-      async permissionsOf(userId) {
-        const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
-        return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
-      },
-    },
+    inviteChecks: { permissionsOf: invitePermissionsOf },
+    elsewhere: servers.elsewhere,
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
@@ -428,9 +428,9 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...reports.endpoints,
     ...search.endpoints,
     ...push.endpoints,
-    ...createSpaces({ database, rooms: rooms.services }).endpoints,
+    ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
     ...rendezvous.endpoints,
-    ...serverKeys.endpoints,
+    ...servers.endpoints,
     ...createFederationRooms({ events, rooms: rooms.services }).endpoints,
     ...media.endpoints,
   ];
@@ -457,12 +457,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     endpoints,
     authenticate: (token, query, origin, options) =>
       accounts.authenticator.authenticate(token, query, origin, options),
-    authenticateServer: createServerAuthenticator({
-      serverName,
-      allowedServers: config.federation.allowedServers,
-      keyRing: serverKeys.keyRing,
-      clock,
-    }),
+    authenticateServer: servers.authenticateServer,
     async tidy() {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;

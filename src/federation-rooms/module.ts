@@ -25,7 +25,7 @@ export interface FederationRoomsNeeds {
   events: Queryable;
   rooms: Pick<
     RoomServices,
-    'clock' | 'config' | 'servers' | 'serverAcls' | 'timeline' | 'erasedAmong'
+    'clock' | 'config' | 'members' | 'servers' | 'serverAcls' | 'timeline' | 'erasedAmong'
   >;
 }
 

@@ -78,8 +78,27 @@ export async function checkReceived(
   findKey: FindServerKey,
 ): Promise<BuiltEvent | string> {
   const fault = checkPduFormat(version, given) ?? placeFault(given as Pdu);
-  if (fault !== null) return fault;
-  const { unsigned: _unsigned, ...rest } = given as Pdu;
+  return fault ?? checkSigned(version, roomId, given as Pdu, findKey);
+}
+
+/** As `checkReceived`, of an event of a room's past, which its create event is part of. */
+export async function checkHistoric(
+  version: RoomVersion,
+  roomId: string,
+  given: unknown,
+  findKey: FindServerKey,
+): Promise<BuiltEvent | string> {
+  const fault = checkPduFormat(version, given);
+  return fault ?? checkSigned(version, roomId, given as Pdu, findKey);
+}
+
+async function checkSigned(
+  version: RoomVersion,
+  roomId: string,
+  given: Pdu,
+  findKey: FindServerKey,
+): Promise<BuiltEvent | string> {
+  const { unsigned: _unsigned, ...rest } = given;
   const pdu: Pdu = rest;
   const eventId = eventIdOf(version, pdu);
   if (roomIdOf(version, pdu) !== roomId) return 'it is of another room';

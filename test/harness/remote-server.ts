@@ -45,7 +45,7 @@ export interface RemoteServer {
   publishedKeys(): JsonObject;
   /** Times that it was asked for its keys. */
   keyRequests: number;
-  /** Sends a signed request to the server at a URL. The answer is held against the specification. */
+  /** Sends a signed request to the server at a URL; the answer is held against the specification. */
   request(
     url: string,
     method: string,

@@ -84,15 +84,15 @@ function readOperations(path: string): Operation[] {
   ) as Operation[];
 }
 
-const apiFolders = ['client-server', 'server-server'].map((api) => join(folder, 'api', api));
-const isThere = apiFolders.every((path) => existsSync(path));
+const folders = ['client-server', 'server-server'].map((name) => join(folder, 'api', name));
+const isThere = folders.every((one) => existsSync(one));
 if (!isThere) console.log('the specification is not at hand: answers are not held against it');
 
 const operations: (Operation & { path: string })[] = isThere
-  ? (apiFolders
-      .flatMap((path) => readdirSync(path).map((name) => join(path, name)))
+  ? (folders
+      .flatMap((one) => readdirSync(one).map((name) => join(one, name)))
       .filter((path) => path.endsWith('.yaml') || path.endsWith('.json'))
-      .flatMap(readOperations)
+      .flatMap((path) => readOperations(path))
       .toSorted((a, b) => a.parameters - b.parameters) as never)
   : [];
 

@@ -71,6 +71,20 @@ function authorise(head: RoomHead, pdu: Pdu): void {
   }
 }
 
+/** An event for others to complete: all but hashes and signatures. */
+export interface EventTemplate {
+  roomVersion: string;
+  event: UnsignedPdu;
+}
+
+/** The event at its place in the room, authorised. Throws M_FORBIDDEN, M_BAD_JSON. */
+export function templateOf(head: RoomHead, proto: ProtoEvent, now: number): EventTemplate {
+  const place = placeOf(head, proto, now);
+  authorise(head, place);
+  const { hashes: _hashes, signatures: _signatures, ...event } = place;
+  return { roomVersion: head.version.id, event };
+}
+
 /** Throws M_UNKNOWN (400) for access rules that shut out this server: nobody here could set them right. */
 function checkServerAcl({ type, stateKey, content }: ProtoEvent, serverName: string): void {
   if (type !== 'm.room.server_acl' || stateKey !== '') return;
@@ -119,10 +133,7 @@ export function signEvent(
  */
 export function buildNext(head: RoomHead, proto: ProtoEvent, context: ComposeContext): BuiltEvent {
   checkServerAcl(proto, context.serverName);
-  const place = placeOf(head, proto, context.now);
-  authorise(head, place);
-  const { hashes: _hashes, signatures: _signatures, ...parts } = place;
-  return signEvent(head.version, parts, context);
+  return signEvent(head.version, templateOf(head, proto, context.now).event, context);
 }
 
 /** Whether a state event would say just what the state says already. Throws M_BAD_JSON. */

@@ -21,6 +21,10 @@ const eventsMax = 100_000;
 
 export const rejected = 2;
 
+/** Whether an event has no place in the room here, so that the state before it is not known. */
+export const isOutlier = ({ pos, basePos }: KnownEventRow): boolean =>
+  pos === null && basePos === null;
+
 /** The two parts of a key of `keyOf`. */
 export function partsOf(key: string): [type: string, stateKey: string] {
   const at = key.indexOf('\0');

@@ -18,7 +18,14 @@ import type { StoredEvent } from '../stored-event.ts';
 import type { EventRow, MembershipChange } from '../streams.ts';
 import { HeadLost, redactionItem } from './commit-events.ts';
 import { receivedCommit } from './commit-received.ts';
-import { ForkStates, partsOf, rejected, withEvent, type StateDelta } from './fork-states.ts';
+import {
+  ForkStates,
+  isOutlier,
+  partsOf,
+  rejected,
+  withEvent,
+  type StateDelta,
+} from './fork-states.ts';
 import { headEntryOf, type RoomHead } from './head.ts';
 import type { ReceivedEvent } from './proto-event.ts';
 import type { RoomWriterNeeds } from './room-writer.ts';
@@ -259,9 +266,14 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     const states = new ForkStates(forks, head.roomNid, head.version);
     const named = [...referencedIds(pdu.prev_events), ...referencedIds(pdu.auth_events)];
     await states.load(named);
-    const missing = [...new Set(named)].filter((id) => !states.get(id));
-    if (missing.length > 0)
+    const prevIds = new Set(referencedIds(pdu.prev_events));
+    const missing = [...new Set(named)].filter((id) => {
+      const found = states.get(id);
+      return !found || (prevIds.has(id) && isOutlier(found));
+    });
+    if (missing.length > 0) {
       return { eventId, outcome: 'missing', reason: null, missing, pos: null };
+    }
 
     const verdict = await judge(head, states, event, options.unrecommended);
     const { before, next, status, reason } = verdict;

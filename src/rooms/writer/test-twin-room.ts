@@ -20,8 +20,10 @@ import { withEventNames } from '../store/event-names.ts';
 import { createForkStore } from '../store/fork-events.ts';
 import { createHeadStore } from '../store/load-head.ts';
 import { createInterned } from '../store/interned.ts';
+import { createOutlierStore } from '../store/outliers.ts';
 import { createTransactionStore } from '../store/transactions.ts';
 import { eventStream, type EventRow } from '../streams.ts';
+import { createAdopter } from './adopt.ts';
 import { createRoomCreator } from './create.ts';
 import { ForkStates } from './fork-states.ts';
 import { createHeadCache } from './head-cache.ts';
@@ -69,6 +71,7 @@ export async function openTestRooms(
 
   function freshWriter(): RoomWriter {
     const headStore = createHeadStore(named);
+    const forks = createForkStore(named);
     const heads = createHeadCache(headStore, 1_000_000);
     const needs = {
       committer: createCommitter(database, bus),
@@ -86,7 +89,8 @@ export async function openTestRooms(
       {
         ...createLocalRoomWriter(needs),
         create: createRoomCreator(needs, database),
-        receive: createReceiver({ ...needs, forks: createForkStore(named) }),
+        receive: createReceiver({ ...needs, forks }),
+        ...createAdopter({ ...needs, forks, outliers: createOutlierStore(database) }),
       },
     );
   }
