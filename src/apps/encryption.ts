@@ -8,6 +8,7 @@ import {
   deviceListStream,
   oneTimeKeyStream,
   userSignatureStream,
+  type Keys,
   type RemoteAnswer,
 } from '../keys/module.ts';
 import { createDehydratedDevices } from '../dehydrated-devices/module.ts';
@@ -16,7 +17,7 @@ import type { Interned } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Sync, SyncSources, SyncViews } from '../sync/module.ts';
-import { createToDevice, toDeviceStream } from '../to-device/module.ts';
+import { createToDevice, toDeviceStream, type ToDevice } from '../to-device/module.ts';
 
 export interface EncryptionNeeds {
   serverName: string;
@@ -28,10 +29,15 @@ export interface EncryptionNeeds {
   interned: Interned;
   accounts: Accounts;
   deviceListChanges: Sync['deviceListChanges'];
+  /** Whether a server may be contacted. */
+  mayContact(serverName: string): boolean;
 }
 
 export interface Encryption {
   endpoints: Endpoint[];
+  /** What is sent to other servers. */
+  keys: Keys;
+  toDevice: ToDevice;
   sources: Pick<SyncSources, 'toDevice' | 'oneTimeKeys' | 'deviceLists'>;
   /** Wakes those who sync when there is something for them. */
   wakeSyncs(views: SyncViews): void;
@@ -60,9 +66,7 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
     log,
     serverName,
     userNidsOf,
-    async sendToServers({ messages }) {
-      log.debug({ userIds: Object.keys(messages) }, 'messages to devices of other servers dropped');
-    },
+    mayContact: needs.mayContact,
   });
   const keys = createKeys({
     database,
@@ -93,6 +97,8 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
 
   return {
     endpoints: [...toDevice.endpoints, ...keys.endpoints, ...dehydrated.endpoints],
+    keys,
+    toDevice,
     sources: { toDevice, oneTimeKeys: keys.oneTimeKeys, deviceLists: keys },
     wakeSyncs(views) {
       bus.subscribe(toDeviceStream, (rows) => {

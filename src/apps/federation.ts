@@ -1,6 +1,8 @@
 import type { Accounts } from '../accounts/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
+import type { FederationRooms } from '../federation-rooms/module.ts';
+import { createFederationInbound } from '../federation-inbound/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
@@ -13,6 +15,7 @@ export interface FederationParts {
   federation: FederationClient;
   accounts: () => Accounts;
   rooms: () => RoomServices;
+  roomsForServers: () => FederationRooms;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
 }
 
@@ -25,7 +28,7 @@ export interface Federation {
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
   const { config, database, clock, log, signingKey, notaryKey } = foundation;
-  const { federation, accounts, rooms, invitePermissionsOf } = parts;
+  const { federation, accounts, rooms, roomsForServers, invitePermissionsOf } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
@@ -41,6 +44,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     federation,
     findKey: keyRing.find,
     rooms,
+    roomsForServers,
     users: {
       async isActive(userId) {
         const account = await accounts().services.directory.byUserId(userId);
@@ -51,6 +55,14 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     clock,
     log,
   });
+  const inbound = createFederationInbound({
+    serverName,
+    federation,
+    findKey: keyRing.find,
+    rooms,
+    edus: new Map(),
+    log,
+  });
   return {
     authenticateServer: createServerAuthenticator({
       serverName,
@@ -59,6 +71,11 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
       clock,
     }),
     elsewhere: memberships.elsewhere,
-    endpoints: [...endpoints, ...bindEndpoints(aboutEndpoints, {}), ...memberships.endpoints],
+    endpoints: [
+      ...endpoints,
+      ...bindEndpoints(aboutEndpoints, {}),
+      ...memberships.endpoints,
+      ...inbound.endpoints,
+    ],
   };
 }

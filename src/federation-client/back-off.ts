@@ -26,7 +26,7 @@ interface Failing {
 /** Servers whose failures are remembered. */
 const destinationsMax = 10_000;
 /** The interval is between this part and all of it, by chance: servers do not come back as a crowd. */
-const jitterMin = 0.7;
+export const jitterMin = 0.7;
 
 /** `random` gives numbers from 0 to 1, as `Math.random` does. */
 export function createBackOff(
@@ -49,3 +49,10 @@ export function createBackOff(
     succeeded: (destination) => void failing.delete(destination),
   };
 }
+
+/** Leaves nobody alone: for requests that are rare, and about a server that has just been heard of. */
+export const noBackOff: BackOff = {
+  waitMs: () => 0,
+  failed: () => undefined,
+  succeeded: () => undefined,
+};

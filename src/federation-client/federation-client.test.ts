@@ -10,6 +10,7 @@ import { createTestCertificate } from '../http/test-certificate.ts';
 import { Metrics } from '../kernel/metrics.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { generateSigningKeyLine, parseSigningKey, verifySignedJson } from '../matrix/signing.ts';
+import { createBackOff } from './back-off.ts';
 import { FederationError, type FederationFailure } from './errors.ts';
 import {
   createFederationClient,
@@ -83,13 +84,13 @@ function clientOf(config: Partial<FederationClientConfig> = {}, clock = { now: (
       unverifiedHosts: [],
       allowedServers: null,
       timeoutMs: 5_000,
-      backOff: { minMs: 1000, factor: 2, maxMs: 10_000 },
       ...config,
     },
     serverName: 'us.test',
     signingKey,
     clock,
     metrics: new Metrics(),
+    backOff: createBackOff({ minMs: 1000, factor: 2, maxMs: 10_000 }, clock),
     async resolveSrv(name) {
       const ports = services[name];
       if (!ports) throw Object.assign(new Error('none'), { code: 'ENOTFOUND' });

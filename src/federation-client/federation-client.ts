@@ -13,7 +13,7 @@ import {
   type OutboundHttp,
   type OutboundOptions,
 } from '../outbound/outbound-http.ts';
-import { createBackOff, type BackOff, type BackOffOptions } from './back-off.ts';
+import type { BackOff } from './back-off.ts';
 import { FederationError, type FederationFailure } from './errors.ts';
 import { createServerDiscovery, type ServerAddress } from './server-discovery.ts';
 import { parseServerName, type ServerName } from './server-name.ts';
@@ -28,8 +28,6 @@ export interface FederationClientConfig extends OutboundOptions {
   allowedServers: readonly string[] | null;
   /** [federation.client_timeout] */
   timeoutMs: number;
-  /** [federation.destination_*] */
-  backOff: BackOffOptions;
 }
 
 export interface FederationClientNeeds {
@@ -38,6 +36,8 @@ export interface FederationClientNeeds {
   signingKey: SigningKey;
   clock: Clock;
   metrics: Metrics;
+  /** Which servers are left alone. */
+  backOff: BackOff;
   /** How SRV records are found; by default as the system's name servers say. */
   resolveSrv?: ResolveSrv;
 }
@@ -112,7 +112,6 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
   );
   const records = createServiceRecords(needs.resolveSrv ?? systemResolveSrv(), clock);
   const discovery = createServerDiscovery(wellKnown, records);
-  const ownBackOff = createBackOff(config.backOff, clock);
   const sent = metrics.counter(
     'synapse_http_matrixfederationclient_requests_total',
     'Requests to other servers',
@@ -187,7 +186,7 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
   return {
     async request(destination, request) {
       const name = checkAllowed(destination);
-      const backOff = request.backOff ?? ownBackOff;
+      const backOff = request.backOff ?? needs.backOff;
       if (backOff.waitMs(destination) > 0) {
         throw new FederationError('backing_off', destination, 'it did not answer lately');
       }

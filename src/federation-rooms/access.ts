@@ -3,8 +3,8 @@ import type { RoomServices } from '../rooms/module.ts';
 import type { EventStore, PlacedEvent, RoomRow } from './store/events.ts';
 
 export interface ServerAccessNeeds {
-  store: Pick<EventStore, 'event'>;
-  rooms: Pick<RoomServices, 'members' | 'servers' | 'serverAcls'>;
+  store: Pick<EventStore, 'room' | 'event'>;
+  rooms: Pick<RoomServices, 'servers' | 'serverAcls'>;
 }
 
 /** Which rooms a server may read. */
@@ -25,11 +25,11 @@ export function createServerAccess({ store, rooms }: ServerAccessNeeds): ServerA
     mayRead: async (roomNid, origin) =>
       (await isJoined(roomNid, origin)) && rooms.serverAcls.allows(roomNid, origin),
     async room(roomId, origin) {
-      const room = await rooms.members.room(roomId);
+      const room = await store.room(roomId);
       // Those outside learn neither whether there is such a room nor what its access rules say.
       if (!room || !(await isJoined(room.roomNid, origin))) throw notInRoom();
       await rooms.serverAcls.check(room.roomNid, origin);
-      return { roomId, ...room };
+      return room;
     },
     async event({ roomNid }, eventId) {
       const event = await store.event(roomNid, eventId);

@@ -8,12 +8,14 @@ import { historyEndpoints } from './endpoints/history.ts';
 import type { FederationRoomsServices } from './endpoints/needs.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { createServerView, type ServerView } from './server-view.ts';
+import { roomBefore, type RoomBefore } from './state-before.ts';
 import { createAuthChainStore } from './store/auth-chains.ts';
 import { createEventStore, type EventStore } from './store/events.ts';
 import { createServerViewStore } from './store/server-view.ts';
 import { createTurns } from './turns.ts';
 
 export type { ServerAccess } from './access.ts';
+export type { RoomBefore } from './state-before.ts';
 export type { AuthChains } from './auth-chains.ts';
 export { idListParts, listsText, pduListParts } from './pdu-lists.ts';
 export { pduText, placeBefore, type ServerView } from './server-view.ts';
@@ -25,7 +27,7 @@ export interface FederationRoomsNeeds {
   events: Queryable;
   rooms: Pick<
     RoomServices,
-    'clock' | 'config' | 'members' | 'servers' | 'serverAcls' | 'timeline' | 'erasedAmong'
+    'clock' | 'config' | 'servers' | 'serverAcls' | 'timeline' | 'erasedAmong'
   >;
 }
 
@@ -34,6 +36,8 @@ export interface FederationRooms {
   events: EventStore;
   authChains: AuthChains;
   view: ServerView;
+  /** The room before one of its events, for a server that joins with it. */
+  before(roomId: string, eventId: string): Promise<RoomBefore>;
   endpoints: Endpoint[];
 }
 
@@ -57,5 +61,12 @@ export function createFederationRooms({ events, rooms }: FederationRoomsNeeds): 
     turns: createTurns(),
   };
   const declared = [...eventEndpoints, ...historyEndpoints, ...stateEndpoints];
-  return { access, events: store, authChains, view, endpoints: bindEndpoints(declared, services) };
+  return {
+    access,
+    events: store,
+    authChains,
+    view,
+    before: (roomId, eventId) => roomBefore({ events: store, authChains }, roomId, eventId),
+    endpoints: bindEndpoints(declared, services),
+  };
 }

@@ -8,7 +8,6 @@ import { roomVersion } from '../matrix/room-versions.ts';
 import { authChain } from '../matrix/state-resolution/auth-chain.ts';
 import { eventOf, users } from '../matrix/state-resolution/test-rooms.ts';
 import { keyOf } from '../matrix/state-resolution/types.ts';
-import { createAccessStore } from '../rooms/store/access.ts';
 import type { State } from '../rooms/writer/test-literal-room.ts';
 import { openTestRooms, TwinRoom, type TestRooms } from '../rooms/writer/test-twin-room.ts';
 import { createIdOf } from './auth-chains.ts';
@@ -64,10 +63,6 @@ async function make(room: TwinRoom, one: Move): Promise<void> {
   const ids = [...room.literal.events.keys()];
   const prevIds = new Set(one.after.map((back) => ids.at(-1 - (back % ids.length))!));
   return room.receive(room.build(sender, wishOf(one), [...prevIds]));
-}
-
-async function rowOf({ roomId }: TwinRoom): Promise<RoomRow> {
-  return { roomId, ...(await createAccessStore(rooms.database).room(roomId))! };
 }
 
 /** Whether a server may see what happens in a state. */
@@ -180,7 +175,7 @@ for (const id of ['1', '10', '12']) {
         const room = await TwinRoom.create(rooms, version);
         // oxlint-disable-next-line no-await-in-loop
         for (const one of made) await make(room, one);
-        const row = await rowOf(room);
+        const row = (await reading.events.room(room.roomId))!;
         const ids = [...room.literal.events.keys()];
         const found = await Promise.all(ids.map((one) => reading.events.event(row.roomNid, one)));
         const events = found.map((event) => event!);
@@ -207,7 +202,7 @@ test('what an erased user has sent goes to those who were there', async () => {
     await room.append(alice, leave);
   }
   await room.append(alice, { type: 'm.room.message', content });
-  const row = await rowOf(room);
+  const row = (await reading.events.room(room.roomId))!;
   const start = room.literal.extremities;
   const options = { stopBefore: [], minDepth: 0, limit: 4, withStart: true };
   const events = await reading.events.walkBack(row.roomNid, start, options);

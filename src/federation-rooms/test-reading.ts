@@ -1,6 +1,5 @@
 import { createRoomServers } from '../rooms/room-servers.ts';
 import { createServerAcls } from '../rooms/server-acls.ts';
-import { createAccessStore } from '../rooms/store/access.ts';
 import { createStateStore } from '../rooms/store/read-state.ts';
 import { createTimelineStore } from '../rooms/store/read-timeline.ts';
 import { createRoomServerStore } from '../rooms/store/room-servers.ts';
@@ -19,7 +18,6 @@ export function readingOf(
     rooms: {
       clock: systemClock,
       config: { serverName: 'x' } as RoomsConfig,
-      members: createAccessStore(database),
       servers: createRoomServers(createRoomServerStore(database), bus),
       serverAcls: createServerAcls(createStateStore(database), bus),
       timeline: createTimelineStore(database),

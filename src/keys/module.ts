@@ -12,10 +12,12 @@ import { queryKeys } from './endpoints/query-keys.ts';
 import { uploadCrossSigningKeys } from './endpoints/upload-cross-signing-keys.ts';
 import { uploadEndpoints } from './endpoints/upload-keys.ts';
 import { uploadSignatures } from './endpoints/upload-signatures.ts';
+import { createDeviceUpdates, type DeviceUpdates } from './device-updates.ts';
 import { createKeyDirectory, type KeyDirectory, type UserRef } from './key-directory.ts';
 import { createOneTimeKeys, type OneTimeKeys } from './one-time-keys.ts';
 import { createRecentChanges } from './recent-changes.ts';
 import type { KeysServices } from './services.ts';
+import { createDeviceChangeStore } from './store/device-changes.ts';
 import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './store/device-lists.ts';
 import { createKeyStore } from './store/keys-of-users.ts';
 import { createOneTimeKeyStore } from './store/one-time-keys.ts';
@@ -25,6 +27,7 @@ import { uploadKeysFor, type uploadBody, type UploadingDevice } from './upload.t
 export { deviceListStream, oneTimeKeyStream, userSignatureStream } from './streams.ts';
 export type { DeviceListRow, OneTimeKeysRow, UserSignatureRow } from './streams.ts';
 export type { OneTimeKeyState } from './store/one-time-keys.ts';
+export type { ChangeRef, DeviceUpdates } from './device-updates.ts';
 export type { KeyDirectory } from './key-directory.ts';
 export type { OneTimeKeys } from './one-time-keys.ts';
 export type { CrossSigningKey, UserKeys } from './user-keys.ts';
@@ -41,6 +44,8 @@ export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys
 export interface Keys {
   endpoints: Endpoint[];
   directory: KeyDirectory;
+  /** For other servers. */
+  updates: DeviceUpdates;
   oneTimeKeys: OneTimeKeys;
   /** What `/keys/upload` does, for a device without a session. */
   upload(device: UploadingDevice, keys: Static<typeof uploadBody>): Promise<unknown>;
@@ -109,6 +114,7 @@ export function createKeys(needs: KeysNeeds): Keys {
   return {
     endpoints: bindEndpoints(declared, services),
     directory,
+    updates: createDeviceUpdates(createDeviceChangeStore(database), directory),
     oneTimeKeys,
     upload: (device, given) => uploadKeysFor(device, given, services),
     changed: (reader, afterPos, uptoPos) =>

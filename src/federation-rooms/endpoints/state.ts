@@ -6,6 +6,7 @@ import type { Pdu } from '../../matrix/pdu.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import { idListParts, listsText, pduListParts } from '../pdu-lists.ts';
 import { placeBefore } from '../server-view.ts';
+import { stateBefore } from '../state-before.ts';
 import type { ChainRow } from '../store/auth-chains.ts';
 import type { PlacedEvent, RoomRow } from '../store/events.ts';
 import { common, type FederationRoomsServices } from './needs.ts';
@@ -42,22 +43,6 @@ async function acceptedEvent(
     throw new MatrixError('M_NOT_FOUND', `Could not find event ${eventId}`);
   }
   return { room, event };
-}
-
-/** The state before an event and its auth chain, both from one place. */
-async function stateBefore(
-  { events, authChains }: FederationRoomsServices,
-  room: RoomRow,
-  { eventNid }: PlacedEvent,
-  atPos: number,
-): Promise<{ state: readonly ChainRow[]; chain: readonly ChainRow[] }> {
-  const nids = await events.stateBefore(room.roomNid, eventNid, atPos);
-  const entries = new Set(nids);
-  const rows = await authChains.of(room, nids);
-  return {
-    state: rows.filter((row) => entries.has(row.eventNid)),
-    chain: rows.filter(({ isInChain }) => isInChain),
-  };
 }
 
 function knownPlace(event: PlacedEvent): number {

@@ -43,6 +43,12 @@ const placedColumns = `
   e.state_key as "stateKey", e.sender_nid as "senderNid", null::text as sender, e.pos,
   e.base_pos as "basePos", e.status, e.depth, e.content, e.envelope, e.content_at as "contentAt"`;
 
+const selectRoom = statement<[string], RoomRow>(
+  'select_room_by_id',
+  `select room_nid as "roomNid", room_id as "roomId", room_version as "roomVersion"
+   from rooms where room_id = $1`,
+);
+
 const selectEvent = statement<[number, string], PlacedEvent>(
   'select_placed_event',
   `select ${placedColumns} from events e where e.room_nid = $1 and e.event_id = $2`,
@@ -70,7 +76,7 @@ const selectStateBefore = statement<[number, number, number], { eventNid: number
 );
 
 const selectPdus = statement<[number, number[]], PduRow>(
-  'select_pdus_by_number',
+  'select_pdus',
   `select event_nid as "eventNid", content, envelope, content_at as "contentAt"
    from events where room_nid = $1 and event_nid = any($2)`,
 );
@@ -117,6 +123,9 @@ export interface WalkOptions {
 /** Events, and states, as other servers read them. */
 export function createEventStore(database: Queryable) {
   return {
+    async room(roomId: string): Promise<RoomRow | null> {
+      return (await database.query(selectRoom, [roomId]))[0] ?? null;
+    },
     async event(roomNid: number, eventId: string): Promise<PlacedEvent | null> {
       return (await database.query(selectEvent, [roomNid, eventId]))[0] ?? null;
     },
