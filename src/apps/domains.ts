@@ -129,6 +129,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts: () => accounts,
     rooms: () => rooms.services,
     roomsForServers: () => roomsForServers,
+    sender: () => federationSender,
     invitePermissionsOf,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
