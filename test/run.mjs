@@ -16,6 +16,8 @@ const bundled = join(
   'node',
 );
 const node = existsSync(bundled) ? bundled : process.execPath;
+// Hundreds of processes load the same files: compiled code is kept, as `bin/lattice.mjs` does it.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'lattice');
 const given = process.argv.slice(2);
 const onWorkers = given.includes('--workers');
 const wanted = given.filter((one) => one !== '--workers');
