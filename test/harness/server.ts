@@ -11,6 +11,9 @@ import { createLog } from '../../src/kernel/log.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** `registration_shared_secret` of all test servers. */
+export const adminSecret = 'a secret for tests';
+
 /** A server of its own, with its own database, for one test file. */
 export interface TestServer {
   url: string;
@@ -40,7 +43,8 @@ export async function makeDataDir(extra = ''): Promise<{ dataDir: string; config
     isOpen: true,
   });
   const extraPath = join(dataDir, 'extra.yaml');
-  await writeFile(extraPath, `log_level: error\n${extra}\n`);
+  const common = `log_level: error\nregistration_shared_secret: ${adminSecret}`;
+  await writeFile(extraPath, `${common}\n${extra}\n`);
   return { dataDir, configPaths: [configPath, extraPath] };
 }
 

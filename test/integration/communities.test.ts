@@ -4,11 +4,9 @@ import { registerAdmin } from '../harness/admin.ts';
 import { TestClient, uniqueName, type Json } from '../harness/client.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret for tests';
 let server: TestServer;
 before(async () => {
   server = await startTestServer(`
-registration_shared_secret: ${secret}
 enable_group_creation: true
 group_creation_prefix: x/
 `);
@@ -38,7 +36,7 @@ const idsOf = (answer: Json) => (answer['chunk'] as Json[]).map((one) => one['us
 
 test('who may make communities, and what they are called', async () => {
   const alice = await TestClient.register(server.url, 'alice');
-  const admin = await registerAdmin(server.url, secret);
+  const admin = await registerAdmin(server.url);
   const path = `${r0}/create_group`;
   assert.equal(await alice.refused('POST', path, { localpart: 'plain' }), '403 M_FORBIDDEN');
   assert.equal(await alice.refused('POST', path, { localpart: 'x/UP' }), '400 M_INVALID_PARAM');

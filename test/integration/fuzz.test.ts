@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import '../../src/apps/domains.ts';
 import { bindEndpoints, declaredEndpoints, type Endpoint } from '../../src/http/endpoint.ts';
 import { requestsTo, send, type FuzzAnswer, type FuzzRequest } from '../harness/fuzz/requests.ts';
-import { createWorld, worldSecret, type World } from '../harness/fuzz/world.ts';
+import { createWorld, type World } from '../harness/fuzz/world.ts';
 import { freePort } from '../harness/proxies.ts';
 import { makeDataDir, ServerProcess, startTestServer } from '../harness/server.ts';
 
@@ -53,7 +53,6 @@ const endpoints = bindEndpoints(declaredEndpoints(), undefined as never).toSorte
 );
 
 const options = `
-registration_shared_secret: ${worldSecret}
 allow_guest_access: true
 enable_metrics: true
 `;

@@ -5,19 +5,17 @@ import { TestClient } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret for admins';
 const slow = (burst: number) => `{ per_second: 0.001, burst_count: ${burst} }`;
 let server: TestServer;
 let admin: TestClient;
 before(async () => {
   server = await startTestServer(`
-registration_shared_secret: ${secret}
 rc_message: ${slow(6)}
 rc_admin_redaction: ${slow(2)}
 rc_joins_per_room: ${slow(4)}
 rc_invites: { per_issuer: ${slow(50)}, per_room: ${slow(8)}, per_user: ${slow(4)} }
 rc_delayed_event_mgmt: ${slow(2)}`);
-  admin = await registerAdmin(server.url, secret);
+  admin = await registerAdmin(server.url);
 });
 after(() => server.close());
 

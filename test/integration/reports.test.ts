@@ -4,7 +4,6 @@ import { registerAdmin } from '../harness/admin.ts';
 import { TestClient, type Json } from '../harness/client.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret for admins';
 let server: TestServer;
 let admin: TestClient;
 let alice: TestClient;
@@ -12,10 +11,9 @@ let bob: TestClient;
 
 before(async () => {
   server = await startTestServer(`
-registration_shared_secret: ${secret}
 rc_reports: { per_second: 0.01, burst_count: 5 }`);
   [admin, alice, bob] = await Promise.all([
-    registerAdmin(server.url, secret),
+    registerAdmin(server.url),
     TestClient.register(server.url, 'alice'),
     TestClient.register(server.url, 'bob'),
   ]);
