@@ -4,10 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config/config.ts';
-import { startServer } from '../../src/apps/start-server.ts';
-import { writeConfig } from '../../src/commands/generate-config.ts';
-import { createLog } from '../../src/kernel/log.ts';
+import type { AppName } from '../../src/config/workers.ts';
+import { sharedSetWith, type SharedSet } from './shared-sets.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -33,6 +31,7 @@ async function freePort(): Promise<number> {
 
 /** A folder with a configuration for open registration. `extra`: YAML that is added to it. */
 export async function makeDataDir(extra = ''): Promise<{ dataDir: string; configPaths: string[] }> {
+  const { writeConfig } = await import('../../src/commands/generate-config.ts');
   const dataDir = await mkdtemp(join(tmpdir(), 'lattice-test-'));
   const configPath = await writeConfig({
     serverName: 'test.example',
@@ -48,27 +47,39 @@ export async function makeDataDir(extra = ''): Promise<{ dataDir: string; config
   return { dataDir, configPaths: [configPath, extraPath] };
 }
 
-/** The URL of a worker set that all tests share, when the suite runs on one; see `test/run.mjs`. */
-const sharedUrl = process.env['LATTICE_TEST_URL'];
+/** Where worker sets that files share are asked for, when the suite runs on them; see `test/run.mjs`. */
+const setsUrl = process.env['LATTICE_TEST_SETS'];
 
-/**
- * A server: inside the test's own process, or, when the suite runs on a worker set, that set; one of
- * its own for tests with a configuration of their own.
- */
-export async function startTestServer(extra = ''): Promise<TestServer> {
-  if (sharedUrl !== undefined) {
-    if (extra === '') return { url: sharedUrl, dataDir: '', close: async () => undefined };
-    const { fewWorkers, startWorkerSet } = await import('./topology.ts');
-    const { set, dataDir } = await startWorkerSet(extra, fewWorkers);
-    return {
-      url: set.urls[0]!,
-      dataDir,
-      async close() {
-        await set.close();
-        await rm(dataDir, { recursive: true, force: true });
-      },
-    };
-  }
+/** Whether the suite runs on worker sets, and not on the single process. */
+export const isOnWorkers = setsUrl !== undefined;
+
+/** For tests of processes that they start themselves, which are the same in either case. */
+export const onceOnly = { skip: isOnWorkers && 'has run with those of the single process' };
+
+async function sharedServer(name: SharedSet): Promise<TestServer> {
+  const answer = await fetch(`${setsUrl}/${name}`);
+  const url = await answer.text();
+  if (!answer.ok) throw new Error(`the worker set "${name}" does not start: ${url}`);
+  return { url, dataDir: '', close: async () => undefined };
+}
+
+async function startOwnSet(extra: string, apps: readonly AppName[]): Promise<TestServer> {
+  const { startWorkerSet, twoWritersAnd } = await import('./topology.ts');
+  const { set, dataDir } = await startWorkerSet(extra, twoWritersAnd(apps));
+  return {
+    url: set.urls[0]!,
+    dataDir,
+    async close() {
+      await set.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startSingle(extra: string): Promise<TestServer> {
+  const { loadConfig } = await import('../../src/config/config.ts');
+  const { startServer } = await import('../../src/apps/start-server.ts');
+  const { createLog } = await import('../../src/kernel/log.ts');
   const { dataDir, configPaths } = await makeDataDir(extra);
   const { config } = await loadConfig(configPaths);
   const server = await startServer(config, createLog('error'));
@@ -80,6 +91,20 @@ export async function startTestServer(extra = ''): Promise<TestServer> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * A server with the options `extra` (YAML): inside the test's own process, or, when the suite runs
+ * on worker sets, a shared one that has them all. Where none has, it is a set of the test's own, with
+ * two writers and those `apps` that its subject needs: every process costs a second of CPU.
+ */
+export async function startTestServer(
+  extra = '',
+  apps: readonly AppName[] = [],
+): Promise<TestServer> {
+  if (!isOnWorkers) return startSingle(extra);
+  const shared = sharedSetWith(extra);
+  return shared ? sharedServer(shared) : startOwnSet(extra, apps);
 }
 
 /** A server in a process of its own, which can be killed. */

@@ -16,7 +16,7 @@ let admin: TestClient;
 let alice: TestClient;
 
 before(async () => {
-  server = await startTestServer(`media_store_path: ${folder}`);
+  server = await startTestServer(`media_store_path: ${folder}`, ['media_repository']);
   admin = await registerAdmin(server.url);
   alice = await TestClient.register(server.url, 'alice');
 });
