@@ -47,9 +47,9 @@ function run(files, environment) {
   });
 }
 
-/** What starts the worker sets that files share, each when it is asked for; resolves with its URL. */
-async function serveSharedSets() {
-  const script = join(root, 'test', 'harness', 'serve-shared-sets.ts');
+/** The process that starts worker sets for the files; resolves with its URL. */
+async function serveSets() {
+  const script = join(root, 'test', 'harness', 'serve-sets.ts');
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', script], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -72,7 +72,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 
 async function runOnWorkers(files) {
   console.log(`the same on a worker set: ${files.join(' ')}`);
-  const { url, child } = await serveSharedSets();
+  const { url, child } = await serveSets();
   const code = await run(files, { LATTICE_TEST_SETS: url });
   child.kill('SIGTERM');
   await new Promise((resolve) => child.once('exit', resolve));

@@ -5,7 +5,6 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AppName } from '../../src/config/workers.ts';
-import { sharedSetWith, type SharedSet } from './shared-sets.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -47,7 +46,7 @@ export async function makeDataDir(extra = ''): Promise<{ dataDir: string; config
   return { dataDir, configPaths: [configPath, extraPath] };
 }
 
-/** Where worker sets that files share are asked for, when the suite runs on them; see `test/run.mjs`. */
+/** Where worker sets are asked for, when the suite runs on them; see `serve-sets.ts`. */
 const setsUrl = process.env['LATTICE_TEST_SETS'];
 
 /** Whether the suite runs on worker sets, and not on the single process. */
@@ -56,22 +55,30 @@ export const isOnWorkers = setsUrl !== undefined;
 /** For tests of processes that they start themselves, which are the same in either case. */
 export const onceOnly = { skip: isOnWorkers && 'has run with those of the single process' };
 
-async function sharedServer(name: SharedSet): Promise<TestServer> {
-  const answer = await fetch(`${setsUrl}/${name}`);
-  const url = await answer.text();
-  if (!answer.ok) throw new Error(`the worker set "${name}" does not start: ${url}`);
-  return { url, dataDir: '', close: async () => undefined };
+/** What is wanted of a worker set. */
+export interface WantedSet {
+  /** YAML. */
+  options: string;
+  /** Beside two writers, when the set is not a shared one. */
+  apps: readonly AppName[];
 }
 
-async function startOwnSet(extra: string, apps: readonly AppName[]): Promise<TestServer> {
-  const { startWorkerSet, twoWritersAnd } = await import('./topology.ts');
-  const { set, dataDir } = await startWorkerSet(extra, twoWritersAnd(apps));
+export interface StartedSet {
+  url: string;
+  dataDir: string;
+  /** For its end; null: others use it, too. */
+  id: string | null;
+}
+
+async function startOnWorkers(wanted: WantedSet): Promise<TestServer> {
+  const answer = await fetch(setsUrl!, { method: 'POST', body: JSON.stringify(wanted) });
+  if (!answer.ok) throw new Error(`no worker set starts: ${await answer.text()}`);
+  const { url, dataDir, id } = (await answer.json()) as StartedSet;
   return {
-    url: set.urls[0]!,
+    url,
     dataDir,
     async close() {
-      await set.close();
-      await rm(dataDir, { recursive: true, force: true });
+      if (id !== null) await fetch(`${setsUrl}/${id}`, { method: 'DELETE' });
     },
   };
 }
@@ -80,7 +87,9 @@ async function startSingle(extra: string): Promise<TestServer> {
   const { loadConfig } = await import('../../src/config/config.ts');
   const { startServer } = await import('../../src/apps/start-server.ts');
   const { createLog } = await import('../../src/kernel/log.ts');
+  const { putDatabase } = await import('./database-template.ts');
   const { dataDir, configPaths } = await makeDataDir(extra);
+  await putDatabase(join(dataDir, 'data'));
   const { config } = await loadConfig(configPaths);
   const server = await startServer(config, createLog('error'));
   return {
@@ -102,9 +111,7 @@ export async function startTestServer(
   extra = '',
   apps: readonly AppName[] = [],
 ): Promise<TestServer> {
-  if (!isOnWorkers) return startSingle(extra);
-  const shared = sharedSetWith(extra);
-  return shared ? sharedServer(shared) : startOwnSet(extra, apps);
+  return isOnWorkers ? startOnWorkers({ options: extra, apps }) : startSingle(extra);
 }
 
 /** A server in a process of its own, which can be killed. */

@@ -54,7 +54,7 @@ url_preview_enabled: false
 `,
 };
 
-export type SharedSet = keyof typeof sharedSets;
+type SharedSet = keyof typeof sharedSets;
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AppName } from '../../src/config/workers.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { startUp, type RunningSet } from '../../src/up/start-up.ts';
+import { putDatabase } from './database-template.ts';
 import { makeDataDir } from './server.ts';
 
 /** One of each worker app, and two that write. */
@@ -31,6 +32,7 @@ export async function startWorkerSet(
   workers = workerCounts,
 ): Promise<{ set: RunningSet; dataDir: string; configPaths: string[] }> {
   const { dataDir, configPaths } = await makeDataDir(extra);
+  await putDatabase(join(dataDir, 'data'));
   const workersPath = join(dataDir, 'workers.yaml');
   await writeFile(workersPath, workers);
   const paths = [...configPaths, workersPath];
