@@ -33,6 +33,10 @@ async function run(args: readonly string[], input = '') {
 
 const commands = [
   'serve',
+  'up',
+  'scale',
+  'roll',
+  'workers',
   'check-config',
   'generate-config',
   'register-user',
@@ -41,6 +45,7 @@ const commands = [
   'doctor',
   'routes',
   'router',
+  'config-reference',
   'version',
 ];
 
