@@ -56,6 +56,7 @@ import { createUserDirectory } from '../user-directory/module.ts';
 import { followGuestAccess, membersOfAccounts } from './room-members.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleFederation } from './federation.ts';
+import { assembleFederationEdus } from './federation-edus.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
@@ -141,6 +142,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts: () => accounts,
     rooms: () => rooms.services,
     invitePermissionsOf,
+    edus: () => edus,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
@@ -343,6 +345,14 @@ export function assembleDomains(foundation: Foundation): Domains {
     sources: syncSources,
     parts: sync.parts,
     names: interned,
+  });
+  const edus = assembleFederationEdus(foundation, {
+    interned,
+    rooms: rooms.services,
+    typing,
+    receipts,
+    presence,
+    encryption,
   });
   wakeSyncs(bus, sync.views);
   encryption.wakeSyncs(sync.views);

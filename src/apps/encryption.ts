@@ -16,7 +16,7 @@ import type { Interned } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Sync, SyncSources, SyncViews } from '../sync/module.ts';
-import { createToDevice, toDeviceStream } from '../to-device/module.ts';
+import { createToDevice, toDeviceStream, type ToDevice } from '../to-device/module.ts';
 
 export interface EncryptionNeeds {
   serverName: string;
@@ -32,6 +32,7 @@ export interface EncryptionNeeds {
 
 export interface Encryption {
   endpoints: Endpoint[];
+  toDevice: ToDevice;
   sources: Pick<SyncSources, 'toDevice' | 'oneTimeKeys' | 'deviceLists'>;
   /** Wakes those who sync when there is something for them. */
   wakeSyncs(views: SyncViews): void;
@@ -93,6 +94,7 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
 
   return {
     endpoints: [...toDevice.endpoints, ...keys.endpoints, ...dehydrated.endpoints],
+    toDevice,
     sources: { toDevice, oneTimeKeys: keys.oneTimeKeys, deviceLists: keys },
     wakeSyncs(views) {
       bus.subscribe(toDeviceStream, (rows) => {

@@ -1,4 +1,5 @@
 import type { Accounts } from '../accounts/module.ts';
+import type { EduHandlers } from '../federation-edus/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
@@ -14,6 +15,8 @@ export interface FederationParts {
   accounts: () => Accounts;
   rooms: () => RoomServices;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
+  /** Asked for when it is needed. */
+  edus: () => EduHandlers;
 }
 
 export interface Federation {
