@@ -307,6 +307,9 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     accounts,
     deviceListChanges: (reader, afterPos) => sync.deviceListChanges(reader, afterPos),
+    federation,
+    questions,
+    tellsDeviceNames: config.federation.tellsDeviceNames,
   });
   const stickyEvents = createStickyEventStore(events);
   const syncSources: SyncSources = {

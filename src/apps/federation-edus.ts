@@ -30,5 +30,6 @@ export function assembleFederationEdus(
     typing,
     receipts,
     presence,
+    remoteLists: encryption.keys.remoteLists,
   });
 }

@@ -75,11 +75,15 @@ export const federationSection = section('Federation', 'Other servers.', {
     'The only servers that are contacted, by their names. An empty list: none.',
     { defaultText: 'all servers', example: '[example.org, example.com]' },
   ),
+  allow_device_name_lookup_over_federation: option(
+    flag,
+    false,
+    'Other servers may read the names that users have given their devices.',
+  ),
   ...inert({
     federation_whitelist_endpoint_enabled: 'clients may read that list',
     federation_metrics_domains: 'servers with metrics of their own',
     federation_rr_transactions_per_room_per_second: 'pace of read receipts',
-    allow_device_name_lookup_over_federation: 'other servers may read names of devices',
   }),
 });
 
@@ -120,6 +124,7 @@ export function readFederation(
         : ('TLSv1.2' as const),
     unverifiedHosts: values.federation_certificate_verification_whitelist,
     allowedServers: values.federation_domain_whitelist,
+    tellsDeviceNames: values.allow_device_name_lookup_over_federation,
     timeoutMs: federation.client_timeout,
     backOff: {
       minMs: federation.destination_min_retry_interval,

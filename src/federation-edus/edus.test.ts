@@ -48,6 +48,7 @@ const handlers = createEduHandlers({
   typing: { receive: take },
   receipts: { receive: take },
   presence: { receive: take },
+  remoteLists: { changeDevice: take, changeKeys: take },
 });
 const send = (type: string, content: JsonObject) => handlers.get(type)!(origin, content);
 
@@ -183,4 +184,19 @@ test('presence of those who share a room is taken', async () => {
   await send('m.presence', { push: {} });
   await send('m.presence', { push: [{ user_id: '@carol:remote.example', presence: 'online' }] });
   assert.deepEqual(received, []);
+});
+
+test('changes of devices and keys of users of the server are taken', async () => {
+  const content = { user_id: bob, device_id: 'A', stream_id: 3 };
+  const types = ['m.device_list_update', 'm.signing_key_update', 'org.matrix.signing_key_update'];
+  for (const type of types) {
+    received = [];
+    // oxlint-disable-next-line no-await-in-loop
+    await send(type, content);
+    assert.deepEqual(received, [bob, content]);
+    received = [];
+    // oxlint-disable-next-line no-await-in-loop
+    await send(type, { ...content, user_id: '@al:here.example' });
+    assert.deepEqual(received, []);
+  }
 });
