@@ -33,10 +33,13 @@ export interface EncryptionNeeds {
   questions: Questions;
   /** Other servers are told the names of devices. */
   tellsDeviceNames: boolean;
+  /** Whether a server may be contacted. */
+  mayContact(serverName: string): boolean;
 }
 
 export interface Encryption {
   endpoints: Endpoint[];
+  /** What is sent to other servers. */
   keys: Keys;
   toDevice: ToDevice;
   sources: Pick<SyncSources, 'toDevice' | 'oneTimeKeys' | 'deviceLists'>;
@@ -60,9 +63,7 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
     log,
     serverName,
     userNidsOf,
-    async sendToServers({ messages }) {
-      log.debug({ userIds: Object.keys(messages) }, 'messages to devices of other servers dropped');
-    },
+    mayContact: needs.mayContact,
   });
   const keys = createKeys({
     database,

@@ -8,7 +8,7 @@ import type { Encryption } from './encryption.ts';
 
 export interface FederationEduParts {
   interned: Interned;
-  rooms: RoomServices;
+  rooms: { services: RoomServices };
   typing: Typing;
   receipts: Receipts;
   presence: PresenceModule;
@@ -24,7 +24,7 @@ export function assembleFederationEdus(
     serverName: config.serverName,
     database,
     clock,
-    serverAcls: rooms.serverAcls,
+    serverAcls: rooms.services.serverAcls,
     userNidsOf: interned.findAll,
     deliver: encryption.toDevice.deliver,
     typing,

@@ -2,6 +2,8 @@ import type { Accounts } from '../accounts/module.ts';
 import type { EduHandlers } from '../federation-edus/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
+import type { FederationRooms } from '../federation-rooms/module.ts';
+import { createFederationInbound } from '../federation-inbound/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
@@ -14,6 +16,7 @@ export interface FederationParts {
   federation: FederationClient;
   accounts: () => Accounts;
   rooms: () => RoomServices;
+  roomsForServers: () => FederationRooms;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
   /** Asked for when it is needed. */
   edus: () => EduHandlers;
@@ -28,7 +31,7 @@ export interface Federation {
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
   const { config, database, clock, log, signingKey, notaryKey } = foundation;
-  const { federation, accounts, rooms, invitePermissionsOf } = parts;
+  const { federation, accounts, rooms, roomsForServers, invitePermissionsOf, edus } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
@@ -44,6 +47,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     federation,
     findKey: keyRing.find,
     rooms,
+    roomsForServers,
     users: {
       async isActive(userId) {
         const account = await accounts().services.directory.byUserId(userId);
@@ -54,6 +58,14 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     clock,
     log,
   });
+  const inbound = createFederationInbound({
+    serverName,
+    federation,
+    findKey: keyRing.find,
+    rooms,
+    edus,
+    log,
+  });
   return {
     authenticateServer: createServerAuthenticator({
       serverName,
@@ -62,6 +74,11 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
       clock,
     }),
     elsewhere: memberships.elsewhere,
-    endpoints: [...endpoints, ...bindEndpoints(aboutEndpoints, {}), ...memberships.endpoints],
+    endpoints: [
+      ...endpoints,
+      ...bindEndpoints(aboutEndpoints, {}),
+      ...memberships.endpoints,
+      ...inbound.endpoints,
+    ],
   };
 }

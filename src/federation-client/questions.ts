@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
-import { createBackOff } from './back-off.ts';
+import { backOffForClients, createBackOff } from './back-off.ts';
 import { FederationError } from './errors.ts';
 import type { FederationClient } from './federation-client.ts';
 
@@ -29,8 +29,6 @@ export interface Questions {
 
 /** Somebody waits, and tries again rather than wait for long. */
 const answerMsMax = 15_000;
-/** Shorter than for what is sent without anybody waiting: people see that the server is back. */
-const backOffOptions = { minMs: 5_000, factor: 2, maxMs: 5 * 60_000 };
 /** Characters of all answers that are remembered. */
 const cachedLengthMax = 16 * 1024 * 1024;
 
@@ -43,7 +41,7 @@ export function createQuestions(
   federation: Pick<FederationClient, 'request'>,
   clock: Clock,
 ): Questions {
-  const backOff = createBackOff(backOffOptions, clock);
+  const backOff = createBackOff(backOffForClients, clock);
   const known = new LRUCache<string, Known>({ maxSize: cachedLengthMax });
   const asking = new Map<string, Promise<JsonObject>>();
 

@@ -57,6 +57,6 @@ export function createDirectToDevice(needs: DirectToDeviceNeeds): EduHandler {
     if (messages.length === 0) return;
     // Of no user of this server: the id counts among those of the other server.
     const transaction = { senderNid: 0, senderDeviceNid: 0, type: origin, txnId: messageId };
-    await deliver({ ...transaction, nowTs: clock.now(), messages });
+    await deliver({ ...transaction, nowTs: clock.now(), messages, remote: [] });
   };
 }

@@ -76,6 +76,7 @@ describe('messages to devices', () => {
         type: origin,
         txnId: 'id',
         nowTs: now,
+        remote: [],
         messages: [
           { userNid: 1, deviceId: 'A', message: `{"content":{"a":1}${frame}` },
           { userNid: 1, deviceId: '*', message: `{"content":{"b":2}${frame}` },

@@ -1,4 +1,5 @@
 import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { FederationRooms } from '../federation-rooms/module.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
@@ -6,6 +7,7 @@ import type { FindServerKey } from '../matrix/received-pdu.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import type { Elsewhere, RoomServices } from '../rooms/module.ts';
 import { inviteEndpoints } from './endpoints/invites.ts';
+import { joinEndpoints } from './endpoints/joins.ts';
 import { knockEndpoints } from './endpoints/knocks.ts';
 import { leaveEndpoints } from './endpoints/leaves.ts';
 import { createHandshake } from './handshake.ts';
@@ -26,6 +28,7 @@ export interface MembershipNeeds {
   findKey: FindServerKey;
   /** Asked for when it is needed: rooms in turn need what this module does. */
   rooms: () => RoomServices;
+  roomsForServers: () => Pick<FederationRooms, 'before'>;
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;
   log: Log;
@@ -33,9 +36,11 @@ export interface MembershipNeeds {
 
 /** What endpoints for other servers are made of. */
 export interface Memberships {
+  serverName: string;
   others: OthersMemberships;
   receivedInvites: ReceivedInvites;
   shownState: ShownState;
+  roomBefore: FederationRooms['before'];
 }
 
 /** Joins, leaves, knocks and invites between servers. */
@@ -48,10 +53,12 @@ export function createFederationMembership(needs: MembershipNeeds): {
   const own = createOwnMemberships({ ...needs, handshake });
   const { invite } = createInvites({ ...needs, shownState });
   const services: Memberships = {
+    serverName: needs.serverName,
     others: createOthersMemberships(needs),
     receivedInvites: createReceivedInvites(needs),
     shownState,
+    roomBefore: (roomId, eventId) => needs.roomsForServers().before(roomId, eventId),
   };
-  const declared = [...leaveEndpoints, ...knockEndpoints, ...inviteEndpoints];
+  const declared = [...joinEndpoints, ...leaveEndpoints, ...knockEndpoints, ...inviteEndpoints];
   return { elsewhere: { ...own, invite }, endpoints: bindEndpoints(declared, services) };
 }

@@ -16,12 +16,14 @@ import { queryKeys } from './endpoints/query-keys.ts';
 import { uploadCrossSigningKeys } from './endpoints/upload-cross-signing-keys.ts';
 import { uploadEndpoints } from './endpoints/upload-keys.ts';
 import { uploadSignatures } from './endpoints/upload-signatures.ts';
+import { createDeviceUpdates, type DeviceUpdates } from './device-updates.ts';
 import { createKeyDirectory, type KeyDirectory, type UserRef } from './key-directory.ts';
 import { createOneTimeKeys, type OneTimeKeys } from './one-time-keys.ts';
 import { createRecentChanges } from './recent-changes.ts';
 import { createRemoteKeys } from './remote-keys.ts';
 import { createRemoteLists, type RemoteLists } from './remote-lists.ts';
 import type { KeysServices } from './services.ts';
+import { createDeviceChangeStore } from './store/device-changes.ts';
 import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './store/device-lists.ts';
 import { createKeyStore } from './store/keys-of-users.ts';
 import { createOneTimeKeyStore } from './store/one-time-keys.ts';
@@ -32,6 +34,7 @@ import { uploadKeysFor, type uploadBody, type UploadingDevice } from './upload.t
 export { deviceListStream, oneTimeKeyStream, userSignatureStream } from './streams.ts';
 export type { DeviceListRow, OneTimeKeysRow, UserSignatureRow } from './streams.ts';
 export type { OneTimeKeyState } from './store/one-time-keys.ts';
+export type { ChangeRef, DeviceUpdates } from './device-updates.ts';
 export type { KeyDirectory } from './key-directory.ts';
 export type { OneTimeKeys } from './one-time-keys.ts';
 export type { CrossSigningKey, UserKeys } from './user-keys.ts';
@@ -54,6 +57,8 @@ export interface KeysNeeds extends Omit<KeysServices, OwnServices> {
 export interface Keys {
   endpoints: Endpoint[];
   directory: KeyDirectory;
+  /** For other servers. */
+  updates: DeviceUpdates;
   oneTimeKeys: OneTimeKeys;
   /** What other servers tell of their users. */
   remoteLists: RemoteLists;
@@ -103,12 +108,13 @@ export function createKeys(needs: KeysNeeds): Keys {
     });
 
   const remoteStore = createRemoteListStore(database);
+  const updates = createDeviceUpdates(createDeviceChangeStore(database), directory);
   const services: KeysServices = {
     ...needs,
     directory,
     oneTimeKeys,
     hasDevice: keyStore.hasDevice,
-    streamIdOf: async (user) => (await directory.of([user])).get(user.userNid)!.pos,
+    streamIdOf: updates.streamId,
     remoteKeys: createRemoteKeys({ ...needs, store: remoteStore, directory }),
   };
   const declared = [
@@ -123,6 +129,7 @@ export function createKeys(needs: KeysNeeds): Keys {
   return {
     endpoints: bindEndpoints(declared, services),
     directory,
+    updates,
     oneTimeKeys,
     remoteLists: createRemoteLists({ ...needs, directory }),
     upload: (device, given) => uploadKeysFor(device, given, services),

@@ -26,7 +26,7 @@ export interface KeysServices {
   /** What has changed for a user since a durable position. */
   deviceListChanges(user: UserRef, afterPos: number): Promise<DeviceListChanges>;
   /** What the newest device list update of a user of this server was numbered with; 0: none. */
-  streamIdOf(user: UserRef): Promise<number>;
+  streamIdOf(userNid: number): Promise<number>;
   remoteKeys: RemoteKeys;
   uiAuth: UiAuth;
   /** Stages with which a user confirms who they are. */

@@ -34,6 +34,8 @@ export interface ForeignRooms {
   isResident(roomNid: number): Promise<boolean>;
   /** Comes into a room. Throws M_UNSUPPORTED_ROOM_VERSION where the versions do not agree. */
   adopt(room: ForeignRoom): Promise<void>;
+  /** Stores events of a room that is known, without their places. Everything checked. */
+  keepOutliers(roomNid: number, events: readonly BuiltEvent[]): Promise<void>;
   /** Keeps an invite, a knock, or the end of either. */
   takeStray(stray: Stray): Promise<void>;
 }
@@ -104,6 +106,7 @@ export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
       const stateIds = state.map(({ eventId }) => eventId);
       await writer.adopt({ roomId, stateIds, event: join });
     },
+    keepOutliers: storeOutliers,
     async takeStray({ roomId, roomVersion, event, strippedState }) {
       await roomNidOf(roomId, roomVersion);
       const state = strippedState === null ? null : JSON.stringify(strippedState);

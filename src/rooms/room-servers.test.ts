@@ -4,7 +4,7 @@ import { createLocalBus } from '../streams/bus.ts';
 import { createRoomServers } from './room-servers.ts';
 import { eventStream, type EventRow } from './streams.ts';
 
-function setUp(joined: Record<number, string[]>) {
+function setUp(joined: Record<number, string[]>, tag = '') {
   const bus = createLocalBus({
     position: 0,
     ephemeralPosition: 0,
@@ -23,7 +23,7 @@ function setUp(joined: Record<number, string[]>) {
         return rows;
       },
     },
-    bus,
+    { ...bus, tag },
   );
   const change = (roomNid: number, userId: string, from: string, to: string, isLocal = false) => {
     const memberships = [{ userId, userNid: 1, isLocal, from, to }];
@@ -70,4 +70,16 @@ test('what was read while somebody came or left is not kept', async () => {
   });
   await servers.joined([1]);
   assert.ok(await servers.isJoined(1, 'b'));
+});
+
+test('whom another process may have let in just now is looked for, once for each question', async () => {
+  const joined: Record<number, string[]> = { 1: ['a'] };
+  const { servers, asked } = setUp(joined, 'one of several');
+  await servers.joined([1]);
+  assert.ok(await servers.isJoined(1, 'a'));
+  assert.equal(asked.length, 1);
+  joined[1] = ['a', 'b'];
+  assert.ok(await servers.isJoined(1, 'b'));
+  assert.ok(!(await servers.isJoined(1, 'c')));
+  assert.equal(asked.length, 3);
 });

@@ -1,5 +1,9 @@
+import { noBackOff } from '../federation-client/back-off.ts';
 import { FederationError } from '../federation-client/errors.ts';
-import type { FederationClient } from '../federation-client/federation-client.ts';
+import type {
+  FederationClient,
+  FederationRequest,
+} from '../federation-client/federation-client.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { readPublishedKeys, type PublishedKeys } from '../matrix/server-keys.ts';
@@ -41,7 +45,7 @@ export function createKeyFetcher({ federation, clock, trusted }: FetchNeeds) {
   /** Null also for what is wrong with the other server; throws bugs only. */
   async function ask(
     destination: string,
-    request: { method: 'GET' | 'POST'; uri: string; content?: JsonObject },
+    request: Pick<FederationRequest, 'method' | 'uri' | 'content' | 'backOff'>,
   ): Promise<JsonObject | null> {
     try {
       return await federation.request(destination, {
@@ -76,7 +80,9 @@ export function createKeyFetcher({ federation, clock, trusted }: FetchNeeds) {
   }
 
   return async function fetchKeys(serverName: string, keyId: string): Promise<FetchedKeys | null> {
-    const own = await ask(serverName, { method: 'GET', uri: '/_matrix/key/v2/server' });
+    const uri = '/_matrix/key/v2/server';
+    // It may have been away, and be back with keys that nobody here knows.
+    const own = await ask(serverName, { method: 'GET', uri, backOff: noBackOff });
     const fetched = readFetched(own, serverName, clock.now());
     if (fetched) return fetched;
     for (const notary of trusted) {

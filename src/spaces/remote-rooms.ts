@@ -74,15 +74,24 @@ function childIn(value: unknown): ChildRow[] {
 }
 
 function roomIn(answer: JsonObject, roomId: string): RemoteRoom | null {
-  const { room, children, inaccessible_children: inaccessible } = answer;
+  const { room, children: told, inaccessible_children: inaccessible } = answer;
   const description = descriptionIn(room);
   if (!isObject(room) || description?.room_id !== roomId) return null;
-  const described = listIn(children).flatMap((child) => descriptionIn(child) ?? []);
+  const children = listIn(room['children_state']).flatMap(childIn).slice(0, childrenMax);
+  // Of rooms that are not in this one nobody has asked it.
+  const childIds = new Set(children.map(({ stateKey }) => stateKey));
+  const described = listIn(told)
+    .flatMap((child) => descriptionIn(child) ?? [])
+    .filter((child) => childIds.has(child.room_id));
   return {
     room: description,
-    children: listIn(room['children_state']).flatMap(childIn).slice(0, childrenMax),
+    children,
     described: new Map(described.map((child) => [child.room_id, child])),
-    inaccessible: new Set(listIn(inaccessible).filter(isText)),
+    inaccessible: new Set(
+      listIn(inaccessible)
+        .filter(isText)
+        .filter((id) => childIds.has(id)),
+    ),
   };
 }
 

@@ -26,6 +26,10 @@ export class RemoteRoom {
   last: BuiltEvent | null = null;
   readonly state = new Map<string, BuiltEvent>();
   readonly events = new Map<string, BuiltEvent>();
+  /** What `get_missing_events` gives. */
+  history: readonly BuiltEvent[] = [];
+  /** The state before each event. */
+  readonly #before = new Map<string, BuiltEvent[]>();
   /** Events that were handed in by the server under test. */
   readonly taken: { kind: string; pdu: Pdu }[] = [];
   readonly #server: RemoteServer;
@@ -59,6 +63,7 @@ export class RemoteRoom {
       type,
       sender,
       content,
+      origin: this.#server.name,
       origin_server_ts: Date.now(),
       depth: (this.last?.pdu.depth ?? 0) + 1,
       prev_events: this.last ? [this.#reference(this.last)] : [],
@@ -78,6 +83,7 @@ export class RemoteRoom {
 
   take(event: BuiltEvent): BuiltEvent {
     const { type, state_key: key } = event.pdu;
+    this.#before.set(event.eventId, [...this.state.values()]);
     if (key !== undefined) this.state.set(`${type} ${key}`, event);
     this.events.set(event.eventId, event);
     this.last = event;
@@ -104,8 +110,34 @@ export class RemoteRoom {
 
   pdu = jsonOf;
 
-  /** Answers requests about joining, leaving and knocking as a resident server does. */
-  answer({ method, uri, content }: RemoteRequest): RemoteAnswer | null {
+  /** Answers as a resident server does. */
+  answer(request: RemoteRequest): RemoteAnswer | null {
+    return this.#answerAboutEvents(request) ?? this.#answerAboutMembers(request);
+  }
+
+  /** Answers questions about the room's past. */
+  #answerAboutEvents({ uri }: RemoteRequest): RemoteAnswer | null {
+    const [, action = '', last = ''] =
+      /^\/_matrix\/federation\/v1\/(event|state|state_ids|get_missing_events)\/([^?]+)/.exec(uri) ??
+      [];
+    const id = decodeURIComponent(last);
+    const chain = [...this.events.values()].filter((event) => event.pdu.state_key !== undefined);
+    if (action === 'event') {
+      const event = this.events.get(id);
+      return event ? [200, { pdus: [jsonOf(event)] }] : null;
+    }
+    if (action === '' || id !== this.roomId) return null;
+    if (action === 'get_missing_events') return [200, { events: this.history.map(jsonOf) }];
+    const at = new URLSearchParams(uri.slice(uri.indexOf('?'))).get('event_id') ?? '';
+    const state = this.#before.get(at);
+    if (!state) return null;
+    const ids = (events: readonly BuiltEvent[]) => events.map(({ eventId }) => eventId);
+    return action === 'state'
+      ? [200, { pdus: state.map(jsonOf), auth_chain: chain.map(jsonOf) }]
+      : [200, { pdu_ids: ids(state), auth_chain_ids: ids(chain) }];
+  }
+
+  #answerAboutMembers({ method, uri, content }: RemoteRequest): RemoteAnswer | null {
     const [, action = '', room = '', last = ''] =
       /^\/_matrix\/federation\/v[12]\/((?:make|send)_\w+)\/([^/]+)\/([^/?]+)/.exec(uri) ?? [];
     if (decodeURIComponent(room) !== this.roomId) return null;

@@ -13,8 +13,10 @@ import {
 } from '../../src/matrix/signing.ts';
 import { checkResponse } from '../spec/responses.ts';
 
-/** A status and a body. */
-export type RemoteAnswer = [status: number, body: JsonObject];
+/** A status and a body; bytes with the headers that are given. */
+export type RemoteAnswer =
+  | [status: number, body: JsonObject]
+  | [status: number, body: Uint8Array, headers: Record<string, string>];
 
 /** A request that came to the remote server. */
 export interface RemoteRequest {
@@ -45,7 +47,9 @@ export interface RemoteServer {
   publishedKeys(): JsonObject;
   /** Times that it was asked for its keys. */
   keyRequests: number;
-  /** Sends a signed request to the server at a URL; the answer is held against the specification. */
+  /** Sends a signed request to the server at a URL. */
+  fetch(url: string, method: string, uri: string, content?: JsonObject): Promise<Response>;
+  /** The same for an answer that is a JSON object; the answer is held against the specification. */
   request(
     url: string,
     method: string,
@@ -78,9 +82,9 @@ export async function startRemoteServer(serverName = 'test.example'): Promise<Re
       const content = body === '' ? {} : (JSON.parse(body) as JsonObject);
       const { method = '', url: uri = '', headers } = req;
       const request = { method, uri, content, authorization: headers.authorization ?? '' };
-      const [status, answer] = await answerOf(request);
-      res.writeHead(status, { 'Content-Type': 'application/json' });
-      res.end(JSON.stringify(answer));
+      const [status, answer, extra] = await answerOf(request);
+      res.writeHead(status, { 'Content-Type': 'application/json', ...extra });
+      res.end(answer instanceof Uint8Array ? answer : JSON.stringify(answer));
     };
     void text(req).then(reply);
   });
@@ -102,14 +106,17 @@ export async function startRemoteServer(serverName = 'test.example'): Promise<Re
         remote.name,
         remote.key,
       ),
-    async request(url, method, uri, content) {
+    fetch(url, method, uri, content) {
       const signed = { method, uri, destination: serverName };
       const parts = content === undefined ? signed : { ...signed, content };
-      const response = await fetch(url + uri, {
+      return fetch(url + uri, {
         method,
         headers: { Authorization: requestAuthorization(parts, remote.name, remote.key) },
         ...(content === undefined ? {} : { body: JSON.stringify(content) }),
       });
+    },
+    async request(url, method, uri, content) {
+      const response = await remote.fetch(url, method, uri, content);
       const body = (await response.json()) as JsonObject;
       checkResponse(method, uri, response.status, body);
       return { status: response.status, body };

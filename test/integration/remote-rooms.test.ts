@@ -105,7 +105,7 @@ test('a room cannot be joined that nobody knows, or that does not hold together'
   forged.answer = (request) => {
     const answer = honest(request);
     if (answer && request.method === 'PUT') {
-      const state = answer[1]['state'] as JsonObject[];
+      const { state } = answer[1] as { state: JsonObject[] };
       for (const event of state) event['signatures'] = {};
     }
     return answer;

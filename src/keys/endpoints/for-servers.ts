@@ -54,7 +54,7 @@ const getUserDevices = declare({
     if (userNid === undefined) throw new MatrixError('M_NOT_FOUND', 'There is no such user');
     const user = { userId, userNid };
     // First of all: a change that comes meanwhile is told twice rather than not at all.
-    const streamId = await services.streamIdOf(user);
+    const streamId = await services.streamIdOf(userNid);
     const keys = (await services.directory.of([user])).get(userNid)!;
     const { master, self_signing: selfSigning } = keys.crossSigning;
     return {

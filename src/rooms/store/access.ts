@@ -22,7 +22,7 @@ const selectAccess = statement<[string, number], AccessRow>(
 );
 
 const selectRoom = statement<[string], { roomNid: number; roomVersion: string }>(
-  'select_room_by_id',
+  'select_room_version_by_id',
   `select room_nid as "roomNid", room_version as "roomVersion" from rooms where room_id = $1`,
 );
 

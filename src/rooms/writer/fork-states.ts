@@ -131,6 +131,22 @@ export class ForkStates {
     });
   }
 
+  /** A state that is given by the ids of its events, which must be stored. */
+  async given(eventIds: readonly string[]): Promise<StateDelta> {
+    await this.load(eventIds);
+    const state = new Map<string, string | null>();
+    for (const id of eventIds) {
+      const { pdu } = this.#known.get(id)!;
+      state.set(keyOf(pdu.type, pdu.state_key!), id);
+    }
+    for (const { type, stateKey, eventId } of await this.#store.stateIds(this.#roomNid)) {
+      const key = keyOf(type, stateKey);
+      if (state.get(key) === eventId) state.delete(key);
+      else if (!state.has(key)) state.set(key, null);
+    }
+    return state;
+  }
+
   /** What several states are together, by the room version's algorithm. */
   async resolve(states: readonly StateDelta[]): Promise<StateDelta> {
     if (isAgreed(states)) return states[0]!;
