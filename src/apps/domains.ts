@@ -60,6 +60,7 @@ import {
 } from './federation-sender.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleFederation } from './federation.ts';
+import { assembleFederationEdus } from './federation-edus.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
@@ -131,6 +132,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     roomsForServers: () => roomsForServers,
     sender: () => federationSender,
     invitePermissionsOf,
+    edus: () => edus,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
@@ -296,6 +298,9 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     accounts,
     deviceListChanges: (reader, afterPos) => sync.deviceListChanges(reader, afterPos),
+    federation,
+    questions,
+    tellsDeviceNames: config.federation.tellsDeviceNames,
     mayContact: mayContact(foundation),
   });
   const stickyEvents = createStickyEventStore(events);
@@ -336,6 +341,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     parts: sync.parts,
     names: interned,
   });
+  const eduParts = { interned, rooms, typing, receipts, presence, encryption };
+  const edus = assembleFederationEdus(foundation, eduParts);
   wakeSyncs(bus, sync.views);
   encryption.wakeSyncs(sync.views);
   const userDirectory = createUserDirectory({

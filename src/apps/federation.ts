@@ -1,4 +1,5 @@
 import type { Accounts } from '../accounts/module.ts';
+import type { EduHandlers } from '../federation-edus/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import type { FederationRooms } from '../federation-rooms/module.ts';
@@ -19,6 +20,8 @@ export interface FederationParts {
   roomsForServers: () => FederationRooms;
   sender: () => FederationSender;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
+  /** Asked for when it is needed. */
+  edus: () => EduHandlers;
 }
 
 export interface Federation {
@@ -30,7 +33,7 @@ export interface Federation {
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
   const { config, database, clock, log, signingKey, notaryKey } = foundation;
-  const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf } = parts;
+  const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf, edus } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
@@ -63,7 +66,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     federation,
     findKey: keyRing.find,
     rooms,
-    edus: new Map(),
+    edus,
     log,
   });
   return {

@@ -81,6 +81,11 @@ export const federationSection = section('Federation', 'Other servers.', {
     'The only servers that are contacted, by their names. An empty list: none.',
     { defaultText: 'all servers', example: '[example.org, example.com]' },
   ),
+  allow_device_name_lookup_over_federation: option(
+    flag,
+    false,
+    'Other servers may read the names that users have given their devices.',
+  ),
   federation_rr_transactions_per_room_per_second: option(
     positive,
     50,
@@ -89,7 +94,6 @@ export const federationSection = section('Federation', 'Other servers.', {
   ...inert({
     federation_whitelist_endpoint_enabled: 'clients may read that list',
     federation_metrics_domains: 'servers with metrics of their own',
-    allow_device_name_lookup_over_federation: 'other servers may read names of devices',
   }),
 });
 
@@ -130,6 +134,7 @@ export function readFederation(
         : ('TLSv1.2' as const),
     unverifiedHosts: values.federation_certificate_verification_whitelist,
     allowedServers: values.federation_domain_whitelist,
+    tellsDeviceNames: values.allow_device_name_lookup_over_federation,
     timeoutMs: federation.client_timeout,
     backOff: {
       minMs: federation.destination_min_retry_interval,

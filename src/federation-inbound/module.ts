@@ -15,8 +15,8 @@ export interface InboundNeeds {
   federation: Pick<FederationClient, 'request'>;
   findKey: FindServerKey;
   rooms: () => RoomServices;
-  /** By type. */
-  edus: ReadonlyMap<string, EduHandler>;
+  /** By type; asked for when they are needed. */
+  edus: () => ReadonlyMap<string, EduHandler>;
   log: Log;
 }
 

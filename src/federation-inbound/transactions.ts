@@ -8,8 +8,8 @@ export type EduHandler = (origin: string, content: JsonObject) => Promise<void>;
 
 export interface TransactionsNeeds {
   receivePdus: ReceivePdus;
-  /** By type. */
-  edus: ReadonlyMap<string, EduHandler>;
+  /** By type; asked for when they are needed. */
+  edus: () => ReadonlyMap<string, EduHandler>;
   log: Log;
 }
 
@@ -29,7 +29,7 @@ export function createTransactions({ receivePdus, edus, log }: TransactionsNeeds
     for (const { edu_type: type, content } of transaction.edus) {
       try {
         // oxlint-disable-next-line no-await-in-loop -- in their order
-        await edus.get(type)?.(origin, content);
+        await edus().get(type)?.(origin, content);
       } catch (error) {
         log.warn({ err: error, origin, type }, 'an EDU of another server could not be taken in');
       }

@@ -27,9 +27,11 @@ export interface RemoteMessage {
 
 /** The messages of one request. */
 export interface Sending {
+  /** 0: a user of another server. */
   senderNid: number;
   /** 0: the request came without a device. */
   senderDeviceNid: number;
+  /** What transaction ids count in: the event type, or the name of the other server. */
   type: string;
   txnId: string;
   /** Milliseconds since 1970. */

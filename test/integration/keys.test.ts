@@ -114,10 +114,10 @@ test('uploaded keys are found, with the name of the device', async () => {
   const renamed = (await query(bob, alice))['device_keys'][alice.userId][alice.deviceId] as Json;
   assert.deepEqual(renamed['unsigned'], { device_display_name: 'Tablet' });
   const one = await bob.ok('POST', `${base}/query`, {
-    device_keys: { [alice.userId]: ['other'], '@no:test.example': [], '@a:elsewhere': [] },
+    device_keys: { [alice.userId]: ['other'], '@no:test.example': [], '@a:localhost:1': [] },
   });
   assert.deepEqual(one['device_keys'], { [alice.userId]: {}, '@no:test.example': {} });
-  assert.deepEqual(Object.keys(one['failures'] as Json), ['elsewhere']);
+  assert.deepEqual(Object.keys(one['failures'] as Json), ['localhost:1']);
 });
 
 test('device keys that are incomplete or of somebody else are refused', async () => {
