@@ -3,6 +3,7 @@ import type { EduHandlers } from '../federation-edus/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import type { FederationRooms } from '../federation-rooms/module.ts';
+import { createFederationHistory } from '../federation-history/module.ts';
 import { createFederationInbound } from '../federation-inbound/module.ts';
 import type { FederationSender } from '../federation-sender/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
@@ -61,6 +62,13 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     clock,
     log,
   });
+  const history = createFederationHistory({
+    serverName,
+    federation,
+    findKey: keyRing.find,
+    rooms,
+    clock,
+  });
   const inbound = createFederationInbound({
     serverName,
     federation,
@@ -76,7 +84,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
       keyRing,
       clock,
     }),
-    elsewhere: memberships.elsewhere,
+    elsewhere: { ...memberships.elsewhere, ...history },
     endpoints: [
       ...endpoints,
       ...bindEndpoints(aboutEndpoints, {}),

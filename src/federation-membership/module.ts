@@ -50,7 +50,7 @@ export interface Memberships {
 
 /** Joins, leaves, knocks and invites between servers. */
 export function createFederationMembership(needs: MembershipNeeds): {
-  elsewhere: Elsewhere;
+  elsewhere: Omit<Elsewhere, 'fillHistory'>;
   endpoints: Endpoint[];
 } {
   const shownState = createShownState(needs.rooms);

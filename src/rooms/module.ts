@@ -33,6 +33,7 @@ import { createDirectoryStore } from './store/directory.ts';
 import { createForkStore } from './store/fork-events.ts';
 import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
+import { createHistoryStore } from './store/history.ts';
 import { createPduStore } from './store/pdus.ts';
 import { createOutlierStore } from './store/outliers.ts';
 import { createNewRelationStore } from './store/new-relation.ts';
@@ -193,6 +194,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     joinedRooms: createJoinedRooms(members, bus),
     foreign: createForeignRooms({ outliers, interned, clock, members, writer }),
     pdus: createPduStore(database),
+    history: createHistoryStore(database),
     servers: createRoomServers(createRoomServerStore(database), bus),
     serverAcls: createServerAcls(stateStore, bus),
     states: withStateCache(stateStore, bus),

@@ -123,6 +123,11 @@ export interface Elsewhere {
     servers: readonly string[],
     content: JsonObject,
   ): Promise<void>;
+  /**
+   * Asks for events from before all that is known of a room, and gives them their places. Whether there
+   * are more now.
+   */
+  fillHistory(room: { roomNid: number; roomId: string; roomVersion: string }): Promise<boolean>;
   /** Invites a user of another server to a room that this server is in. */
   invite(actor: Actor, roomId: string, userId: string, content: JsonObject): Promise<void>;
 }

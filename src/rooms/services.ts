@@ -13,6 +13,7 @@ import type { AccessStore } from './store/access.ts';
 import type { AliasStore } from './store/aliases.ts';
 import type { AppserviceDirectoryStore } from './store/appservice-directories.ts';
 import type { DirectoryStore } from './store/directory.ts';
+import type { HistoryStore } from './store/history.ts';
 import type { PduStore } from './store/pdus.ts';
 import type { NewRelationStore } from './store/new-relation.ts';
 import type { Interned } from './store/interned.ts';
@@ -32,6 +33,7 @@ export interface RoomServices extends RoomsEnvironment {
   joinedRooms: JoinedRooms;
   servers: RoomServers;
   pdus: PduStore;
+  history: HistoryStore;
   foreign: ForeignRooms;
   serverAcls: ServerAcls;
   states: RoomStates;

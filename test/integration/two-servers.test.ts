@@ -124,3 +124,56 @@ test('what is said on one server is heard on the other, both ways', async () => 
   const [said] = answer['rooms'].join[roomId as string].timeline.events as Json[];
   assert.equal(said!['content'].body, 'to alice');
 });
+
+test('who joins reads what was before, page by page, to the beginning', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  const path = roomPath(roomId as string);
+  const bodies = Array.from({ length: 12 }, (_, i) => `message ${i}`);
+  for (const body of bodies) {
+    // oxlint-disable-next-line no-await-in-loop
+    await alice.ok('PUT', `${path}/send/m.room.message/${encoded(body)}`, { body });
+  }
+  await bob.ok('POST', via(roomId as string, one), {});
+  const { rooms } = await bob.ok('GET', `${v3}/sync?timeout=0`);
+  const { prev_batch: from } = rooms.join[roomId as string].timeline as Json;
+  const read = async (client: TestClient, begin: string | undefined) => {
+    const events: Json[] = [];
+    let at: string | undefined = begin;
+    do {
+      const page: Json = await client.ok(
+        'GET',
+        `${path}/messages?dir=b&limit=5${at === undefined ? '' : `&from=${at}`}`,
+      );
+      events.push(...(page['chunk'] as Json[]));
+      at = page['end'] as string | undefined;
+    } while (at !== undefined);
+    return events.map((event) => event['content'].body ?? event['type']) as string[];
+  };
+  const whole = await read(alice, undefined);
+  assert.equal(whole.at(-1), 'm.room.create');
+  assert.deepEqual(await read(bob, from as string), whole.slice(1), 'from where the sync began');
+  assert.deepEqual(await read(bob, undefined), whole, 'from now');
+  const late = await TestClient.register(other.url, 'late');
+  await late.ok('POST', `${path}/join`, {});
+  assert.ok((await read(late, undefined)).includes('message 0'));
+});
+
+test('history for those who were there is not asked for', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const content = { history_visibility: 'joined' };
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, {
+    preset: 'public_chat',
+    initial_state: [{ type: 'm.room.history_visibility', state_key: '', content }],
+  });
+  const path = roomPath(roomId as string);
+  await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'among us' });
+  await bob.ok('POST', via(roomId as string, one), {});
+  const { chunk } = await bob.ok('GET', `${path}/messages?dir=b&limit=50`);
+  assert.deepEqual(
+    (chunk as Json[]).map((event) => event['type']),
+    ['m.room.member'],
+  );
+});
