@@ -46,7 +46,12 @@ const destructive = new Set([
 ]);
 
 /** What is rightly answered with 5xx: the failure of another server. */
-const failuresElsewhere = ['Failed to contact identity server'];
+const failuresElsewhere = [
+  'Failed to contact identity server',
+  'could not be fetched from',
+  'does not answer',
+  'via any server',
+];
 
 const endpoints = bindEndpoints(declaredEndpoints(), undefined as never).toSorted(
   (a, b) => Number(destructive.has(a.operation)) - Number(destructive.has(b.operation)),
