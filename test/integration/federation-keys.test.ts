@@ -23,7 +23,7 @@ before(async () => {
   remote.answer = (request) => {
     const path = decodeURIComponent(request.uri.slice(v1.length));
     const answer = answers[path]?.(request.content);
-    if (answer) return [200, answer as JsonObject];
+    if (answer) return [200, answer];
     for (const room of rooms) {
       const shown = room.answer(request);
       if (shown) return shown;
@@ -75,8 +75,8 @@ function crossSigningKeys(userId: string) {
   const signer = new Signer();
   const selfSigning = crossSigningKey(userId, 'self_signing', new Signer().publicKey);
   return {
-    master_key: crossSigningKey(userId, 'master', signer.publicKey) as JsonObject,
-    self_signing_key: signer.sign(selfSigning, userId) as JsonObject,
+    master_key: crossSigningKey(userId, 'master', signer.publicKey),
+    self_signing_key: signer.sign(selfSigning, userId),
   };
 }
 
