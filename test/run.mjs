@@ -16,6 +16,8 @@ const bundled = join(
   'node',
 );
 const node = existsSync(bundled) ? bundled : process.execPath;
+// Hundreds of processes load the same files: compiled code is kept, as `bin/lattice.mjs` does it.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'lattice');
 const given = process.argv.slice(2);
 const onWorkers = given.includes('--workers');
 const wanted = given.filter((one) => one !== '--workers');
@@ -45,9 +47,9 @@ function run(files, environment) {
   });
 }
 
-/** A worker set for all of the files; resolves with its URL. */
-async function startSharedSet() {
-  const script = join(root, 'test', 'harness', 'shared-set.ts');
+/** The process that starts worker sets for the files; resolves with its URL. */
+async function serveSets() {
+  const script = join(root, 'test', 'harness', 'serve-sets.ts');
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', script], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -57,7 +59,7 @@ async function startSharedSet() {
     const match = /^http\S+/m.exec(String(chunk));
     if (match) return { url: match[0], child };
   }
-  throw new Error('the worker set did not start');
+  throw new Error('nobody starts worker sets');
 }
 
 const recorder = join(root, 'test', 'harness', 'record-requests.ts');
@@ -70,8 +72,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 
 async function runOnWorkers(files) {
   console.log(`the same on a worker set: ${files.join(' ')}`);
-  const { url, child } = await startSharedSet();
-  const code = await run(files, { LATTICE_TEST_URL: url });
+  const { url, child } = await serveSets();
+  const code = await run(files, { LATTICE_TEST_SETS: url });
   child.kill('SIGTERM');
   await new Promise((resolve) => child.once('exit', resolve));
   return code;

@@ -3,6 +3,7 @@ import type { UserRef } from '../accounts/module.ts';
 import type { Email } from '../email/module.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
+import { inGroups } from '../kernel/in-groups.ts';
 import type { Log } from '../kernel/log.ts';
 import { randomLetters } from '../kernel/random.ts';
 import type { AccountValidityConfig } from './config.ts';
@@ -45,6 +46,8 @@ const tokenLetters = 32;
 /** Accounts or mails that one sweep takes at a time. */
 const filledAtOnce = 1_000;
 const mailsAtOnce = 50;
+/** Accounts that are mailed to side by side: other mails are not to wait behind them all. */
+const mailedAtOnce = 5;
 /** The part of the period over which the ends of accounts from before are spread. */
 const spreadPart = 0.1;
 
@@ -115,7 +118,7 @@ export function createRenewals(needs: RenewalNeeds): Renewals {
       }
       if (renewAtMs === null || !email.isEnabled) return;
       const expiring = await store.takeExpiring(now + renewAtMs, mailsAtOnce);
-      await Promise.all(expiring.map(tellOrLater));
+      await inGroups(expiring, mailedAtOnce, tellOrLater);
     },
   };
 }

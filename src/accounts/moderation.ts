@@ -38,7 +38,12 @@ export interface Moderation {
   /** Until when the account may be used, in milliseconds since 1970; null: for good. */
   setValidUntil(user: UserRef, validUntilTs: number | null): Promise<void>;
   setPasswordHash(user: UserRef, passwordHash: string | null): Promise<void>;
-  /** Ends the account: its devices, tokens, identifiers and profile go, then its rooms. */
+  /**
+   * Ends the account: what serves its user alone goes (devices, tokens, contact addresses, account
+   * data, key backups), and its rooms are left. `erase`: the profile goes too, and who comes to a room
+   * later does not see what the user wrote there. As in Synapse; the specification leaves open what
+   * goes without `erase`.
+   */
   deactivate(user: UserRef, how: { erase: boolean }): Promise<void>;
   reactivate(user: UserRef, passwordHash: string | null): Promise<void>;
 }
@@ -95,7 +100,7 @@ export function createModeration(dependencies: ModerationDependencies): Moderati
       // First, so that nobody can log in any more whatever happens to the rest.
       await database.query(deactivateAccount, [user.userNid, how.erase]);
       await devices.deleteAll(user);
-      await profiles.remove(user);
+      if (how.erase) await profiles.remove(user);
       await events.deactivated(user, how);
     },
     reactivate: setter(reactivateAccount),

@@ -91,7 +91,8 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
   });
   const devices = createDevices({ database, clock, connections, sessions, events });
   const uiAuth = createUiAuth(database, clock, config.uiAuthTimeoutMs);
-  addBuiltInStages(uiAuth, { database, clock, credentials });
+  const registrationTokens = createRegistrationTokens(database, clock);
+  addBuiltInStages(uiAuth, { tokens: registrationTokens, credentials });
   const { serverName } = config;
   const registration = createRegistration({
     database,
@@ -142,7 +143,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
         requiresTerms: config.registration.requiresTerms,
       }),
     registration,
-    registrationTokens: createRegistrationTokens(database, clock),
+    registrationTokens,
     roomVersions: needs.roomVersions,
     sessions,
     sharesRoom: needs.sharesRoom,

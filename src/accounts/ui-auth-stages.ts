@@ -1,10 +1,8 @@
-import type { Database } from '../database/database.ts';
-import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { AccountsConfig } from './config.ts';
 import { parseIdentifier, type Credentials } from './credentials.ts';
 import type { AccountDirectory } from './directory.ts';
-import { holdRegistrationToken } from './store/registration-tokens.ts';
+import type { RegistrationTokens } from './registration-tokens.ts';
 import { StageFailed, type UiAuth, type UiAuthStage } from './ui-auth.ts';
 
 /** Flows of requests by a user who is logged in: the ways in which that user can prove itself. */
@@ -45,9 +43,9 @@ function asStageFailure<T>(parse: () => T): T {
 const dummyStage: UiAuthStage = { check: async () => true };
 
 /** A token given out by the admins. It is held for the session until the session ends. */
-function registrationTokenStage(database: Database, clock: Clock): UiAuthStage {
+function registrationTokenStage(tokens: RegistrationTokens): UiAuthStage {
   return {
-    async check(auth, { session }) {
+    async check(auth, { session, store }) {
       const token = auth['token'];
       if (typeof token !== 'string') {
         throw new StageFailed('M_MISSING_PARAM', 'Missing registration token');
@@ -56,8 +54,13 @@ function registrationTokenStage(database: Database, clock: Clock): UiAuthStage {
       if (session.registrationToken !== null) {
         throw new StageFailed('M_UNAUTHORIZED', 'Registration token has changed');
       }
-      const held = await database.query(holdRegistrationToken, [token, clock.now()]);
-      if (held.length === 0) throw new StageFailed('M_UNAUTHORIZED', 'Invalid registration token');
+      // The hold on the token ends with the session: that must be there first.
+      await store();
+      const held = await tokens.hold(token, session.id);
+      if (held === null) throw new StageFailed('M_UNAUTHORIZED', 'Invalid registration token');
+      if (held !== token) {
+        throw new StageFailed('M_UNAUTHORIZED', 'Registration token has changed');
+      }
       session.registrationToken = token;
       return true;
     },
@@ -66,14 +69,11 @@ function registrationTokenStage(database: Database, clock: Clock): UiAuthStage {
 
 export function addBuiltInStages(
   uiAuth: UiAuth,
-  needs: { database: Database; clock: Clock; credentials: Credentials },
+  needs: { tokens: RegistrationTokens; credentials: Credentials },
 ): void {
   uiAuth.addStage('m.login.password', passwordStage(needs.credentials));
   uiAuth.addStage('m.login.dummy', dummyStage);
-  uiAuth.addStage(
-    'm.login.registration_token',
-    registrationTokenStage(needs.database, needs.clock),
-  );
+  uiAuth.addStage('m.login.registration_token', registrationTokenStage(needs.tokens));
 }
 
 /** A password, when the user has one; other domains may add ways, such as single sign-on. */

@@ -12,6 +12,8 @@ export interface StageContext {
   request: RequestInfo;
   /** Null while registering. */
   requester: Requester | null;
+  /** Stores the session, for what is to end with it. */
+  store(): Promise<void>;
 }
 
 /** One way to authenticate, for example a password. */
@@ -60,8 +62,8 @@ export interface UiAuthDone {
   /** The body without `auth`: this request's, or the session's when this one had none. */
   body: Record<string, unknown>;
   session: UiAuthSession | null;
-  /** Stores changes of the session, when the client knows it and could come back to it. */
-  keep(): Promise<void>;
+  /** The client knows the session and could come back to it. */
+  isStored: boolean;
 }
 
 /** Interactive authentication. Source: CS 1.19, "User-Interactive Authentication API". */
@@ -156,6 +158,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     asked: UiAuthRequest,
     session: UiAuthSession,
     auth: Record<string, unknown>,
+    store: () => Promise<void>,
   ): Promise<StageFailed | null> {
     const name = auth['type'];
     if (typeof name !== 'string' || name in session.completed) return null;
@@ -165,7 +168,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     }
     try {
       const { request, requester } = asked;
-      session.completed[name] = await stage.check(auth, { session, request, requester });
+      session.completed[name] = await stage.check(auth, { session, request, requester, store });
       return null;
     } catch (error) {
       if (error instanceof StageFailed) return error;
@@ -189,17 +192,16 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
   ): Promise<unknown> {
     const { auth: given, ...body } = asked.body;
     if (await wasLately(asked)) {
-      return then({ completed: {}, body, session: null, keep: () => Promise.resolve() });
+      return then({ completed: {}, body, session: null, isStored: false });
     }
     const auth = isRecord(given) ? given : {};
     const session = await openSession(asked, auth['session']);
     let isStored = typeof auth['session'] === 'string' && auth['session'] !== '';
-    const failure = isRecord(given) ? await attempt(asked, session, auth) : null;
-    if (session.registrationToken !== null && !isStored) {
-      // Whatever becomes of this request, the hold on the token ends with the session.
+    const store = async () => {
       await sessions.save(session);
       isStored = true;
-    }
+    };
+    const failure = isRecord(given) ? await attempt(asked, session, auth, store) : null;
     const isComplete =
       isRecord(given) &&
       asked.flows.some((flow) => flow.every((stage) => stage in session.completed));
@@ -216,7 +218,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       completed: session.completed,
       body: { ...session.request, ...body },
       session,
-      keep: () => (isStored ? sessions.save(session) : Promise.resolve()),
+      isStored,
     });
   }
 
@@ -233,9 +235,11 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       const session = await sessions.load(sessionId);
       if (!session) throw unknownSession(sessionId);
       if (name in session.completed) return;
-      const result = await stage.check(auth, { session, request, requester: null });
+      const store = () => sessions.save(session);
+      const result = await stage.check(auth, { session, request, requester: null, store });
       session.completed[name] = result;
-      await sessions.save(session);
+      // The client may have gone on meanwhile: what it has said since stays.
+      if (!(await sessions.complete(sessionId, name, result))) throw unknownSession(sessionId);
     },
     async isWaitingFor(sessionId, stage) {
       const session = await sessions.load(sessionId);

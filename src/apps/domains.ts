@@ -130,6 +130,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts: () => accounts,
     rooms: () => rooms.services,
     roomsForServers: () => roomsForServers,
+    sender: () => federationSender,
     invitePermissionsOf,
     edus: () => edus,
   });

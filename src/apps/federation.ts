@@ -4,6 +4,7 @@ import type { FederationClient } from '../federation-client/federation-client.ts
 import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
 import type { FederationRooms } from '../federation-rooms/module.ts';
 import { createFederationInbound } from '../federation-inbound/module.ts';
+import type { FederationSender } from '../federation-sender/module.ts';
 import { createFederationMembership } from '../federation-membership/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
@@ -17,6 +18,7 @@ export interface FederationParts {
   accounts: () => Accounts;
   rooms: () => RoomServices;
   roomsForServers: () => FederationRooms;
+  sender: () => FederationSender;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
   /** Asked for when it is needed. */
   edus: () => EduHandlers;
@@ -31,7 +33,7 @@ export interface Federation {
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
   const { config, database, clock, log, signingKey, notaryKey } = foundation;
-  const { federation, accounts, rooms, roomsForServers, invitePermissionsOf, edus } = parts;
+  const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf, edus } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
@@ -48,6 +50,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     findKey: keyRing.find,
     rooms,
     roomsForServers,
+    passOn: (event) => sender().passOn(event),
     users: {
       async isActive(userId) {
         const account = await accounts().services.directory.byUserId(userId);

@@ -1,5 +1,5 @@
 import { connectionOptions } from '../cluster/rpc/address.ts';
-import { createClusterStore, type WorkerRow } from '../cluster/store.ts';
+import { createClusterStore, type LeaseRow, type WorkerRow } from '../cluster/store.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { workerApps, type WorkerApp } from '../routing/apps.ts';
@@ -25,6 +25,10 @@ function mainOf(config: Config): UpstreamOptions[] {
   return [{ id, app, address: addressOf(address), state: 'live', pools: poolsOf(config, id) }];
 }
 
+/** Whether these files are those of a worker. */
+export const isOfWorker = ({ workers: { app } }: Config): boolean =>
+  app !== null && app !== 'homeserver';
+
 /** The main process and the workers of these files, each of which is read after the shared ones. */
 export async function workersOfFiles(
   shared: readonly string[],
@@ -34,6 +38,7 @@ export async function workersOfFiles(
   const workers = await Promise.all(
     files.map(async (file): Promise<UpstreamOptions> => {
       const { config } = await loadConfig([...shared, file]);
+      if (!isOfWorker(config)) throw new Error(`${file}: no worker_app: it is no worker’s`);
       const address = httpAddressOf(config, config.workers.name ?? file);
       if (address === null) throw new Error(`${file}: no listener without TLS offers \`client\``);
       const id = config.workers.name ?? file;
@@ -65,14 +70,22 @@ export function upstreamsOf(
   );
 }
 
-/** The workers that are running, as they have told the database. */
-export async function liveWorkers(config: Config): Promise<UpstreamOptions[]> {
+/** The processes that are running, and what they do, as they have told the database. */
+export async function readCluster(
+  config: Config,
+): Promise<{ workers: WorkerRow[]; leases: LeaseRow[] }> {
   if (config.database === null) throw new Error('without `database` no workers can be asked for');
   const connection = config.database;
   const database = openDatabase({ connection, readConnections: 1, poolSize: 1 });
   try {
-    return upstreamsOf(await createClusterStore(database).workers(), config);
+    const store = createClusterStore(database);
+    const [workers, leases] = await Promise.all([store.workers(), store.leases()]);
+    return { workers, leases };
   } finally {
     await database.close();
   }
 }
+
+/** The workers that are running and answer requests. */
+export const liveWorkers = async (config: Config): Promise<UpstreamOptions[]> =>
+  upstreamsOf((await readCluster(config)).workers, config);

@@ -44,9 +44,12 @@ export async function startServer(
   progress: Progress = () => undefined,
 ): Promise<RunningServer> {
   await checkDataFolder(config);
-  const signingKey = await readSigningKey(config.signingKeyPath);
+  const signingKey = await readSigningKey(config);
   const { notaryKeyPath } = config.serverKeys;
-  const notaryKey = notaryKeyPath === null ? signingKey : await readSigningKey(notaryKeyPath);
+  const notaryKey =
+    notaryKeyPath === null
+      ? signingKey
+      : await readSigningKey({ signingKey: null, signingKeyPath: notaryKeyPath });
   const listeners = await listenerOptions(config);
   const appservices = await loadAppserviceRegistrations(config.appserviceFiles, config.serverName);
   // What a start that fails has begun.

@@ -47,6 +47,7 @@ export class HeldShards {
   remove(held: HeldShard): void {
     const name = nameOf(held.fence.role, held.fence.shard);
     held.isLeaving = true;
+    held.fence.isOver = true;
     if (this.#shards.get(name) === held) this.#shards.delete(name);
   }
 

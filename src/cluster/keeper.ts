@@ -140,6 +140,8 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
         ),
       ),
     );
+    // What took longer than that would be refused, with all that is written together with it.
+    for (const { fence } of shards) fence.isOver = true;
     await store.giveBack(
       instance,
       shards.map((shard) => shard.fence),
@@ -150,11 +152,12 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
 
   async function take(role: Role, wanted: readonly number[]): Promise<void> {
     const rows = await store.take(instance, role.name, wanted);
-    const fences = rows.map((row): Fence => ({
+    const fences = rows.map(({ role: name, shard, epoch }): Fence => ({
       holder: instance,
-      role: row.role,
-      shard: row.shard,
-      epoch: row.epoch,
+      role: name,
+      shard,
+      epoch,
+      isOver: false,
     }));
     for (const row of rows) leases.set(nameOf(row.role, row.shard), row);
     for (const fence of fences) held.add(fence);

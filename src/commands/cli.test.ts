@@ -11,6 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { verifyPassword } from '../accounts/password-hash.ts';
 import { loadConfig } from '../config/config.ts';
+import { generateSigningKeyLine } from '../matrix/signing.ts';
 
 const bin = join(import.meta.dirname, '../../bin/lattice.mjs');
 
@@ -33,6 +34,10 @@ async function run(args: readonly string[], input = '') {
 
 const commands = [
   'serve',
+  'up',
+  'scale',
+  'roll',
+  'workers',
   'check-config',
   'generate-config',
   'register-user',
@@ -41,6 +46,7 @@ const commands = [
   'doctor',
   'routes',
   'router',
+  'config-reference',
   'version',
 ];
 
@@ -118,6 +124,13 @@ describe('generate-config', () => {
     }
   });
 
+  it('ends where it may not write', { skip: process.platform !== 'linux' }, async () => {
+    const args = ['generate-config', '--server-name', 'a.org', '--data-dir', '/proc/lattice'];
+    const { code, stderr } = await run(args);
+    assert.equal(code, 1);
+    assert.match(stderr, /^the folder \/proc\/lattice cannot be made: /);
+  });
+
   it('takes a database', async () => {
     const url = 'postgresql://a:b@localhost/c';
     const args = ['--server-name', 'a.org', '--data-dir', 'pg', '--database-url', url];
@@ -182,7 +195,9 @@ describe('doctor', () => {
   });
 
   it('is content with a configuration that has options without effect', async () => {
-    await file('well.yaml', 'server_name: a.org\nlisteners: [{port: 0}]\nreport_stats: false\n');
+    const key = `signing_key: ${generateSigningKeyLine('a_1')}`;
+    const listeners = 'listeners: [{port: 0}]';
+    await file('well.yaml', `server_name: a.org\n${listeners}\nreport_stats: false\n${key}\n`);
     const { code, stdout } = await run(['doctor', 'well.yaml']);
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^note {2}without effect yet: report_stats$/m);

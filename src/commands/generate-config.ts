@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/config.ts';
@@ -10,6 +10,7 @@ import { rateLimitsSection, unlimitedPerSecond } from '../config/rate-limits.ts'
 import { ConfigError } from '../config/read-files.ts';
 import { sections } from '../config/sections.ts';
 import { writeSigningKey } from '../config/signing-key-file.ts';
+import { makeFolder } from '../kernel/make-folder.ts';
 import { portOf } from './config-paths.ts';
 
 export interface NewConfig {
@@ -118,7 +119,7 @@ export async function writeConfig(wanted: NewConfig): Promise<string> {
     throw new Error(`--open is for loopback addresses only, not ${wanted.address}`);
   }
   const dataDir = resolve(wanted.dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  await makeFolder(dataDir, 0o711);
   const path = join(dataDir, 'homeserver.yaml');
   if (existsSync(path)) throw new Error(`${path} exists already`);
   const secret = randomBytes(secretBytes).toString('base64url');

@@ -38,6 +38,9 @@ async function printRoutes(paths: readonly string[], given: Given): Promise<void
     import('../apps/known-workers.ts'),
   ]);
   const { config } = await loadConfig(paths);
+  if (workers.isOfWorker(config)) {
+    throw new Error('one of the files is that of a worker: give each of these with an own -w');
+  }
   const settings = await routingSettingsOf(config);
   const upstreams = given.live
     ? await workers.liveWorkers(config)
@@ -60,7 +63,7 @@ export function addRoutes(program: Command): void {
   takesConfigPaths(program.command('routes'))
     .description('print which request goes to which worker, or a reverse proxy’s configuration')
     .option('-f, --format <format>', Object.keys(formats).join(', '), formatOf, 'table')
-    .option('-w, --worker-config <path>', 'the file of a worker; may be repeated', collect, [])
+    .option('-w, --worker-config <path>', 'the file of a worker; once for each worker', collect, [])
     .option('--live', 'the workers that are running now, as the database knows them')
     .option('-p, --port <port>', 'where the reverse proxy listens', portOf, defaultPort)
     .action((paths: string[], given: Given, command: Command) =>

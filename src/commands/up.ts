@@ -76,6 +76,26 @@ async function ask(given: Given, request: object): Promise<void> {
   console.log(await askSupervisor(controlPathOf(config.dataDir), request as never));
 }
 
+/** The processes of `lattice up`, or those that the database knows. */
+async function showWorkers(given: Given): Promise<void> {
+  const { config } = await loadConfig(await configPathsOf(given));
+  const { askSupervisor, NoSupervisor } = await import('../up/control.ts');
+  const { controlPathOf } = await import('../up/run-folder.ts');
+  try {
+    console.log(await askSupervisor(controlPathOf(config.dataDir), { command: 'table' }));
+    return;
+  } catch (error) {
+    if (!(error instanceof NoSupervisor)) throw error;
+    // A server with a database of its own is one process, or a set of `lattice up`.
+    if (config.database === null) throw error;
+  }
+  const { readCluster } = await import('../apps/known-workers.ts');
+  const { clusterTable } = await import('../up/table.ts');
+  const { workers, leases } = await readCluster(config);
+  if (workers.length === 0) throw new Error('no process of a set is known to the database');
+  console.log(clusterTable(workers, leases));
+}
+
 const configPath = ['-c, --config-path <path>', 'a configuration file or folder', collect] as const;
 const dataDir = ['--data-dir <folder>', 'the configuration there'] as const;
 
@@ -103,8 +123,8 @@ export function addUp(program: Command): void {
     .action((given: Given) => ask(given, { command: 'roll' }));
   program
     .command('workers')
-    .description('show the processes of `lattice up`')
+    .description('show the processes of `lattice up`, or of a set that was started otherwise')
     .option(...configPath, [])
     .option(...dataDir)
-    .action((given: Given) => ask(given, { command: 'table' }));
+    .action(showWorkers);
 }

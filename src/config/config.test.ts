@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { defaultAccountsConfig, type AccountsConfig } from '../accounts/config.ts';
 import { defaultPresenceConfig } from '../presence/config.ts';
+import { generateSigningKeyLine, parseSigningKey } from '../matrix/signing.ts';
 import { loadConfig } from './config.ts';
 import { ConfigError } from './read-files.ts';
+import { readSigningKey } from './signing-key-file.ts';
 
 let folder: string;
 let made = 0;
@@ -54,6 +56,24 @@ describe('defaults', () => {
     assert.equal(config.dataDir, folder);
     assert.equal(config.signingKeyPath, join(folder, 'signing.key'));
     assert.deepEqual(config.listeners[0]!.at, { port: 8008, addresses: ['127.0.0.1'] });
+  });
+});
+
+describe('signing_key', () => {
+  const line = generateSigningKeyLine('a_1');
+
+  it('may be in the configuration itself, where it comes before the file', async () => {
+    const { config, warnings } = await load(`signing_key: ${line}\nsigning_key_path: /nowhere/key`);
+    assert.deepEqual(warnings, []);
+    assert.equal((await readSigningKey(config)).publicKey, parseSigningKey(line).publicKey);
+  });
+
+  it('is not shown when it is none', async () => {
+    await assert.rejects(load(`signing_key: ${line}x`), (error: ConfigError) => {
+      const [problem = ''] = error.problems;
+      assert.match(problem, /signing_key: the seed of a signing key has 32 bytes$/);
+      return true;
+    });
   });
 });
 

@@ -49,6 +49,8 @@ export interface Config {
   publicBaseUrl: string | null;
   /** Holds everything the server keeps on its own: database, keys. */
   dataDir: string;
+  /** As a line of a key file; null: it is in the file, which is made when there is none. */
+  signingKey: string | null;
   signingKeyPath: string;
   pidFile: string | null;
   logLevel: 'debug' | 'info' | 'warn' | 'error';

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { flag, mapping, text } from './kinds.ts';
+import { parseSigningKey } from '../matrix/signing.ts';
+import { flag, mapping, secretText, text } from './kinds.ts';
 import { inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 
@@ -20,6 +21,11 @@ export const serverSection = section('Server', 'Who the server is and what it ke
     '',
     'The folder of everything the server keeps by itself: its database and its keys.',
     { defaultText: 'the folder of the first configuration file', example: '/var/lib/lattice' },
+  ),
+  signing_key: optional(
+    secretText,
+    'The key that signs events itself, as it is in the file of `signing_key_path`, which is then not ' +
+      'read. Who can read the configuration can speak for the server: a file of its own is better.',
   ),
   signing_key_path: option(
     text,
@@ -94,6 +100,15 @@ function readBaseUrl(loader: OptionLoader, given: string | null): string | null 
   return given.replace(/\/+$/, '');
 }
 
+function checkSigningKey(loader: OptionLoader, given: string | null): void {
+  if (given === null) return;
+  try {
+    parseSigningKey(given);
+  } catch (error) {
+    loader.at('signing_key').problem((error as Error).message);
+  }
+}
+
 /** Of an ed25519 key. */
 const keyBytes = 32;
 
@@ -128,6 +143,7 @@ export function readServer(
 ) {
   const { server_name: serverName, admin_contact: contact } = values;
   checkServerName(loader, serverName);
+  checkSigningKey(loader, values.signing_key);
   const dataDir = resolve(values.data_dir || folder);
   const wellKnown: WellKnownConfig = {
     server: values.serve_server_wellknown ? `${serverName.replace(/:\d+$/, '')}:443` : null,
@@ -144,6 +160,7 @@ export function readServer(
     serverName,
     publicBaseUrl: readBaseUrl(loader, values.public_baseurl),
     dataDir,
+    signingKey: values.signing_key,
     signingKeyPath: values.signing_key_path || `${dataDir}/signing.key`,
     pidFile: values.pid_file,
     wellKnown,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { randomLetters } from '../kernel/random.ts';
-import { generateSigningKeyLine, parseSigningKey } from '../matrix/signing.ts';
+import { generateSigningKeyLine, parseSigningKey, type SigningKey } from '../matrix/signing.ts';
 
 /** Makes a signing key file unless there is one. */
 export async function writeSigningKey(path: string): Promise<void> {
@@ -10,8 +10,18 @@ export async function writeSigningKey(path: string): Promise<void> {
   await writeFile(path, `${generateSigningKeyLine(version)}\n`, { mode: 0o600 });
 }
 
-/** The key of a file, which is made when there is none. Throws an Error that names the file. */
-export async function readSigningKey(path: string): Promise<ReturnType<typeof parseSigningKey>> {
+/**
+ * The key that the configuration has itself, else that of its file, which is made when there is none.
+ * Throws an Error that names the file.
+ */
+export async function readSigningKey({
+  signingKey,
+  signingKeyPath: path,
+}: {
+  signingKey: string | null;
+  signingKeyPath: string;
+}): Promise<SigningKey> {
+  if (signingKey !== null) return parseSigningKey(signingKey);
   try {
     await writeSigningKey(path);
     return parseSigningKey(await readFile(path, 'utf8'));

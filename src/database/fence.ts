@@ -7,6 +7,8 @@ export interface Fence {
   readonly role: string;
   readonly shard: number;
   readonly epoch: number;
+  /** This process has given the lease back, or knows that it is another's: it writes nothing more. */
+  isOver: boolean;
 }
 
 const checkLeases = statement<[string, string[], number[], number[]], never>(

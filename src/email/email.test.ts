@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { startSmtpServer, type SmtpServer } from '../../test/harness/smtp.ts';
 import { createLog } from '../kernel/log.ts';
@@ -10,29 +12,29 @@ let smtp: SmtpServer;
 let email: Email;
 const metrics = new Metrics();
 
-const emailWith = (config: SmtpConfig | null, metrics = new Metrics()) =>
+const emailWith = (config: SmtpConfig | null, metrics = new Metrics(), sendMsMax?: number) =>
   createEmail({
     config,
+    ...(sendMsMax === undefined ? {} : { sendMsMax }),
     serverName: 'test.example',
     templates: createTemplates(null),
     log: createLog('error', { write: () => undefined }),
     metrics,
   });
 
+const configFor = (port: number): SmtpConfig => ({
+  host: '127.0.0.1',
+  port,
+  login: { user: 'me', password: 'secret' },
+  tls: 'offered',
+  tlsName: 'localhost',
+  from: 'Matrix <noreply@test.example>',
+  appName: 'Matrix',
+});
+
 before(async () => {
   smtp = await startSmtpServer();
-  email = emailWith(
-    {
-      host: '127.0.0.1',
-      port: smtp.port,
-      login: { user: 'me', password: 'secret' },
-      tls: 'offered',
-      tlsName: 'localhost',
-      from: 'Matrix <noreply@test.example>',
-      appName: 'Matrix',
-    },
-    metrics,
-  );
+  email = emailWith(configFor(smtp.port), metrics);
 });
 after(async () => {
   email.close();
@@ -75,4 +77,20 @@ test('a mail that is not taken is an error, as is a server that does not answer'
   const count = /type="registration"\} (\d+)/.exec(counted)?.[1];
   assert.equal(Number(count), smtp.mails.length, 'those that were taken are counted');
   await assert.rejects(emailWith(null).send(mail), MailFailed);
+});
+
+test('a mail server that goes on talking holds up nobody for ever', async (t) => {
+  const talking = createServer((socket) => {
+    socket.on('error', () => undefined);
+    const timer = setInterval(() => socket.write('250-more\r\n'), 5);
+    socket.on('close', () => clearInterval(timer));
+    socket.write('220 test\r\n');
+  });
+  talking.listen(0, '127.0.0.1');
+  await once(talking, 'listening');
+  t.after(() => talking.close());
+  const { port } = talking.address() as AddressInfo;
+  const slow = emailWith(configFor(port), new Metrics(), 100);
+  t.after(() => slow.close());
+  await Promise.all(Array.from({ length: 8 }, () => assert.rejects(slow.send(mail), MailFailed)));
 });

@@ -1,8 +1,10 @@
 import type { Transporter } from 'nodemailer';
+import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import type { Templates } from '../templates/module.ts';
 import type { SmtpConfig } from './config.ts';
+import { createTurns, TooLate } from './turns.ts';
 
 export type { SmtpConfig } from './config.ts';
 
@@ -13,6 +15,8 @@ export interface EmailNeeds {
   templates: Templates;
   log: Log;
   metrics: Metrics;
+  /** Until the mail server has taken a mail, and before that until it is the mail's turn; in ms. */
+  sendMsMax?: number;
 }
 
 /** A mail of a template: `<template>.txt` and `<template>.html`. */
@@ -36,19 +40,20 @@ export interface Email {
 }
 
 /** The mail server could not be reached, or did not take the mail. */
-export class MailFailed extends Error {
+export class MailFailed extends MatrixError {
   constructor(cause: unknown) {
-    super(`mail was not sent: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    super('M_UNKNOWN', 'An error was encountered when sending the email', { status: 500, cause });
     this.name = 'MailFailed';
   }
 }
 
 /** How long a mail server may take for an answer: people wait for it. */
 const answerMsMax = 20_000;
+/** The same for a mail as a whole; it may wait so long for others before. */
+const defaultSendMsMax = 30_000;
 /** Mails sent at once; others wait. */
 const connectionsMax = 3;
+const waitingMax = 100;
 
 async function connect(config: SmtpConfig): Promise<Transporter> {
   const { host, port, login, tls, tlsName } = config;
@@ -82,9 +87,16 @@ const filledIn = (subject: string, values: Readonly<Record<string, unknown>>): s
 const metricTypes: Readonly<Record<string, string>> = { notif_mail: 'notification' };
 
 export function createEmail(needs: EmailNeeds): Email {
-  const { config, serverName, templates, log, metrics } = needs;
+  const { config, serverName, templates, log, metrics, sendMsMax = defaultSendMsMax } = needs;
+  const turns = createTurns({ atOnce: connectionsMax, waitingMax, msMax: sendMsMax });
   const sent = metrics.counter('synapse_emails_sent_total', 'Mails that were sent', ['type']);
   let transport: Promise<Transporter> | null = null;
+
+  function disconnect(): void {
+    void transport?.then((open) => open.close());
+    transport = null;
+  }
+
   return {
     isEnabled: config !== null,
     async send({ to, subject, template, values, headers }) {
@@ -97,7 +109,7 @@ export function createEmail(needs: EmailNeeds): Email {
       transport ??= connect(config);
       try {
         const open = await transport;
-        await open.sendMail({
+        const message = {
           from: config.from,
           to: { name: '', address: to },
           subject: filledIn(subject, { app: config.appName, ...all }),
@@ -109,13 +121,16 @@ export function createEmail(needs: EmailNeeds): Email {
             'X-Auto-Response-Suppress': 'OOF',
             ...headers,
           },
-        });
+        };
+        await turns.take(() => open.sendMail(message));
         sent.labels(metricTypes[template] ?? template).inc();
       } catch (error) {
+        // Its connections may be busy for ever.
+        if (error instanceof TooLate) disconnect();
         log.warn({ err: error, template }, 'a mail could not be sent');
         throw new MailFailed(error);
       }
     },
-    close: () => void transport?.then((open) => open.close()),
+    close: disconnect,
   };
 }

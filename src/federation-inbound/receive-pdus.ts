@@ -24,15 +24,19 @@ export type PduResults = Record<string, { error?: string }>;
 export function createReceivePdus(needs: ReceivePdusNeeds) {
   const { serverName, findKey, missing, log } = needs;
   /** Gaps of one room are filled one after the other. */
-  const filling = new Map<string, Promise<unknown>>();
+  const filling = new Map<string, Promise<void>>();
 
-  function inTurn<T>(roomId: string, work: () => Promise<T>): Promise<T> {
-    const before = filling.get(roomId) ?? Promise.resolve();
-    const turn = before.then(work, work);
+  async function inTurn<T>(roomId: string, work: () => Promise<T>): Promise<T> {
+    const before = filling.get(roomId);
+    const { promise: turn, resolve: end } = Promise.withResolvers<void>();
     filling.set(roomId, turn);
-    const done = () => void (filling.get(roomId) === turn && filling.delete(roomId));
-    turn.then(done, done);
-    return turn;
+    try {
+      await before;
+      return await work();
+    } finally {
+      if (filling.get(roomId) === turn) filling.delete(roomId);
+      end();
+    }
   }
 
   async function whole(

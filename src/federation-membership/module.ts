@@ -12,7 +12,11 @@ import { knockEndpoints } from './endpoints/knocks.ts';
 import { leaveEndpoints } from './endpoints/leaves.ts';
 import { createHandshake } from './handshake.ts';
 import { createInvites } from './invites.ts';
-import { createOthersMemberships, type OthersMemberships } from './others-memberships.ts';
+import {
+  createOthersMemberships,
+  type OthersMemberships,
+  type OthersMembershipsNeeds,
+} from './others-memberships.ts';
 import { createOwnMemberships } from './own-memberships.ts';
 import {
   createReceivedInvites,
@@ -29,6 +33,7 @@ export interface MembershipNeeds {
   /** Asked for when it is needed: rooms in turn need what this module does. */
   rooms: () => RoomServices;
   roomsForServers: () => Pick<FederationRooms, 'before'>;
+  passOn: OthersMembershipsNeeds['passOn'];
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;
   log: Log;

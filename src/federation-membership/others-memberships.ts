@@ -14,6 +14,8 @@ export interface OthersMembershipsNeeds {
   signingKey: SigningKey;
   findKey: FindServerKey;
   rooms: () => RoomServices;
+  /** Tells the other servers in the room of an event that this one vouches for. */
+  passOn(event: { roomNid: number; eventNid: number; origin: string }): Promise<void>;
 }
 
 export type MembershipKind = 'join' | 'leave' | 'knock';
@@ -95,7 +97,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
       roomId: string,
       given: JsonObject,
       from: { origin: string; eventId: string },
-    ): Promise<{ room: ResidentRoom; event: BuiltEvent; isVouched: boolean }> {
+    ): Promise<{ room: ResidentRoom; event: BuiltEvent }> {
       const rooms = needs.rooms();
       const room = await residentRoom(rooms, roomId, from.origin);
       const pdu = eventOf(room, kind, given, from);
@@ -103,14 +105,17 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
       const event = await checkReceived(roomVersion(room.roomVersion), roomId, whole, findKey);
       if (typeof event === 'string') throw invalid(`The event is refused: ${event}`);
       const [received] = await rooms.writer.receive({ roomId, events: [event] });
-      const { outcome, reason } = received!;
+      const { outcome, reason, pos } = received!;
       if (outcome === 'missing') {
         throw new MatrixError('M_NOT_FOUND', 'The event follows others that are not known here');
       }
       if (outcome !== 'accepted' && outcome !== 'known') {
         throw new MatrixError('M_FORBIDDEN', reason ?? 'The event is not allowed');
       }
-      return { room, event, isVouched: whole !== pdu };
+      const { origin } = from;
+      // The number of an event that continues a room is its position.
+      if (pos !== null) await needs.passOn({ roomNid: room.roomNid, eventNid: pos, origin });
+      return { room, event };
     },
   };
 }

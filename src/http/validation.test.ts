@@ -77,6 +77,16 @@ test('integers are within the range of canonical JSON', () => {
   }
 });
 
+test('values of records are checked whatever their names', () => {
+  const schema = Type.Object({ counts: Type.Record(Type.String(), Type.Integer()) });
+  const check = createValidator(schema, 'body');
+  check({ counts: { a: 1, '': 2, 'b\nc': 3 } });
+  for (const name of ['a', '', 'b\nc', '\u2028']) {
+    const [code, message] = refusal(check, { counts: { [name]: '1' } });
+    assert.deepEqual([code, message.endsWith('must be integer')], ['M_BAD_JSON', true], name);
+  }
+});
+
 test('only parameters declared as lists keep several values', () => {
   const lists = listParameters(
     Type.Object({ via: Type.Optional(Type.Array(Type.String())), from: Type.String() }),

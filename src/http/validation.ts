@@ -37,14 +37,25 @@ function fail(validate: ValidateFunction, what: 'body' | 'query'): never {
   throw new MatrixError(code, `In the ${what}, ${describe(error)}`);
 }
 
-/** The same with every integer in the range of canonical JSON; more fits no column either. */
-function withinRange(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withinRange);
+/** What a record of anything by text is to TypeBox; names with line ends do not match it. */
+const anyName = '^.*$';
+
+/**
+ * The same as it is meant: every integer in the range of canonical JSON (more fits no column either),
+ * and a record's values checked whatever their names, which no pattern has to be tried on.
+ */
+function asMeant(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(asMeant);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const parts = Object.entries(schema).map(([key, part]) => [key, withinRange(part)]);
+  const parts = Object.entries(schema).map(([key, part]) => [key, asMeant(part)]);
   const same = Object.fromEntries(parts) as Record<string, unknown>;
-  if (same['type'] !== 'integer') return same;
-  return { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, ...same };
+  if (same['type'] === 'integer') {
+    return { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER, ...same };
+  }
+  const { patternProperties: byName, ...rest } = same;
+  const isRecord = typeof byName === 'object' && byName !== null && anyName in byName;
+  if (!isRecord || 'additionalProperties' in rest) return same;
+  return { ...rest, additionalProperties: (byName as Record<string, unknown>)[anyName] };
 }
 
 /**
@@ -59,7 +70,7 @@ export function createValidator(
   if (!schema) return () => undefined;
   let validate: ValidateFunction | null = null;
   return (value) => {
-    validate ??= (what === 'body' ? bodies : queries).compile(withinRange(schema) as AnySchema);
+    validate ??= (what === 'body' ? bodies : queries).compile(asMeant(schema) as AnySchema);
     if (!validate(value)) fail(validate, what);
   };
 }

@@ -169,6 +169,41 @@ test('of several processes none shows what another has replaced', async () => {
   assert.deepEqual(await shown(other.keys), [{ 'ed25519:A': 'new' }]);
 });
 
+test('of uploads that are written together one with a taken key id adds nothing, the others all', async () => {
+  const user = await newUser('together');
+  const key = (name: string, body = name) => {
+    const [algorithm, keyId] = name.split(':') as [string, string];
+    return { algorithm, keyId, body: JSON.stringify({ key: body }), signatures: null };
+  };
+  const [bad, again, fresh] = [
+    await newDevice(user, 'A'),
+    await newDevice(user, 'B'),
+    await newDevice(user, 'C'),
+  ];
+  const known = ['a:1', 'a:2', 'b:1'].map((name) => key(name));
+  await Promise.all([bad, again].map((device) => keys.oneTimeKeys.add(device, known)));
+  const outcomes = await Promise.all([
+    keys.oneTimeKeys.add(bad, [key('a:3'), key('a:2', 'another'), key('b:1'), key('c:1')]),
+    keys.oneTimeKeys.add(again, [key('a:3'), key('a:2'), key('c:1')]),
+    keys.oneTimeKeys.add(fresh, [key('a:2', 'another'), key('a:1')]),
+    keys.oneTimeKeys.add(fresh, [key('a:0'), key('a:1')]),
+  ]);
+  assert.deepEqual(outcomes, [
+    { counts: { a: 2, b: 1 }, takenKeyId: 'a:2' },
+    { counts: { a: 3, b: 1, c: 1 }, takenKeyId: null },
+    { counts: { a: 2 }, takenKeyId: null },
+    { counts: { a: 3 }, takenKeyId: null },
+  ]);
+  const wanted = [bad, again, fresh].flatMap(({ userNid, deviceId }) =>
+    Array.from({ length: 4 }, () => ({ userNid, deviceId, algorithm: 'a' })),
+  );
+  const claimed = await keys.oneTimeKeys.claim(wanted);
+  const ids = (from: number) => claimed.slice(from, from + 4).map((one) => one?.keyId ?? null);
+  assert.deepEqual(ids(0), ['a:1', 'a:2', null, null]);
+  assert.deepEqual(ids(4), ['a:1', 'a:2', 'a:3', null]);
+  assert.deepEqual(ids(8), ['a:2', 'a:1', 'a:0', null]);
+});
+
 test('of too many one-time keys the newest stay', async () => {
   const device = await newDevice(await newUser('many'), 'A');
   const batch = (from: number) =>

@@ -5,6 +5,7 @@ import type { OneTimeKeys } from './one-time-keys.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import type { Requester } from '../http/endpoint.ts';
 import { MatrixError } from '../kernel/errors.ts';
+import { isUserId, serverNameOf } from '../matrix/ids.ts';
 
 /** Who to look at anew, and who no longer. */
 export interface DeviceListChanges {
@@ -39,6 +40,26 @@ const remoteTimeoutMsMax = 60_000;
 
 export function remoteTimeoutMs(asked: number | undefined): number {
   return Math.min(asked ?? remoteTimeoutMsDefault, remoteTimeoutMsMax);
+}
+
+/** What is asked about users, by where they are. */
+export interface AskedUsers<T> {
+  local: string[];
+  remote: Record<string, T>;
+  /** Are no user ids: nobody can have such keys. */
+  malformed: string[];
+}
+
+export function askedUsers<T>(wanted: Record<string, T>, serverName: string): AskedUsers<T> {
+  const local: string[] = [];
+  const remote: Record<string, T> = {};
+  const malformed: string[] = [];
+  for (const [userId, of] of Object.entries(wanted)) {
+    if (!isUserId(userId)) malformed.push(userId);
+    else if (serverNameOf(userId) === serverName) local.push(userId);
+    else remote[userId] = of;
+  }
+  return { local, remote, malformed };
 }
 
 /** The requester's device. Throws M_INVALID_PARAM when the token is of none. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** What a frame says. Those up to `credit` go to the worker, the others come from it. */
+/** What a frame says. Those up to `credit` go to the worker, those up to `goAway` come from it. */
 export const kinds = {
   /** Head: `[method, url, headers]`, body: all of it. */
   request: 0,
@@ -18,6 +18,8 @@ export const kinds = {
   abort: 7,
   /** The worker is stopping: it answers what it has and takes nothing new. Exchange 0. */
   goAway: 8,
+  /** Whoever sends it is there. Exchange 0. */
+  beat: 9,
 } as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { HttpResponse, WholeRequest } from '../http/exchange.ts';
 import { frameWriter, kinds, MalformedFrame, readFrames, type Frame } from './frames.ts';
 import { LinkedResponse } from './linked-response.ts';
+import { watchPeer } from './watch-peer.ts';
 
 /** Answers a request. Must not throw. */
 export type AnswerLinked = (req: WholeRequest, res: HttpResponse) => void;
@@ -52,6 +53,7 @@ export function createLinkServer(answer: AnswerLinked): LinkServer {
         answer(req, res);
         return;
       }
+      if (kind === kinds.beat) return;
       const res = open.get(exchange);
       if (kind === kinds.cancel) res?.cancelled();
       else if (kind === kinds.credit) res?.credit(body.readUInt32BE(0));
@@ -59,6 +61,7 @@ export function createLinkServer(answer: AnswerLinked): LinkServer {
     }
 
     readFrames(socket, take);
+    watchPeer(socket, frames);
     socket.on('close', () => {
       sockets.delete(socket);
       for (const res of open.values()) res.cancelled();

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { offerLink } from '../cluster/rpc/offer-link.ts';
 import { createRpcServer, type RpcServer } from '../cluster/rpc/server.ts';
 import type { HttpResponse, WholeRequest } from '../http/exchange.ts';
 import { createLog } from '../kernel/log.ts';
@@ -89,6 +90,84 @@ function taker(): { told: Told; taker: LinkTaker; over: Promise<Told> } {
     },
   };
 }
+
+/** Lets minutes pass until it holds. */
+async function inMinutes(t: TestContext, holds: () => boolean): Promise<void> {
+  for (let s = 0; s < 300 && !holds(); s += 10) {
+    t.mock.timers.tick(10_000);
+    // oxlint-disable-next-line no-await-in-loop
+    for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(holds());
+}
+
+/** Everything is closed before the timers are real again: theirs are to be cleared as they were set. */
+async function settle(rpc: RpcServer, link: Link): Promise<void> {
+  link.destroy();
+  await rpc.close();
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a worker that falls silent is taken for gone, and its requests are told once', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const rpc = createRpcServer(
+    secret,
+    async () => null,
+    silent,
+    () => undefined,
+  );
+  let isClosed = false;
+  const link = await linkTo(t, rpc, secret, () => (isClosed = true));
+  await until(() => link.isOpen);
+  const shared: boolean[] = [];
+  for (let i = 0; i < 3; i++) {
+    const failed = (_: Error, isShared: boolean) => void shared.push(isShared);
+    link.send(getHead, none, { ...taker().taker, failed });
+  }
+  await inMinutes(t, () => isClosed);
+  assert.deepEqual(shared, [false, true, true]);
+  await settle(rpc, link);
+});
+
+test('a router that falls silent is taken for gone', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { rpc, link } = await linked(t, () => undefined);
+  const { port } = rpc.server.address() as AddressInfo;
+  const socket = connect({ port, host: '127.0.0.1' });
+  let [isOpen, isClosed] = [false, false];
+  socket.on('close', () => (isClosed = true));
+  offerLink(socket, secret, () => (isOpen = true));
+  await until(() => isOpen);
+  socket.resume();
+  await inMinutes(t, () => isClosed);
+  await settle(rpc, link);
+});
+
+test('a link without requests stays', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let heard = 0;
+  const links = createLinkServer((_req, res) => res.end('a'));
+  const rpc = createRpcServer(
+    secret,
+    async () => null,
+    silent,
+    (socket) => {
+      links.accept(socket);
+      socket.on('data', () => heard++);
+    },
+  );
+  const link = await linkTo(t, rpc, secret);
+  await until(() => link.isOpen);
+  for (let beat = 1; beat <= 20; beat++) {
+    t.mock.timers.tick(10_000);
+    // oxlint-disable-next-line no-await-in-loop
+    await until(() => heard >= beat);
+  }
+  const one = taker();
+  link.send(getHead, none, one.taker);
+  assert.equal((await one.over).text, 'a');
+  await settle(rpc, link);
+});
 
 test('many requests at once, each gets its own answer', async (t) => {
   const { link } = await linked(t, (req, res) => {

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connectionOptions } from '../cluster/rpc/address.ts';
 import { offerLink } from '../cluster/rpc/offer-link.ts';
 import { frameWriter, readFrames, kinds, type Frame, type FrameWriter } from './frames.ts';
+import { watchPeer } from './watch-peer.ts';
 
 /** Takes the answer to one request. */
 export interface LinkTaker {
@@ -11,8 +12,11 @@ export interface LinkTaker {
   head(status: number, headers: string[]): void;
   body(chunk: Buffer): void;
   end(): void;
-  /** There will be no (further) answer. */
-  failed(error: Error): void;
+  /**
+   * There will be no (further) answer. `isShared`: what ended it has ended another request too, which
+   * was told first.
+   */
+  failed(error: Error, isShared: boolean): void;
 }
 
 /** One request under way. */
@@ -92,7 +96,7 @@ export class Link {
   /** `closed`: it is of no further use, perhaps never was. */
   constructor(address: string, secret: string, closed: (link: Link) => void) {
     this.#closed = closed;
-    const socket = connect({ ...connectionOptions(address), noDelay: true, keepAlive: true });
+    const socket = connect({ ...connectionOptions(address), noDelay: true });
     this.#socket = socket;
     socket.setTimeout(connectTimeoutMs, () => socket.destroy());
     socket.on('error', () => undefined);
@@ -115,6 +119,7 @@ export class Link {
     socket.setTimeout(0);
     this.#frames = frameWriter(socket);
     readFrames(socket, (frame) => this.#take(frame));
+    watchPeer(socket, this.#frames);
   }
 
   /** Sends a request; `head` is JSON: `[method, url, headers]`. */
@@ -132,6 +137,7 @@ export class Link {
   };
 
   #take(frame: Frame): void {
+    if (frame.kind === kinds.beat) return;
     if (frame.kind === kinds.goAway) {
       this.leave();
       return;
@@ -144,7 +150,7 @@ export class Link {
     } catch (error) {
       // What cannot be passed on concerns no other request.
       pending.cancel();
-      pending.taker.failed(error as Error);
+      pending.taker.failed(error as Error, false);
     }
   }
 
@@ -156,7 +162,8 @@ export class Link {
     }
     if (kind !== kinds.head) this.#forget(exchange);
     if (kind === kinds.end) taker.end();
-    else if (kind === kinds.abort) taker.failed(new Error('the worker broke its answer off'));
+    else if (kind === kinds.abort)
+      taker.failed(new Error('the worker broke its answer off'), false);
     else {
       const [status, ...headers] = JSON.parse(head) as [number, ...string[]];
       if (kind === kinds.answer) taker.answer(status, headers, body);
@@ -179,6 +186,7 @@ export class Link {
     const left = [...this.#pending.values()];
     this.#pending.clear();
     this.#closed(this);
-    for (const { taker } of left) taker.failed(new Error('the worker closed the link'));
+    const error = new Error('the worker closed the link');
+    left.forEach(({ taker }, i) => taker.failed(error, i > 0));
   }
 }

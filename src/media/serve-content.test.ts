@@ -22,7 +22,7 @@ function createStore(asked: number[]): Pick<MediaStore, 'open'> {
           position += read;
           return read;
         },
-        close: async () => undefined,
+        close: () => undefined,
       };
     },
   };

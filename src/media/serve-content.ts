@@ -125,6 +125,6 @@ export async function serveContent(
     if (req.method === 'HEAD') res.end();
     else if (await copyContent(content, res, length)) res.end();
   } finally {
-    await content.close();
+    content.close();
   }
 }

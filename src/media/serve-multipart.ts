@@ -51,6 +51,6 @@ export async function serveMultipart(
     res.write(head);
     if (await copyContent(content, res, bytes)) res.end(tail);
   } finally {
-    await content.close();
+    content.close();
   }
 }

@@ -21,7 +21,18 @@ const textIn = (json: string | null | undefined, name: string): string | null =>
   return typeof value === 'string' && value !== '' ? value : null;
 };
 
-const senderName = (row: PendingRow) => textIn(row.senderMember, 'displayname') ?? row.sender;
+/** Longer names, and those of more than one line, would be more than names in a mail. */
+const nameLengthMax = 100;
+/** Line ends and the like, and what turns the direction of what follows. */
+const noPartOfNames = /[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu;
+
+function nameOf(text: string): string {
+  const name = text.replace(noPartOfNames, ' ').trim();
+  return name.length <= nameLengthMax ? name : `${name.slice(0, nameLengthMax).toWellFormed()}…`;
+}
+
+const senderName = (row: PendingRow) =>
+  nameOf(textIn(row.senderMember, 'displayname') ?? '') || nameOf(row.sender);
 
 const listed = (names: readonly string[]): string =>
   names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
@@ -41,8 +52,10 @@ function roomsOf(
     const known = factsOf.get(roomNid);
     return {
       roomId: last.roomId,
-      name: textIn(last.nameContent, 'name') ?? textIn(last.aliasContent, 'alias'),
-      others: known?.others ?? [],
+      name:
+        nameOf(textIn(last.nameContent, 'name') ?? textIn(last.aliasContent, 'alias') ?? '') ||
+        null,
+      others: known?.others.map(nameOf) ?? [],
       isSpace: textIn(known?.create, 'type') === 'm.space',
       avatarUrl: textIn(known?.avatar, 'url'),
       invite: own.find((row) => row.type === 'm.room.member' && row.stateKey === userId) ?? null,

@@ -132,7 +132,7 @@ export async function leave(
   if (services.config.forgetsRoomsOnLeave) await forget(services, actor, roomId);
 }
 
-/** No longer shows the room to a user who is not in it. */
+/** No longer shows the room to a user who has left it. Invited users turn the invite down first. */
 export async function forget(services: RoomServices, actor: Actor, roomId: string): Promise<void> {
   const access = await services.access.of(roomId, actor.userNid);
   if (!access || access.pos === 0) {
@@ -140,7 +140,7 @@ export async function forget(services: RoomServices, actor: Actor, roomId: strin
   }
   if (access.isForgotten) return;
   if (!(await services.members.forget(actor.userNid, access.roomNid))) {
-    throw new MatrixError('M_UNKNOWN', `User ${actor.userId} is in room ${roomId}`);
+    throw new MatrixError('M_UNKNOWN', `User ${actor.userId} has not left room ${roomId}`);
   }
   services.access.forget(roomId, actor.userNid);
   services.bus.publish([

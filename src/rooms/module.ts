@@ -65,7 +65,7 @@ export { eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
 export { visibilityFor, withoutSenders } from './visibility.ts';
-export type { HistorySpan, Visibility } from './visibility.ts';
+export type { HistorySpan, PositionRange, Visibility } from './visibility.ts';
 export { timelineMatchOf } from './event-filter.ts';
 export {
   matchCondition,

@@ -9,6 +9,12 @@ export interface HistorySpan {
   toPos: number;
 }
 
+/** `fromPos <= p < toPos`. */
+export interface PositionRange {
+  fromPos: number;
+  toPos: number;
+}
+
 interface Span {
   value: string;
   fromPos: number;
@@ -38,6 +44,8 @@ function valueAt(spans: readonly Span[], pos: number): string {
  */
 export interface Visibility {
   allows(event: StoredEvent): boolean;
+  /** The positions at which the user may see what is said, in their order; none overlap. */
+  readable(): PositionRange[];
   /** The user's membership at an event, `leave` when there was none. */
   membershipAt(event: StoredEvent): string;
   /** The last position at which the user was joined; -1: never joined. */
@@ -90,8 +98,38 @@ export function visibilityFor(userId: string, history: readonly HistorySpan[]): 
     return false;
   }
 
+  /** Nothing changes between two of these. */
+  function turns(): number[] {
+    const ends = [...memberships, ...visibilities].flatMap(({ fromPos, toPos }) => [
+      fromPos,
+      toPos,
+    ]);
+    const all = [0, ...ends, lastJoined + 1, Infinity].map((pos) =>
+      Math.min(pos, Number.MAX_SAFE_INTEGER),
+    );
+    return [...new Set(all)].sort((a, b) => a - b);
+  }
+
+  function readable(): PositionRange[] {
+    const ranges: PositionRange[] = [];
+    const starts = turns();
+    for (const [i, fromPos] of starts.slice(0, -1).entries()) {
+      const [membership, visibility] = [
+        valueAt(memberships, fromPos),
+        valueAt(visibilities, fromPos),
+      ];
+      if (!isAllowed(membership, visibility, fromPos)) continue;
+      const toPos = starts[i + 1]!;
+      const last = ranges.at(-1);
+      if (last?.toPos === fromPos) last.toPos = toPos;
+      else ranges.push({ fromPos, toPos });
+    }
+    return ranges;
+  }
+
   return {
     allows,
+    readable,
     membershipAt: (event) => valueAt(memberships, event.pos ?? 0) || 'leave',
     lastJoinedPos: lastJoined,
     firstJoinedPos: memberships.find(({ value }) => value === 'join')?.fromPos ?? -1,

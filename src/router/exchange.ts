@@ -185,10 +185,10 @@ export class Exchange implements ResponseTaker, Placed {
     }
   }
 
-  failed(error: Error, { isGone, nothingSent }: Failure): void {
+  failed(error: Error, { isGone, nothingSent, isCounted }: Failure): void {
     if (this.#isOver) return;
     const upstream = this.upstream!;
-    this.#needs.failed(upstream, error, isGone);
+    if (!isCounted) this.#needs.failed(upstream, error, isGone);
     if (this.#res.headersSent) {
       this.#over(this.#res.statusCode);
       this.#res.destroy();

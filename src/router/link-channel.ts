@@ -33,7 +33,7 @@ export class LinkChannel implements UpstreamChannel, LinkTaker {
     this.#request = null;
     if (!this.#link.isOpen) {
       const error = new Error('the link is closed');
-      this.#taker!.failed(error, { isGone: false, nothingSent: true });
+      this.#taker!.failed(error, { isGone: false, nothingSent: true, isCounted: true });
       return;
     }
     const [first = none] = this.#body;
@@ -57,8 +57,8 @@ export class LinkChannel implements UpstreamChannel, LinkTaker {
     this.#taker?.end();
   }
 
-  failed(error: Error): void {
-    this.#taker?.failed(error, { isGone: false, nothingSent: false });
+  failed(error: Error, isShared: boolean): void {
+    this.#taker?.failed(error, { isGone: false, nothingSent: false, isCounted: isShared });
   }
 
   pause(): void {

@@ -164,6 +164,31 @@ test('a link that breaks: what can be repeated is, the rest gets 502', async (t)
   }
 });
 
+test('a link that breaks counts once against its worker, however many requests it had', async (t) => {
+  const waiting: HttpResponse[] = [];
+  const worker = await startLinkedWorker(t, 'w1', (req, res) => {
+    if (req.method === 'POST') waiting.push(res);
+    else echo('w1')(req, res);
+  });
+  const { url, logged } = await startTestRouter(t, [worker], { linkSecret: secret });
+  await untilLinked(`${url}${post}`);
+  const asked = Array.from({ length: 10 }, () =>
+    fetch(`${url}${post}`, { method: 'POST', body: '{}' }),
+  );
+  while (waiting.length < asked.length) await sleep(5);
+  await worker.breakLink();
+  for (const res of await Promise.all(asked)) {
+    assert.equal(res.status, 502);
+    // oxlint-disable-next-line no-await-in-loop
+    await res.body?.cancel();
+  }
+  assert.equal((await fetch(`${url}${post}`)).status, 200);
+  assert.deepEqual(
+    logged.filter(({ level }) => level === 'warn'),
+    [],
+  );
+});
+
 test('a worker that takes no more requests over its link is reached by HTTP', async (t) => {
   const worker = await startLinkedWorker(t, 'w1');
   const { url } = await startTestRouter(t, [worker], { linkSecret: secret });

@@ -16,6 +16,8 @@ export interface Failure {
   isGone: boolean;
   /** The request has not reached it. */
   nothingSent: boolean;
+  /** It has been counted against the worker with another request, which failed for the same reason. */
+  isCounted: boolean;
 }
 
 /** Takes a worker's answer to one request: in parts, or all at once. */

@@ -140,7 +140,7 @@ export class UpstreamConnection implements UpstreamChannel {
     this.#closed(this);
     const isGone = !this.#isConnected;
     const error = this.#error ?? new Error('the worker closed the connection');
-    taker?.failed(error, { isGone, nothingSent: isGone });
+    taker?.failed(error, { isGone, nothingSent: isGone, isCounted: false });
   }
 }
 

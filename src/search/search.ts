@@ -5,6 +5,7 @@ import {
   visibilityFor,
   withoutSenders,
   type HistorySpan,
+  type PositionRange,
   type RoomServices,
   type StoredEvent,
   type Visibility,
@@ -63,7 +64,7 @@ const nothing: Found = {
   visibilities: new Map(),
 };
 
-/** The rooms to be searched, by number. */
+/** The rooms to be searched. */
 async function roomsFor({ store }: SearchNeeds, searcher: Searcher, wish: SearchWish) {
   const [own, named] = await Promise.all([
     store.rooms(searcher.userNid),
@@ -78,7 +79,18 @@ async function roomsFor({ store }: SearchNeeds, searcher: Searcher, wish: Search
       !wish.notRooms.includes(roomId) &&
       (only === null || only === roomId),
   );
-  return new Map(fitting.map(({ roomNid, roomId }) => [roomNid, roomId]));
+  return fitting;
+}
+
+/** Where the user may read, in rooms of which something is hidden. */
+async function readableIn(
+  store: FoundStore,
+  rooms: readonly { roomNid: number; isOpen: boolean }[],
+  userId: string,
+): Promise<Map<number, PositionRange[]>> {
+  const closed = rooms.filter(({ isOpen }) => !isOpen).map(({ roomNid }) => roomNid);
+  const visibilities = await visibilitiesOf(store, closed, userId, new Set());
+  return new Map([...visibilities].map(([nid, visibility]) => [nid, visibility.readable()]));
 }
 
 async function nidsOf({ rooms }: SearchNeeds, userIds: Iterable<string>): Promise<number[]> {
@@ -120,11 +132,12 @@ export async function search(
 ): Promise<Found> {
   const { store } = needs;
   const { filter, place, limit } = wish;
-  const [roomIds, senderNids, ignored] = await Promise.all([
+  const [searched, senderNids, ignored] = await Promise.all([
     roomsFor(needs, searcher, wish),
     sendersFor(needs, wish),
     needs.ignoredUsers(searcher.userNid),
   ]);
+  const roomIds = new Map(searched.map(({ roomNid, roomId }) => [roomNid, roomId]));
   const query = queryOf(wish.term, [...roomIds.keys()]);
   if (!query) return nothing;
   const shown = fields.filter(({ key }) => wish.keys.includes(key));
@@ -135,6 +148,8 @@ export async function search(
     fields: shown.map(({ field }) => field),
     senderNids,
     notSenderNids: await nidsOf(needs, [...ignored, ...(filter.criteria.notSenders ?? [])]),
+    // What is hidden is not counted either, or it could be guessed word by word.
+    readable: await readableIn(store, searched, searcher.userId),
   };
   const [rows, count] = await Promise.all([
     wish.orderBy === 'recent'

@@ -33,7 +33,14 @@ import {
 import type { SlidingRequest } from './request.ts';
 import { roomJson, type RoomAnswer } from './room-answers.ts';
 import type { RoomFactsCache } from './room-facts.ts';
-import { draftOf, planAnswer, type SlidingPlan } from './room-plans.ts';
+import {
+  draftOf,
+  isGone,
+  ownMemberWish,
+  planAnswer,
+  shownUpto,
+  type SlidingPlan,
+} from './room-plans.ts';
 import { loadRoomStates, type MemberNames, type RoomState } from './room-states.ts';
 import type { RoomStore } from './store/rooms.ts';
 
@@ -68,9 +75,6 @@ interface Syncing {
 /** State whose change shows in a room's name, avatar, members. */
 const infoTypes = new Set(['m.room.name', 'm.room.avatar', 'm.room.member']);
 
-const isListed = ({ membership }: RoomOfUser) =>
-  membership === 'join' || membership === 'invite' || membership === 'knock';
-
 /** Answers simplified sliding sync (MSC4186). */
 export function createSlidingSync(needs: SlidingSyncNeeds) {
   const { bus, parts, sources, store } = needs;
@@ -89,7 +93,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
 
   /** Rooms that may be listed, newest first. */
   async function listedRooms(user: UserView): Promise<ListedRoom[]> {
-    const all = [...user.rooms.values()].filter(isListed);
+    const all = [...user.rooms.values()].filter((room) => !isGone(room, user.userNid));
     const rooms = await withoutUnwanted(all, user.userNid);
     const facts = await needs.facts.of(rooms.map((room) => room.roomNid));
     const listed = rooms.map((room) => ({ room, facts: facts.get(room.roomNid)! }));
@@ -204,6 +208,10 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     const context = { state, since: since?.durable ?? null, uptoPos: upto.durable };
     const plans = planAnswer(user, view, context);
     if (plans.length > 0) await loadTimelines(plans, reader);
+    for (const one of plans) {
+      if (!one.plan.isStateHidden) continue;
+      one.wish = ownMemberWish(user.userId, one.wish.timelineLimit);
+    }
     const { answers, states } = await answersFor(plans, listed, syncing);
     const newRooms = new Map(
       plans
@@ -219,7 +227,7 @@ export function createSlidingSync(needs: SlidingSyncNeeds) {
     if (canWait && answers.length === 0 && !extensions.isNews) return null;
 
     const draft = draftOf(user.rooms, view, context);
-    noteSent(draft, view, plans, states);
+    noteSent(draft, view, plans, { states, rooms: user.rooms });
     const key = keyOf(call);
     const stateId = await needs.connections.keep(key, state.id, draft);
     return (
@@ -283,24 +291,25 @@ const isNews = ({ one, state }: RoomAnswer) =>
   one.plan.isLimited ||
   (state?.events.length ?? 0) > 0;
 
-/** Rooms in view are sent up to the position, with what was asked of them. */
+/** Rooms in view are sent as far as there is anything, with what was asked of them. */
 function noteSent(
   draft: StateDraft,
   view: RoomsInView,
   plans: readonly SlidingPlan[],
-  states: ReadonlyMap<number, RoomState>,
+  { states, rooms }: { states: ReadonlyMap<number, RoomState>; rooms: UserView['rooms'] },
 ): void {
   const planned = new Map(plans.map((one) => [one.plan.room.roomNid, one]));
   for (const [roomNid, wish] of view.wishes) {
     const known = draft.rooms.get(roomNid);
     const one = planned.get(roomNid);
+    const uptoPos = shownUpto(rooms.get(roomNid)!);
     if (!one && known) {
-      if (known.uptoPos !== 0) draft.set(roomNid, { ...known, uptoPos: 0 });
+      if (known.uptoPos !== uptoPos) draft.set(roomNid, { ...known, uptoPos });
       continue;
     }
     const before = one?.sent ?? null;
     draft.set(roomNid, {
-      uptoPos: 0,
+      uptoPos,
       timelineLimit: Math.max(before?.timelineLimit ?? 0, wish.timelineLimit),
       signature: draft.signature(wish.requiredState.signature()),
       lazyMembers: states.get(roomNid)?.lazyMembers ?? before?.lazyMembers ?? [],

@@ -45,12 +45,15 @@ function heroesJson({ heroes }: InfoRow): string {
   return `,"heroes":[${shown.join(',')}]`;
 }
 
-function infoJson(info: InfoRow): string {
-  let json = `,"joined_count":${info.joinedCount},"invited_count":${info.invitedCount}`;
-  if (info.name !== null) json += `,"name":${JSON.stringify(info.name)}`;
-  if (info.avatar !== null) json += `,"avatar":${JSON.stringify(info.avatar)}`;
-  return json + heroesJson(info);
+function namesJson({ name, avatar }: Pick<InfoRow, 'name' | 'avatar'>): string {
+  const json = name === null ? '' : `,"name":${JSON.stringify(name)}`;
+  return avatar === null ? json : `${json},"avatar":${JSON.stringify(avatar)}`;
 }
+
+const infoJson = (info: InfoRow) =>
+  `,"joined_count":${info.joinedCount},"invited_count":${info.invitedCount}` +
+  namesJson(info) +
+  heroesJson(info);
 
 function timelineJson({ one }: RoomAnswer, format: AnswerFormat): string {
   const { plan } = one;
@@ -92,6 +95,7 @@ export function roomJson(answer: RoomAnswer, format: AnswerFormat): string {
   if (one.sent === null) json += ',"initial":true';
   if (answer.isDirect) json += ',"is_dm":true';
   if (answer.info) json += infoJson(answer.info);
+  if (answer.state?.left) json += namesJson(answer.state.left);
   if (plan.section === 'invite' || plan.section === 'knock') {
     return `${json},"invite_state":[${plan.state.map(strippedEventJson).join(',')}]}`;
   }

@@ -1,7 +1,7 @@
 import { isQuiet, newPlan, type RoomOfUser, type RoomPlan, type UserView } from '../sync/module.ts';
 import { StateDraft, type ConnectionState, type SentRoom } from './connection.ts';
 import type { RoomsInView } from './lists.ts';
-import type { RoomWish } from './request.ts';
+import { joinWishes, type RoomWish } from './request.ts';
 import { RequiredState } from './required-state.ts';
 
 /** What is to be found out, and sent, of one room. */
@@ -29,6 +29,31 @@ const sectionOf = (room: RoomOfUser): RoomPlan['section'] =>
   room.membership === 'join' || room.membership === 'invite' || room.membership === 'knock'
     ? room.membership
     : 'leave';
+
+/** Whether the user has left by themselves, or wants to see no more of the room. */
+export const isGone = (room: RoomOfUser, userNid: number): boolean =>
+  sectionOf(room) === 'leave' &&
+  (room.isForgotten || (room.membership === 'leave' && room.senderNid === userNid));
+
+/** The own member event, which tells how a room was left: clients go by the state. */
+export function ownMemberWish(userId: string, timelineLimit: number): RoomWish {
+  const requiredState = new RequiredState();
+  requiredState.add('m.room.member', '$ME', userId);
+  return { timelineLimit, requiredState };
+}
+
+/** A room that the user was made to leave, and the connection does not know: as it was then. */
+function planRemoved(room: RoomOfUser, wish: RoomWish, userId: string): SlidingPlan {
+  const plan = newPlan(room, {
+    section: 'leave',
+    afterPos: -1,
+    uptoPos: room.pos,
+    isNew: true,
+    events: null,
+  });
+  const withOwn = joinWishes(wish, ownMemberWish(userId, wish.timelineLimit));
+  return { plan, wish: withOwn, sent: null, fromPos: -1, isExpanded: false, isRestated: false };
+}
 
 function planRoom(room: RoomOfUser, wish: RoomWish, context: PlanContext): SlidingPlan | null {
   const { state, since, uptoPos } = context;
@@ -58,10 +83,7 @@ function planRoom(room: RoomOfUser, wish: RoomWish, context: PlanContext): Slidi
   return { plan, wish, sent, fromPos, isExpanded, isRestated };
 }
 
-/**
- * Rooms that the connection knows and the user is no longer in: how they ended. Clients go by the
- * state, so that the own member event is always there.
- */
+/** A room that the connection knows and the user is no longer in: how it ended. */
 function planLeft(
   room: RoomOfUser,
   userId: string,
@@ -70,9 +92,7 @@ function planLeft(
 ): SlidingPlan | null {
   const fromPos = sent.uptoPos || since!;
   if (room.pos <= fromPos || room.isForgotten) return null;
-  const requiredState = new RequiredState();
-  requiredState.add('m.room.member', '$ME', userId);
-  const wish = { timelineLimit: sent.timelineLimit, requiredState };
+  const wish = ownMemberWish(userId, sent.timelineLimit);
   const plan = newPlan(room, {
     section: 'leave',
     afterPos: fromPos,
@@ -91,7 +111,10 @@ export function planAnswer(
 ): SlidingPlan[] {
   const plans: SlidingPlan[] = [];
   for (const [roomNid, wish] of view.wishes) {
-    const plan = planRoom(rooms.get(roomNid)!, wish, context);
+    const room = rooms.get(roomNid)!;
+    const isLeft = sectionOf(room) === 'leave';
+    if (isLeft && context.state.rooms.has(roomNid)) continue;
+    const plan = isLeft ? planRemoved(room, wish, userId) : planRoom(room, wish, context);
     if (plan) plans.push(plan);
   }
   for (const [roomNid, sent] of context.state.rooms) {
@@ -116,13 +139,17 @@ export function draftOf(
   const { since } = context;
   for (const [roomNid, sent] of context.state.rooms) {
     const room = rooms.get(roomNid);
-    if (!room || sectionOf(room) === 'leave') draft.delete(roomNid);
-    else if (sent.uptoPos === 0 && !view.wishes.has(roomNid) && mayHaveNews(room, since!)) {
+    const isInView = view.wishes.has(roomNid);
+    if (!room || (sectionOf(room) === 'leave' && !isInView)) draft.delete(roomNid);
+    else if (sent.uptoPos === 0 && !isInView && mayHaveNews(room, since!)) {
       draft.set(roomNid, { ...sent, uptoPos: since! });
     }
   }
   return draft;
 }
+
+/** Up to where a connection has a room in view: what was left goes no further. */
+export const shownUpto = (room: RoomOfUser): number => (sectionOf(room) === 'leave' ? room.pos : 0);
 
 function mayHaveNews(room: RoomOfUser, since: number): boolean {
   const { view } = room;

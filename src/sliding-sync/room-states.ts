@@ -1,13 +1,17 @@
-import type { StoredEvent } from '../rooms/module.ts';
+import { contentOf, type StoredEvent } from '../rooms/module.ts';
 import { lazyMembersMax } from './connection.ts';
 import type { SlidingPlan } from './room-plans.ts';
 import type { RoomStore, StatesWanted } from './store/rooms.ts';
 
 const memberType = 'm.room.member';
+const nameType = 'm.room.name';
+const avatarType = 'm.room.avatar';
 
 /** The required state of a room, and the members that come along because they are in the timeline. */
 export interface RoomState {
   events: StoredEvent[];
+  /** Of a room that was left, what it was called then; null: it is called as it is now. */
+  left: { name: string | null; avatar: string | null } | null;
   /** Numbers of members that were sent, those of earlier answers included. */
   lazyMembers: readonly number[];
 }
@@ -43,6 +47,10 @@ async function lazyOf({ plan, wish, sent }: SlidingPlan, names: MemberNames): Pr
   return { all: knownIds.union(members), fresh };
 }
 
+/** Whether a room is shown as it was when the user was made to leave. */
+const isNewlyShownLeft = ({ plan, sent }: SlidingPlan) =>
+  plan.section === 'leave' && sent === null && !plan.isStateHidden;
+
 /** Adds to what the database is asked for; nothing where the timeline has every change. */
 function want(one: SlidingPlan, { all, fresh }: Lazy, wanted: StatesWanted): void {
   const { plan, wish, sent } = one;
@@ -69,6 +77,9 @@ function want(one: SlidingPlan, { all, fresh }: Lazy, wanted: StatesWanted): voi
       if (type === memberType) wanted.types.push({ ...span, type });
     }
   }
+  if (isNewlyShownLeft(one)) {
+    for (const type of [nameType, avatarType]) wanted.entries.push({ ...span, type, stateKey: '' });
+  }
   const freshIds = new Set(fresh);
   for (const userId of all) if (!freshIds.has(userId)) member(userId, span.afterPos);
 }
@@ -81,6 +92,16 @@ function changesIn(events: readonly StoredEvent[]): Map<string, StoredEvent> {
       changes.set(`${event.type}\n${event.stateKey}`, event);
   }
   return changes;
+}
+
+function leftAs(one: SlidingPlan, found: ReadonlyMap<string, StoredEvent>): RoomState['left'] {
+  if (!isNewlyShownLeft(one)) return null;
+  const text = (type: string, key: string) => {
+    const event = found.get(`${type}\n`);
+    const value = event && contentOf(event)[key];
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  return { name: text(nameType, 'name'), avatar: text(avatarType, 'url') };
 }
 
 /** The required state of joined rooms, in no more than one query. */
@@ -113,6 +134,7 @@ export async function loadRoomStates(
     const nids = [...all].flatMap((userId) => names.cachedUser(userId) ?? []);
     states.set(roomNid, {
       events,
+      left: leftAs(one, found),
       lazyMembers: nids.slice(-lazyMembersMax).toSorted((a, b) => a - b),
     });
   }

@@ -1,4 +1,4 @@
-import { fenceItem, type Fence } from '../database/fence.ts';
+import { fenceItem, LeaseLost, type Fence } from '../database/fence.ts';
 import type { BatchItem, Database } from '../database/database.ts';
 import type { Bus } from './bus.ts';
 import type { StreamRow } from './define-stream.ts';
@@ -8,7 +8,7 @@ export interface CommitKind<Unit, Result> {
   readonly name: string;
   /** Why a unit must not be written after all: what it stood on has failed since. */
   voidReason?(unit: Unit): Error | null;
-  /** The lease under which a unit is written; without it the unit is not written. */
+  /** The lease under which a unit is written; without it the unit fails with LeaseLost. */
   fence?(unit: Unit): Fence | null;
   /** The statements that write all the units. Few: they are multi-row. */
   statements(units: readonly Unit[]): BatchItem[];
@@ -48,9 +48,17 @@ const waitingUnitsMax = 20_000;
 const gatherMs = 5;
 
 /**
+ * In a single process a transaction waits no longer than this, milliseconds, for as many writes as
+ * the one before had and left waiting. Clients that write one thing after the other are back by then,
+ * and all go together; else they would take turns, half of them waiting for the other half.
+ */
+const returnMs = 2;
+
+/**
  * Group commit: all durable writes of a process go through one transaction at a time. While one is
- * in flight the next gathers, so batches grow with load and a lone write waits for nobody. When a
- * transaction has committed its rows go to the bus, and then the callers get their answers.
+ * in flight the next gathers, so batches grow with load and a lone write waits for nobody. Those whom
+ * one transaction has answered together are awaited by the next, for an instant. When a transaction has
+ * committed its rows go to the bus, and then the callers get their answers.
  */
 export interface Committer {
   /** Writes a unit; resolves when it is on disk and announced. */
@@ -91,6 +99,12 @@ const singleWrites: CommitKind<SingleWrite, unknown> = {
   },
 };
 
+/** Why a unit is not to be written: it alone fails, not what would be written with it. */
+function voidReasonOf({ kind, unit }: Waiting): Error | null {
+  const reason = kind.voidReason?.(unit) ?? null;
+  return reason ?? (kind.fence?.(unit)?.isOver ? new LeaseLost() : null);
+}
+
 function fencesOf(batch: readonly Waiting[]): Fence[] {
   return batch.flatMap(({ kind, unit }) => kind.fence?.(unit) ?? []);
 }
@@ -107,8 +121,11 @@ export function createCommitter(database: Database, bus: Bus): Committer {
   let waiting: Waiting[] = [];
   let inFlight = false;
   let begunAtMs = 0;
-  /** Units of the transaction before: with one of them nothing would be gathered. */
-  let unitsBefore = 0;
+  let endedAtMs = 0;
+  /** With so many waiting units the next transaction begins, however early it is. */
+  let unitsWanted = 0;
+  /** Ends the gathering. */
+  let enough: (() => void) | null = null;
   let idle: (() => void)[] = [];
 
   function take(): Waiting[] {
@@ -121,7 +138,7 @@ export function createCommitter(database: Database, bus: Bus): Committer {
     const batch = waiting.slice(0, count);
     waiting = waiting.slice(count);
     return batch.filter((entry) => {
-      const reason = entry.kind.voidReason?.(entry.unit) ?? null;
+      const reason = voidReasonOf(entry);
       if (reason) entry.reject(reason);
       return reason === null;
     });
@@ -143,7 +160,8 @@ export function createCommitter(database: Database, bus: Bus): Committer {
       spans.push([kind, entries, items.length, items.length + own.length]);
       items.push(...own);
     }
-    const rows = await database.batch('commit', items);
+    // Whoever is answered may write again at once, and would be counted twice.
+    const rows = await database.batch('commit', items).finally(() => ended(batch.length));
     const publish: StreamRow[] = [];
     const answers: [Waiting, unknown][] = [];
     for (const [kind, entries, from, to] of spans) {
@@ -168,9 +186,23 @@ export function createCommitter(database: Database, bus: Bus): Committer {
 
   /** Null: nothing is gathered. */
   function gather(): Promise<void> | null {
-    const restMs = begunAtMs + gatherMs - performance.now();
-    if (isAlone || unitsBefore < 2 || restMs <= 0 || waiting.length >= batchUnitsMax) return null;
-    return new Promise((resolve) => setTimeout(resolve, restMs));
+    const untilMs = isAlone ? endedAtMs + returnMs : begunAtMs + gatherMs;
+    const restMs = untilMs - performance.now();
+    if (restMs <= 0 || waiting.length >= unitsWanted) return null;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => enough?.(), restMs);
+      enough = () => {
+        enough = null;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  function ended(units: number): void {
+    endedAtMs = performance.now();
+    const wanted = isAlone ? units + waiting.length : units < 2 ? 0 : batchUnitsMax;
+    unitsWanted = Math.min(wanted, batchUnitsMax);
   }
 
   async function loop(): Promise<void> {
@@ -180,7 +212,6 @@ export function createCommitter(database: Database, bus: Bus): Committer {
       if (gathering) await gathering;
       begunAtMs = performance.now();
       const batch = take();
-      unitsBefore = batch.length;
       if (batch.length === 0) continue;
       try {
         await run(batch);
@@ -198,6 +229,7 @@ export function createCommitter(database: Database, bus: Bus): Committer {
     if (waiting.length >= waitingUnitsMax) return Promise.reject(new CommitQueueFull());
     return new Promise<unknown>((resolve, reject) => {
       waiting.push({ kind: kind, unit, alone, resolve, reject });
+      if (waiting.length >= unitsWanted) enough?.();
       // A microtask later, so that what one turn of the event loop brings goes together.
       if (!inFlight) {
         inFlight = true;

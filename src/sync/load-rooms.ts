@@ -268,12 +268,12 @@ export function createRoomLoader(
       for (const plan of shown) {
         cut(plan, options, histories.get(plan.room.roomNid));
         const history = histories.get(plan.room.roomNid);
-        const neverJoined =
+        plan.isStateHidden =
           !options.isPreview &&
           plan.section === 'leave' &&
           history !== undefined &&
           visibilityFor(options.user.userId, history).lastJoinedPos < 0;
-        plan.stateWanted = neverJoined ? [] : wantState(plan, options);
+        plan.stateWanted = plan.isStateHidden ? [] : wantState(plan, options);
       }
       await hideErased(shown);
       if (options.timelineOnly) return;

@@ -23,6 +23,8 @@ export interface RoomPlan {
   state: StoredEvent[];
   /** The user's membership at an event; null: joined at all of them. */
   membershipAt: ((event: StoredEvent) => string) | null;
+  /** The user has never been in the room that is shown as left: its state is not for them. */
+  isStateHidden: boolean;
   /** What the summary tells may have changed. */
   isSummaryDoubtful: boolean;
   summary: RoomSummary | null;
@@ -58,6 +60,7 @@ export function newPlan(
     stateWanted: [],
     state: [],
     membershipAt: null,
+    isStateHidden: false,
     isSummaryDoubtful: false,
     summary: null,
   };

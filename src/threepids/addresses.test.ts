@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { canonicalMsisdn } from '../accounts/module.ts';
-import { canonicalEmail, checkClientSecret, checkNextLink } from './addresses.ts';
+import { canonicalEmail, checkClientSecret, checkedNextLink } from './addresses.ts';
 import { isAllowed } from './rules.ts';
 
 test('mail addresses are compared without case; what is none is refused', () => {
   assert.equal(canonicalEmail(' Alice@Example.ORG '), 'alice@example.org');
-  const wrong = ['', '@', 'a@', '@b', 'a@b@c', 'a b@c', 'a@b,c@d', '<a@b>', 'a@b\r\nBcc: c@d'];
+  const wrong = [
+    '',
+    '@',
+    'a@',
+    '@b',
+    'a@b@c',
+    'a b@c',
+    'a@b,c@d',
+    '<a@b>',
+    'a@b\r\nBcc: c@d',
+    'a\u0007@b',
+    'a\u202e@b',
+    '\u{d800}@b',
+  ];
   for (const address of [...wrong, `${'a'.repeat(500)}@b`]) {
     assert.throws(() => canonicalEmail(address), /not an email address/, address);
   }
@@ -27,14 +40,18 @@ test('client secrets have the characters of the specification', () => {
 });
 
 test('people are led to pages and to apps, and where there is a list only to its hosts', () => {
-  checkNextLink('https://client.example/done', null);
-  checkNextLink('element://connect', null);
+  checkedNextLink('https://client.example/done', null);
+  assert.equal(checkedNextLink('element://connect', null), 'element://connect');
+  assert.equal(checkedNextLink('https://client.example', null), 'https://client.example');
+  const odd = 'https://client.example/→\r\nSet-Cookie:\0a';
+  assert.equal(checkedNextLink(odd, null), 'https://client.example/%E2%86%92Set-Cookie:%00a');
+  assert.equal(checkedNextLink('app://x/\u0000y', null), 'app://x/%00y');
   for (const link of ['javascript:alert(1)', 'file:///etc/passwd', 'data:text/html,x', 'x']) {
-    assert.throws(() => checkNextLink(link, null), /next_link/, link);
+    assert.throws(() => checkedNextLink(link, null), /next_link/, link);
   }
-  checkNextLink('https://client.example/done', ['client.example']);
-  assert.throws(() => checkNextLink('https://client.example.evil/', ['client.example']));
-  assert.throws(() => checkNextLink('https://client.example/', []));
+  checkedNextLink('https://client.example/done', ['client.example']);
+  assert.throws(() => checkedNextLink('https://client.example.evil/', ['client.example']));
+  assert.throws(() => checkedNextLink('https://client.example/', []));
 });
 
 test('an address is allowed when a pattern of its medium matches from its beginning', () => {

@@ -8,7 +8,9 @@ export function canonicalEmail(address: string): string {
   const trimmed = address.trim();
   const parts = trimmed.split('@');
   const isSane =
-    parts.length === 2 && parts.every((part) => part !== '') && !/[\s<>,;"]/.test(trimmed);
+    parts.length === 2 &&
+    parts.every((part) => part !== '') &&
+    !/[\s<>,;"\p{Cc}\p{Cf}\p{Cs}]/u.test(trimmed);
   if (!isSane || trimmed.length > emailLengthMax) {
     throw new MatrixError('M_INVALID_PARAM', 'This is not an email address');
   }
@@ -24,8 +26,11 @@ export function checkClientSecret(secret: string): void {
 
 const forbiddenSchemes = new Set(['file:', 'javascript:', 'data:', 'vbscript:', 'blob:']);
 
-/** Throws M_INVALID_PARAM when people must not be led there. `domains` null: anywhere is fine. */
-export function checkNextLink(link: string, domains: readonly string[] | null): void {
+/**
+ * A link as it can stand in a header. Throws M_INVALID_PARAM when people must not be led there.
+ * `domains` null: anywhere is fine.
+ */
+export function checkedNextLink(link: string, domains: readonly string[] | null): string {
   const url = URL.canParse(link) ? new URL(link) : null;
   const isAllowed =
     url !== null &&
@@ -34,4 +39,5 @@ export function checkNextLink(link: string, domains: readonly string[] | null): 
   if (!isAllowed) {
     throw new MatrixError('M_INVALID_PARAM', "'next_link' domain not included in whitelist");
   }
+  return /^[\x21-\x7e]+$/.test(link) ? link : url.href;
 }

@@ -45,6 +45,11 @@ export function createMsisdnDelegate(url: string, baseUrl: string, send: SendJso
   return {
     async requestToken(wish) {
       const { sid } = await post('/validate/msisdn/requestToken', wish);
+      if (typeof sid !== 'string' && typeof sid !== 'number') {
+        throw new MatrixError('M_UNKNOWN', 'The server of phone numbers gave no session', {
+          status: 502,
+        });
+      }
       return {
         sid: String(sid),
         submit_url: `${baseUrl}/_matrix/client/unstable/add_threepid/msisdn/submit_token`,

@@ -38,7 +38,7 @@ export interface Validated {
 
 /** Proofs of mail addresses: a mail with a link, and whether the link was followed. */
 export interface Validation {
-  /** Sends a mail, once per attempt; gives the session's id. */
+  /** Sends a mail, once per attempt; gives the session's id. Rejects with `MailFailed`. */
   requestEmail(wish: EmailWish): Promise<string>;
   /** The link was followed: gives where to go next. Rejects when the token is wrong or too old. */
   submit(sid: string, clientSecret: string, token: string): Promise<string | null>;
@@ -101,10 +101,7 @@ export function createValidation(needs: ValidationNeeds): Validation {
         await sendMail(started.sessionId, wish);
       } catch (error) {
         await database.query(undoAttempt, [started.sessionId, sendAttempt]);
-        throw new MatrixError('M_UNKNOWN', 'An error was encountered when sending the email', {
-          status: 500,
-          cause: error,
-        });
+        throw error;
       }
       return started.sessionId;
     },

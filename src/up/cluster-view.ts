@@ -9,8 +9,7 @@ import type { Prefer } from '../routing/upstream-set.ts';
 /** Who does what in a set of processes, read every so often. */
 export interface ClusterView {
   workers(): readonly WorkerRow[];
-  /** Shards by role that a process holds. */
-  heldBy(instance: string): ReadonlyMap<string, number>;
+  leases(): readonly LeaseRow[];
   /** The name of the process that writes a room, for requests about it. */
   prefer: Prefer;
   /** Reads at once. */
@@ -52,13 +51,7 @@ export function createClusterView(
 
   return {
     workers: () => workers,
-    heldBy(instance) {
-      const held = new Map<string, number>();
-      for (const { role, holder } of leases) {
-        if (holder === instance) held.set(role, (held.get(role) ?? 0) + 1);
-      }
-      return held;
-    },
+    leases: () => leases,
     prefer(group, key, balance) {
       const isForWriter = balance === 'room' && (readsFollowWrites || group === 'event_sending');
       return isForWriter ? (writers[shardOf(eventWriterRole, decoded(key))] ?? null) : null;

@@ -44,13 +44,18 @@ export async function listenForControl(
   return { close: () => void server.close() };
 }
 
-/** Asks the supervisor that listens at a path. Throws an Error for people. */
+/** Nobody listens at the path. */
+export class NoSupervisor extends Error {}
+
+/** Asks the supervisor that listens at a path. Throws NoSupervisor, or an Error for people. */
 export async function askSupervisor(path: string, request: ControlRequest): Promise<string> {
   const socket = connect(path);
   try {
     await once(socket, 'connect');
   } catch {
-    throw new Error(`no "lattice up" runs with this configuration (nobody answers at ${path})`);
+    throw new NoSupervisor(
+      `no "lattice up" runs with this configuration (nobody answers at ${path})`,
+    );
   }
   socket.write(`${JSON.stringify(request)}\n`);
   const lines = createInterface({ input: socket });

@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../kernel/make-folder.ts';
 
 /** The kernel allows 107 bytes for the path of a unix socket; the longest name in the folder takes 40. */
 const pathBytesMax = 65;
@@ -14,7 +15,7 @@ export async function makeRunFolder(
   const isShort = Buffer.byteLength(own) <= pathBytesMax;
   if (isShort) await rm(own, { recursive: true, force: true });
   const path = isShort ? own : await mkdtemp(join(tmpdir(), 'lattice-'));
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path, 0o700);
   await chmod(path, 0o700);
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }

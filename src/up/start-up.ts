@@ -29,7 +29,7 @@ import { Fleet } from './fleet.ts';
 import { startRedis } from './redis-server.ts';
 import { controlPathOf, makeRunFolder } from './run-folder.ts';
 import { scheduleAsBatch } from './scheduling.ts';
-import { renderTable, withoutReplaced, workerLine } from './table.ts';
+import { clusterTable } from './table.ts';
 import { writeSharedFile } from './worker-files.ts';
 
 /** A set of processes that runs. */
@@ -169,12 +169,7 @@ async function start(
   started.add(() => router.close(closeGraceMs));
   const urls = await router.listen();
 
-  const table = () =>
-    renderTable(
-      withoutReplaced(view.workers()).map((worker) =>
-        workerLine(worker, view.heldBy(worker.instance)),
-      ),
-    );
+  const table = () => clusterTable(view.workers(), view.leases());
   const set: RunningSet = {
     urls,
     isFirstStart: applied.includes(firstMigration),

@@ -1,7 +1,7 @@
-import type { WorkerRow } from '../cluster/store.ts';
+import type { LeaseRow, WorkerRow } from '../cluster/store.ts';
 
 /** A line of the table. */
-export interface WorkerLine {
+interface WorkerLine {
   name: string;
   state: string;
   /** Roles held, with the number of shards. */
@@ -19,8 +19,18 @@ interface Stats {
   lag?: number;
 }
 
-export function workerLine(worker: WorkerRow, held: ReadonlyMap<string, number>): WorkerLine {
+/** Shards by role that a process holds. */
+function heldBy({ instance }: WorkerRow, leases: readonly LeaseRow[]): Map<string, number> {
+  const held = new Map<string, number>();
+  for (const { role, holder } of leases) {
+    if (holder === instance) held.set(role, (held.get(role) ?? 0) + 1);
+  }
+  return held;
+}
+
+function workerLine(worker: WorkerRow, leases: readonly LeaseRow[]): WorkerLine {
   const stats = JSON.parse(worker.stats) as Stats;
+  const held = heldBy(worker, leases);
   const roles = [...held]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([role, shards]) => (shards > 1 ? `${role}×${shards}` : role));
@@ -37,7 +47,7 @@ export function workerLine(worker: WorkerRow, held: ReadonlyMap<string, number>)
 }
 
 /** Without those that died and have a successor of their name. */
-export const withoutReplaced = (workers: readonly WorkerRow[]): WorkerRow[] => {
+const withoutReplaced = (workers: readonly WorkerRow[]): WorkerRow[] => {
   const living = new Set(workers.filter(({ isAlive }) => isAlive).map(({ name }) => name));
   return workers.filter(({ isAlive, name }) => isAlive || !living.has(name));
 };
@@ -57,8 +67,9 @@ const textsOf = (line: WorkerLine): WorkerLineText => [
 /** Columns of figures are aligned to the right. */
 const isFigure = [false, false, true, true, true, true, false];
 
-/** The processes as a table for people. */
-export function renderTable(lines: readonly WorkerLine[]): string {
+/** The processes, and what they hold, as a table for people. */
+export function clusterTable(workers: readonly WorkerRow[], leases: readonly LeaseRow[]): string {
+  const lines = withoutReplaced(workers).map((worker) => workerLine(worker, leases));
   const rows = [headings, ...lines.map(textsOf)];
   const widths = headings.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   const cell = (text: string, i: number) =>

@@ -44,13 +44,19 @@ const concerns = ({ memberships, changed, event }: EventRow) =>
 export function createFollower({ database, bus, log }: FollowerNeeds): Follower {
   let isStateBehind = true;
   let isBehind = true;
+  /** Another process was at it, and may have died since. */
+  let isLeftToOther = false;
   let running: Promise<void> | null = null;
   let timer: NodeJS.Timeout | null = null;
   let looks = 0;
 
   /** Runs steps, each a transaction, until one says that nothing is left. */
   async function work(step: (tx: Queryable) => Promise<boolean>): Promise<void> {
-    const locked = async (tx: Queryable) => !(await holdsDirectory(tx)) || (await step(tx));
+    const locked = async (tx: Queryable) => {
+      if (await holdsDirectory(tx)) return step(tx);
+      isLeftToOther = true;
+      return true;
+    };
     // oxlint-disable-next-line no-await-in-loop
     while (!(await database.transaction(locked)));
   }
@@ -112,7 +118,8 @@ export function createFollower({ database, bus, log }: FollowerNeeds): Follower 
     start() {
       timer ??= setInterval(() => {
         isBehind = true;
-        isStateBehind ||= ++looks % looksPerStateLook === 0;
+        isStateBehind ||= isLeftToOther || ++looks % looksPerStateLook === 0;
+        isLeftToOther = false;
         goSoon();
       }, lookMs);
       timer.unref();

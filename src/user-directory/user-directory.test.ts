@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import pg from 'pg';
-import { createLocalRoles } from '../cluster/role.ts';
+import { createLocalRoles, type Roles } from '../cluster/role.ts';
 import { createTestDatabase, type TestDatabase } from '../database/test-database.ts';
 import type { Endpoint, Requester } from '../http/endpoint.ts';
 import { createLog } from '../kernel/log.ts';
@@ -103,15 +103,20 @@ const usual: UserDirectoryConfig = {
   showsLocked: false,
 };
 
-function directory(config: Partial<UserDirectoryConfig> = {}, excludedUserIds: string[] = []) {
+// Without the role: nothing goes on unless the test says so.
+const noRole = { ...createLocalRoles(), serve: () => undefined };
+
+function directory(
+  config: Partial<UserDirectoryConfig> = {},
+  excludedUserIds: string[] = [],
+  roles: Roles = noRole,
+) {
   const log = createLog('error', { write: () => undefined });
   const bus = createLocalBus({
     position: pos,
     ephemeralPosition: 0,
     onReaderError: (error) => assert.fail(String(error)),
   });
-  // Without the role: nothing goes on unless the test says so.
-  const roles = { ...createLocalRoles(), serve: () => undefined };
   const made = createUserDirectory({
     database: testDatabase.database,
     bus,
@@ -225,6 +230,38 @@ test('two processes that work at once do everything once, and nothing is left', 
   );
   assert.deepEqual(rows, [{ entries: 1501, queued: 0 }]);
   assert.deepEqual(await one.search(alice, 'alice'), ['@alice:here']);
+});
+
+test('what another process had begun when it died is done at the next look', async (t) => {
+  const [alice, bob] = [await user('alice'), await user('bob')];
+  const open = await room('public');
+  await member(alice, open, 'join');
+  await member(bob, open, 'join');
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const dying = new pg.Client(testDatabase.connection);
+  dying.on('error', () => undefined);
+  await dying.connect();
+  await dying.query('begin');
+  await dying.query(`select pg_advisory_xact_lock(hashtext('user_directory'))`);
+  let take: () => void = () => undefined;
+  const roles = {
+    ...createLocalRoles(),
+    serve: (
+      _: unknown,
+      service: { taken?(shards: readonly number[], fences: readonly []): void },
+    ) => {
+      take = () => service.taken?.([0], []);
+    },
+  };
+  const one = directory({}, [], roles);
+  take();
+  // Searches wait for what is under way.
+  assert.deepEqual(await one.search(alice, 'bob'), []);
+  await dying.query('rollback');
+  await dying.end();
+  t.mock.timers.tick(1_000);
+  await one.stop();
+  assert.deepEqual(await one.search(alice, 'bob'), ['@bob:here']);
 });
 
 test('who was in a room that is deleted is found by strangers no longer', async () => {

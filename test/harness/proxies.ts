@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createSocketServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,10 +21,12 @@ export const hasProgram = (name: string): boolean =>
 /** Programs of the system are often not in an ordinary user's path. */
 const searchPath = () => ({ ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` });
 
-/** A server that answers with its name. */
-async function startNamed(t: TestContext, id: string): Promise<number> {
+/** A server that answers with its name, and with what it was asked in `X-Seen`. */
+async function startNamed(t: TestContext, id: string): Promise<Server> {
   const server = createServer((req, res) => {
     req.resume();
+    const { host, 'x-forwarded-for': by, 'x-forwarded-proto': proto } = req.headers;
+    res.setHeader('X-Seen', JSON.stringify({ host, by, proto, url: req.url?.slice(0, 200) }));
     res.end(id);
   });
   await new Promise<void>((resolve) => {
@@ -34,7 +36,7 @@ async function startNamed(t: TestContext, id: string): Promise<number> {
     server.close();
     server.closeAllConnections();
   });
-  return (server.address() as AddressInfo).port;
+  return server;
 }
 
 export async function freePort(): Promise<number> {
@@ -67,15 +69,27 @@ export const proxySettings = {
   bridges: { tokens: new Set(['as_of.bridge']), userAgents: ['mautrix-big (x)'] },
 };
 
+interface TestSubject extends ProxySubject {
+  /** Nothing listens where this server was. */
+  stop(id: string): void;
+}
+
 /** Named servers for every app, and what a proxy before them is to be configured for. */
-export async function startSubject(t: TestContext): Promise<ProxySubject> {
+export async function startSubject(t: TestContext): Promise<TestSubject> {
+  const servers = new Map<string, Server>();
   const upstreams: UpstreamOptions[] = await Promise.all(
     workers.map(async ([id, app, pools]) => {
-      const address = { host: '127.0.0.1', port: await startNamed(t, id) };
+      const server = await startNamed(t, id);
+      servers.set(id, server);
+      const address = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
       return { id, app, address, state: 'live' as const, pools };
     }),
   );
   return {
+    stop(id) {
+      servers.get(id)!.close();
+      servers.get(id)!.closeAllConnections();
+    },
     rows: routeTable(declaredRows(), proxySettings),
     settings: proxySettings,
     upstreams,
@@ -214,4 +228,53 @@ export async function checkPools(url: string): Promise<void> {
   }
   const after = await fetch(`${url}${client}/sync?since=s1`, alice);
   assert.match(await after.text(), /^g\d$/);
+}
+
+/** What names of rooms, events and files may contain. */
+const hardPaths = [
+  [`${client}/rooms/!a%2Fb%3Ac/send/m.room.message/1`, /^g\d$/],
+  [`${client}/rooms/!a:c/event/%24abc%2Fdef`, /^g\d$/],
+  [`${client}/rooms/!a:c/state/m.x/%2F..%2F..`, /^g\d$/],
+  [`${client}/rooms/!a:c/messages?filter=%7B%22a%22:%22/b%22%7D`, /^g\d$/],
+  [`${client}/directory/room/%23al%25ias%3Fx%5Cy%3Bz%20%22%7C%5E%3Ahost`, /^g\d$/],
+  ['/_matrix/media/v3/download/host/abc/na%20me%2F.png', /^media$/],
+  [`${client}/sync?since=s1&filter=${'x'.repeat(12_000)}`, /^g\d$/],
+] as const;
+
+/** Paths arrive as they were sent, and who sends them cannot say that it is somebody else. */
+export async function checkPassing(url: string): Promise<void> {
+  for (const [path, expected] of hardPaths) {
+    const res = await fetch(`${url}${path}`);
+    assert.match(await res.text(), expected, path);
+    const seen = JSON.parse(res.headers.get('x-seen')!) as { url: string };
+    assert.equal(seen.url, path.slice(0, 200));
+  }
+  const headers = { 'X-Forwarded-For': '192.0.2.6', 'X-Forwarded-Proto': 'https' };
+  const res = await fetch(`${url}${client}/account/whoami`, { headers });
+  assert.deepEqual(JSON.parse(res.headers.get('x-seen')!), {
+    host: new URL(url).host,
+    by: '127.0.0.1',
+    proto: 'http',
+    url: `${client}/account/whoami`,
+  });
+}
+
+/** Metrics of workers are for nobody outside. */
+export async function checkHidden(url: string): Promise<void> {
+  for (const path of ['/metrics', '/_synapse/metrics', '/_synapse/metric%73', '/metrics/']) {
+    assert.equal((await fetch(`${url}${path}`)).status, 404, path);
+  }
+}
+
+/** What would go to a worker that has stopped goes to another. */
+export async function checkStopped(url: string, subject: TestSubject): Promise<void> {
+  subject.stop('g1');
+  for (const method of ['GET', 'POST']) {
+    for (const n of numbers) {
+      const path = `${client}/rooms/!r${n}:b/${method === 'GET' ? 'messages' : 'join'}`;
+      const body = method === 'GET' ? undefined : '{}';
+      const res = await fetch(`${url}${path}`, { method, body });
+      assert.match(await res.text(), /^g[23]$/, `${method} ${path}: ${res.status}`);
+    }
+  }
 }

@@ -55,6 +55,8 @@ test('registration: flows, session, a name that is taken or cannot be', async ()
   const register = (body: Json) => stranger.refused('POST', path, { auth, password, ...body });
   assert.equal(await register({ username }), '400 M_USER_IN_USE');
   assert.equal(await register({ username: username.toUpperCase() }), '400 M_USER_IN_USE');
+  const without = { username: uniqueName('new'), password: undefined };
+  assert.equal(await register(without), '400 M_MISSING_PARAM');
   assert.equal(await register({ username: 'with space' }), '400 M_INVALID_USERNAME');
   assert.equal(await register({ username: 'ü' }), '400 M_INVALID_USERNAME');
   assert.equal(await register({ username: 'x'.repeat(250) }), '400 M_INVALID_USERNAME');
@@ -276,6 +278,8 @@ test('deactivated: logged out, cannot log in, has left the rooms, the name stays
     initial_state: [{ type: 'm.room.join_rules', content: { join_rule: 'knock' } }],
   });
   await bob!.ok('POST', `${v3}/knock/${encodeURIComponent(knocked)}`, {});
+  const profile = `${v3}/profile/${bob!.userId}`;
+  await bob!.ok('PUT', `${profile}/displayname`, { displayname: 'Bob' });
   const phone = await logIn(bob!);
   const path = `${v3}/account/deactivate`;
   assert.equal((await bob!.request('POST', path, {})).status, 401);
@@ -290,13 +294,30 @@ test('deactivated: logged out, cannot log in, has left the rooms, the name stays
     // oxlint-disable-next-line no-await-in-loop
     assert.equal((await alice!.ok('GET', member))['membership'], 'leave');
   }
-  assert.equal(
-    await alice!.refused('GET', `${v3}/profile/${bob!.userId}/displayname`),
-    '404 M_NOT_FOUND',
-  );
+  for (const one of [profile, `${profile}/displayname`]) {
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal(await alice!.refused('GET', one), '404 M_NOT_FOUND');
+  }
   const username = bob!.userId.slice(1).split(':')[0]!;
   const register = { username, password: 'x', auth: { type: 'm.login.dummy' } };
   assert.equal(await phone.refused('POST', `${v3}/register`, register), '400 M_USER_IN_USE');
+});
+
+test('a session of authentication leads to one account, wherever it is finished', async () => {
+  const stranger = new TestClient(server.url);
+  const begun = await stranger.request('POST', `${v3}/register`, {});
+  const { session } = begun.body;
+  assert.equal(begun.status, 401);
+  const finish = (username: string) =>
+    stranger.request('POST', `${v3}/register`, {
+      username,
+      password: 'a long password',
+      auth: { type: 'm.login.dummy', session },
+    });
+  const names = Array.from({ length: 6 }, (_, i) => `racer${i}_${Date.now()}`);
+  const made = await Promise.all(names.map(finish));
+  assert.equal(made.filter(({ status }) => status === 200).length, 1);
+  assert.equal(made.filter(({ body }) => body['errcode'] === 'M_USER_IN_USE').length, 5);
 });
 
 test('OpenID: a token tells a third party who the user is', async () => {

@@ -7,12 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TestClient, uniqueName, type Json } from '../harness/client.ts';
+import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
 let folder: string;
 let captchas: Server;
 /** What was asked of the captcha's maker. */
 const checked: URLSearchParams[] = [];
+/** Answers about captchas wait for it. */
+let held: Promise<void> = Promise.resolve();
 let server: TestServer;
 
 before(async () => {
@@ -26,7 +29,8 @@ before(async () => {
     req.on('end', () => {
       const form = new URLSearchParams(body);
       checked.push(form);
-      res.end(JSON.stringify({ success: form.get('response') === 'solved' }));
+      const answer = JSON.stringify({ success: form.get('response') === 'solved' });
+      void held.then(() => res.end(answer));
     });
   });
   captchas.listen(0, '127.0.0.1');
@@ -43,8 +47,7 @@ user_consent:
   template_dir: ${folder}
   version: '1.0'
   require_at_registration: true
-  policy_name: Our terms
-rc_registration: { per_second: 1000, burst_count: 1000 }`);
+  policy_name: Our terms`);
 });
 after(async () => {
   await server.close();
@@ -124,6 +127,30 @@ test('the same on pages, for a client that does not know the stages', async () =
   // The client only names the session.
   const made = await client.ok('POST', path, { auth: { session } });
   assert.ok(made['access_token']);
+});
+
+test('what a client says while a page is checked is not lost', async () => {
+  const client = new TestClient(server.url);
+  const wish = { username: uniqueName('new') };
+  const { body } = await client.request('POST', path, wish);
+  const session = body['session'] as string;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  held = promise;
+  const count = checked.length;
+  const form = { session, 'g-recaptcha-response': 'solved' };
+  const submitted = page('m.login.recaptcha', session, form);
+  await eventually(async () => assert.ok(checked.length > count));
+  const more = { ...wish, password: 'a password', auth: { session } };
+  assert.equal((await client.request('POST', path, more)).status, 401);
+  resolve();
+  assert.equal((await submitted).status, 200);
+  await page('m.login.terms', session, { session });
+  await client.ok('POST', path, { auth: { session } });
+  await client.ok('POST', '/_matrix/client/v3/login', {
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: wish.username },
+    password: 'a password',
+  });
 });
 
 test('unknown stages and sessions, and a wrong token', async () => {

@@ -65,6 +65,8 @@ test('who has not accepted the terms can read and is told where to accept them',
 
   const page = await get(link);
   assert.match(await page.text(), /<form method="post">/);
+  assert.equal(page.headers.get('x-frame-options'), 'DENY', 'nobody clicks there unawares');
+  assert.equal(page.headers.get('cache-control'), 'no-store');
   const form = new URLSearchParams(link.search);
   form.set('v', '1.0');
   const posted = await fetch(server.url + link.pathname, { method: 'POST', body: form });

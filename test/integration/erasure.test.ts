@@ -107,7 +107,11 @@ test('without the wish to be erased all stays as it was', async () => {
   const roomId = await alice.createRoom({ preset: 'public_chat' });
   await bob.join(roomId);
   const theirs = await bob.send(roomId, 'no secret');
+  const profile = `${v3}/profile/${bob.userId}`;
+  await bob.ok('PUT', `${profile}/displayname`, { displayname: 'Bob' });
   await deactivate(bob, false);
+  assert.deepEqual(await alice.ok('GET', profile), { displayname: 'Bob' });
+  assert.deepEqual(await alice.ok('GET', `${profile}/displayname`), { displayname: 'Bob' });
   await carol.join(roomId);
   for (const event of await readings(carol, roomId, theirs)) {
     assert.equal(event['content'].body, 'no secret');

@@ -28,12 +28,11 @@ const image = (width: number, height: number) =>
     .png()
     .toBuffer();
 
-const secret = 'secret of the admins';
 let server: TestServer;
 let alice: TestClient;
 let nobody: TestClient;
 before(async () => {
-  server = await startTestServer(`registration_shared_secret: ${secret}`);
+  server = await startTestServer();
   alice = await TestClient.register(server.url, 'alice');
   nobody = new TestClient(server.url);
 });
@@ -103,7 +102,7 @@ describe('what other servers get', () => {
     const early = await get(`/download/${idOf(later as string)}?timeout_ms=0`);
     assert.equal(await codeOf(early), '504 M_NOT_YET_UPLOADED');
     const uri = await upload(alice, randomBytes(10));
-    const admin = await registerAdmin(server.url, secret);
+    const admin = await registerAdmin(server.url);
     const quarantine = `/_synapse/admin/v1/media/quarantine/${pathOf(uri)}`;
     await admin.ok('POST', quarantine, {});
     assert.equal(await codeOf(await get(`/download/${idOf(uri)}`)), '404 M_NOT_FOUND');
@@ -309,7 +308,7 @@ describe('media of other servers', () => {
     });
     const get = (id: string) =>
       rawRequest(alice, 'GET', downloadPath(`mxc://${remote.name}/${id}`)).then((it) => it.status);
-    const admin = await registerAdmin(server.url, secret);
+    const admin = await registerAdmin(server.url);
     const api = '/_synapse/admin/v1';
     assert.equal(await get('a'), 200);
     const { media_info: info } = await admin.ok('GET', `${api}/media/${remote.name}/a`);

@@ -21,7 +21,6 @@ import { startWorkerSet } from '../harness/topology.ts';
 const version = roomVersion('11');
 const destinationsPath = '/_synapse/admin/v1/federation/destinations';
 const config = `
-registration_shared_secret: secret
 federation: {destination_min_retry_interval: 1s, destination_max_retry_interval: 2s, max_long_retries: 1}
 `;
 const workers = `
@@ -47,7 +46,7 @@ describe('sending to other servers', () => {
     remote.answer = takeTransaction;
     bob = `@bob:${remote.name}`;
     alice = await TestClient.register(set.urls[0]!, 'alice');
-    admin = await registerAdmin(set.urls[0]!, 'secret');
+    admin = await registerAdmin(set.urls[0]!);
   });
   beforeEach(async () => {
     remote.asked.length = 0;

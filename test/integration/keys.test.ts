@@ -394,3 +394,26 @@ test('signatures are checked, kept, and shown to those they are for', async () =
   assert.deepEqual(changed(await alice.sync({ since })), expected);
   assert.deepEqual(changed(await bob.sync({ since: bobSince })), [alice.userId]);
 });
+
+test('of what is no user id there are no keys; lists of devices must be lists', async () => {
+  const alice = await register('alice-malformed');
+  const unknown = '@nobody:test.example';
+  const odd = ['alice', '', 'alice:a.example', '@alice', '@alice:', '@a:b c', '@a\0:b.example'];
+  const asked = Object.fromEntries([...odd, unknown].map((id) => [id, []]));
+  const answer = await alice.ok('POST', `${base}/query`, { device_keys: asked });
+  assert.deepEqual([answer['device_keys'], answer['failures']], [{ [unknown]: {} }, {}]);
+  for (const devices of [null, 'A', {}, { A: 1 }, [1], [['A']]]) {
+    const body = { device_keys: { [alice.userId]: devices } };
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal(await alice.refused('POST', `${base}/query`, body), '400 M_BAD_JSON');
+  }
+  for (const body of [{ device_keys: null }, { device_keys: [] }]) {
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal(await alice.refused('POST', `${base}/query`, body), '400 M_BAD_JSON');
+  }
+  for (const id of odd) {
+    const body = { one_time_keys: { [id]: { A: 'signed_curve25519' } } };
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal(await alice.refused('POST', `${base}/claim`, body), '400 M_INVALID_PARAM');
+  }
+});

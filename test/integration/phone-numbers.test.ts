@@ -20,6 +20,7 @@ function startDelegate(): Server {
       const body = (raw === '' ? {} : JSON.parse(raw)) as Json;
       const prefix = '/_matrix/identity/api/v1';
       if (url.pathname === `${prefix}/validate/msisdn/requestToken`) {
+        if (body['phone_number'] === '07700900099') return answer(200, {});
         const sid = String(sessions.size + 1);
         const address = `44${String(body['phone_number']).slice(1)}`;
         sessions.set(sid, { address, secret: body['client_secret'] as string, isValid: false });
@@ -105,6 +106,14 @@ test('who has a phone number registers with it, and finds the account again by i
     identifier: { type: 'm.id.phone', country: 'GB', phone: '07700900123' },
     password: 'second',
   });
+});
+
+test('a delegate that gives no session has not begun one', async () => {
+  const client = new TestClient(server.url);
+  const body = { client_secret: secret, country: 'GB', send_attempt: 1 };
+  const path = `${v3}/register/msisdn/requestToken`;
+  const refused = await client.refused('POST', path, { ...body, phone_number: '07700900099' });
+  assert.equal(refused, '502 M_UNKNOWN');
 });
 
 test('what is no phone number is refused', async () => {

@@ -9,7 +9,7 @@ let smtp: SmtpServer;
 let server: TestServer;
 before(async () => {
   smtp = await startSmtpServer();
-  server = await startTestServer(`
+  const options = `
 public_baseurl: https://matrix.test.example
 registrations_require_3pid: [email]
 email:
@@ -19,7 +19,8 @@ email:
   enable_notifs: true
   notif_delay_before_mail: 1500
   client_base_url: https://chat.test.example/
-`);
+`;
+  server = await startTestServer(options, ['pusher']);
 });
 after(async () => {
   await server.close();
@@ -108,6 +109,24 @@ test('what was read in time is not mailed; an invitation is', async () => {
   const mail = (await mailsTo(address, 2))[1]!;
   assert.match(mail.subject, /has invited you to join the Cellar room/);
   assert.ok(!mail.text.includes('soup is ready'));
+});
+
+test('names are one line in a mail, whatever is in them', async () => {
+  const { client: alice, address } = await register();
+  const { client: bob } = await register();
+  const displayname = 'Bob\r\n\r\n\u202eYour account is blocked';
+  const profile = `${v3}/profile/${encodeURIComponent(bob.userId)}/displayname`;
+  await bob.ok('PUT', profile, { displayname });
+  const name = 'Attic\r\nBcc: eve@example.org\n\nLog in at <https://evil.example>';
+  const roomId = await bob.createRoom({ preset: 'public_chat', name });
+  await alice.join(roomId);
+  await bob.send(roomId, 'boo');
+  const mail = (await mailsTo(address, 2))[1]!;
+  const seen = 'Attic Bcc: eve@example.org Log in at <https://evil.example>';
+  assert.match(mail.subject, new RegExp(`from Bob Your account is blocked in the ${seen} room`));
+  assert.doesNotMatch(mail.raw, /^Bcc:/m);
+  assert.doesNotMatch(mail.text, /^(?:Your account|Log in)/m);
+  assert.ok(mail.text.includes(seen));
 });
 
 test('an address that is another’s cannot be mailed to', async () => {

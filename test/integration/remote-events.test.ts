@@ -111,7 +111,8 @@ test('what does not belong is refused', async () => {
     sender: alice.userId,
     content: { body: 'forged' },
   });
-  assert.match(String((await send(room, [ours]))[ours.eventId]), /object/);
+  const forged = (await send(room, [ours]))[ours.eventId] as Json;
+  assert.match(String(forged['error']), /signature/);
   room.set('m.room.server_acl', { allow: ['test.example'] });
   await send(room, [room.last!]);
   const late = room.build({

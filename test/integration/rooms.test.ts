@@ -86,6 +86,15 @@ describe('membership', () => {
     assert.equal((await bob.sync({ filter }))['rooms'].leave?.[roomId], undefined);
     assert.equal(await bob.refused('GET', `${room}/messages?dir=b`), '403 M_FORBIDDEN');
   });
+
+  it('an invite is turned down, not forgotten', async () => {
+    const [alice, bob] = (await users('alice', 'bob')) as [TestClient, TestClient];
+    const roomId = await alice.createRoom({ invite: [bob.userId] });
+    assert.equal(await bob.refused('POST', `${bob.room(roomId)}/forget`, {}), '400 M_UNKNOWN');
+    await bob.syncUntil({}, (sync) => sync['rooms'].invite?.[roomId] !== undefined);
+    await bob.ok('POST', `${bob.room(roomId)}/leave`, {});
+    await bob.ok('POST', `${bob.room(roomId)}/forget`, {});
+  });
 });
 
 describe('the directory', () => {

@@ -91,6 +91,26 @@ describe('what is found', () => {
     assert.equal((await search(alice, 'porcupine', inRoom(roomId)))['count'], 3);
   });
 
+  test('is all that is counted, so that nothing else can be guessed', async () => {
+    const roomId = await alice.createRoom({ preset: 'public_chat' });
+    await alice.send(roomId, 'armadillo early');
+    await bob.join(roomId);
+    await bob.ok('POST', `${bob.room(roomId)}/leave`, {});
+    await alice.send(roomId, 'armadillo late');
+    const one = { order_by: 'recent', filter: { rooms: [roomId], limit: 1 } };
+    for (const [term, count] of [
+      ['arma', 1],
+      ['armadillo late', 0],
+      ['lat', 0],
+    ] as const) {
+      const found = await search(bob, term, one);
+      assert.equal(found['count'], count, term);
+      assert.equal(textsOf(found).length, count);
+      if (count === 0) assert.equal(found['next_batch'], undefined);
+    }
+    assert.equal((await search(alice, 'armadillo', inRoom(roomId)))['count'], 2);
+  });
+
   test('is nothing redacted, nothing of ignored users, and only of the senders asked for', async () => {
     const roomId = await alice.createRoom({ preset: 'public_chat' });
     const carol = await TestClient.register(server.url, 'carol');

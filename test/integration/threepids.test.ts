@@ -184,6 +184,15 @@ test('an address is added to an account and removed again', async () => {
   assert.ok(!(await addressesOf(client)).includes(address));
 });
 
+test('people are led to any page, however it is written', async () => {
+  const client = new TestClient(server.url);
+  const nextLink = 'https://client.example/\r\n→?ü';
+  await requestToken(client, '/register', { address: someAddress(), nextLink });
+  const followed = await follow();
+  assert.equal(followed.status, 302);
+  assert.equal(followed.headers.get('location'), 'https://client.example/%E2%86%92?%C3%BC');
+});
+
 test('an attempt is sent once, and again when the mail server did not take it', async () => {
   const client = new TestClient(server.url);
   const address = someAddress();
@@ -254,6 +263,11 @@ email: {smtp_host: 127.0.0.1, smtp_port: ${smtp.port}, notif_from: 'noreply@test
     const { subject, text } = smtp.mails.at(-1)!;
     assert.equal(subject, '[test.example] Email already in use');
     assert.doesNotMatch(text, /https:/);
+    smtp.refuse(true);
+    const unknown = await requestToken(client, '/register', { address: someAddress() });
+    const known = await requestToken(client, '/register', { address, secret: 'third' });
+    smtp.refuse(false);
+    assert.deepEqual(known, unknown, 'nor when no mail can be sent');
   } finally {
     await quiet.close();
   }

@@ -36,6 +36,10 @@ const pages: Record<string, (res: ServerResponse) => void> = {
   '/not-a-picture': (res) => {
     html(res, '<title>No picture</title><meta property="og:image" content="/page">');
   },
+  '/picture-inside': (res) => {
+    const image = `data:image/png;base64,${png.toString('base64')}`;
+    html(res, `<meta property="og:image" content="${image}">`);
+  },
   '/moved': (res) => res.writeHead(302, { Location: '/page' }).end(),
   '/inside': (res) => res.writeHead(302, { Location: 'http://127.0.0.2/' }).end(),
   '/denied-later': (res) => res.writeHead(302, { Location: '/secret/x' }).end(),
@@ -121,6 +125,8 @@ test('redirects, pictures, other files, and what pages tell by oEmbed', async ()
   assert.deepEqual([picture['og:title'], picture['og:image:width']], ['x.png', 30]);
   assert.deepEqual(await preview(`${site}/archive.zip`), {});
   assert.equal((await preview(`${site}/embedded`))['og:title'], 'A film');
+  const { 'og:image:width': width } = await preview(`${site}/picture-inside`);
+  assert.equal(width, 30);
   assert.deepEqual(await preview(`${site}/not-a-picture`), { 'og:title': 'No picture' });
 });
 

@@ -30,6 +30,8 @@ interface Row {
 /** What PostgreSQL does for leases. */
 class SimulatedLeases {
   readonly workers = new Map<string, Row>();
+  /** Leases that were given back while their holder still wrote under them. */
+  readonly givenTooSoon: string[] = [];
   readonly leases: LeaseRow[] = Array.from({ length: role.shards }, (_, shard) => ({
     role: role.name,
     shard,
@@ -140,6 +142,8 @@ class SimulatedWorker {
         this.#running(() => {
           for (const { shard } of leases) {
             const lease = database.leases[shard]!;
+            const own = this.keeper.held.all().find(({ fence }) => fence.shard === shard);
+            if (own && !own.fence.isOver) database.givenTooSoon.push(`${instance} ${shard}`);
             if (lease.holder === instance) lease.holder = null;
           }
           return [];
@@ -220,6 +224,7 @@ class Schedule {
       );
       assert.ok(able.length <= 1, `shard ${shard} has one writer`);
     }
+    assert.deepEqual(this.database.givenTooSoon, []);
   }
 
   /** After a while of peace every shard has a holder, which knows it. */

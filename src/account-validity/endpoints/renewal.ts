@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { clientPaths, endpoint, Reply } from '../../http/endpoint.ts';
+import { clientPaths, endpoint } from '../../http/endpoint.ts';
+import { htmlPage } from '../../http/html-page.ts';
 import type { AccountServices } from '../../accounts/module.ts';
 import type { Templates } from '../../templates/module.ts';
 import type { AccountValidityConfig } from '../config.ts';
@@ -33,11 +34,7 @@ const renew = declare({
       unknown: config.invalidTokenTemplate,
     }[result];
     const html = await templates.render(template, { expiration_ts: validUntilTs });
-    return new Reply(result === 'unknown' ? 404 : 200, html, {
-      'Content-Type': 'text/html; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'Referrer-Policy': 'no-referrer',
-    });
+    return htmlPage(html, result === 'unknown' ? 404 : 200);
   },
 });
 

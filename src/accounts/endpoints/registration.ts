@@ -120,7 +120,7 @@ async function makeAccount(
   services: AccountServices,
   whole: RegisterBody,
   request: RequestInfo,
-  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string | null },
+  { completed, passwordHash }: { completed: UiAuthDone['completed']; passwordHash: string },
 ): Promise<Registered> {
   const { registration, sessions, threepidWork } = services;
   const device = deviceWish(whole);
@@ -137,6 +137,8 @@ async function makeAccount(
   return registration.register({ userId, passwordHash, device });
 }
 
+const usedSession = () => new MatrixError('M_USER_IN_USE', 'User ID already taken.');
+
 async function finish(
   services: AccountServices,
   body: RegisterBody,
@@ -144,19 +146,25 @@ async function finish(
   done: UiAuthDone,
 ) {
   const { registrationTokens, config, threepidWork } = services;
-  const { session, completed } = done;
+  const { session, completed, isStored } = done;
+  const whole = done.body as RegisterBody;
   const passwordHash = await passwordHashOf(services, body, session);
-  const registered = await makeAccount(services, done.body as RegisterBody, request, {
+  // Nobody could log in to the account again.
+  if (passwordHash === null) throw new MatrixError('M_MISSING_PARAM', 'Missing params: password');
+  const sessionId = session && isStored ? session.id : null;
+  // Once: another process may be at the same.
+  if (sessionId !== null && !(await registrationTokens.use(sessionId, whole.username ?? ''))) {
+    throw usedSession();
+  }
+  const registered = await makeAccount(services, whole, request, {
     completed,
     passwordHash,
+  }).catch(async (error: unknown) => {
+    if (sessionId !== null) await registrationTokens.reopen(sessionId);
+    throw error;
   });
   await threepidWork.registered(registered, done.completed);
   await services.uiAuth.registered(registered, done.completed);
-  if (session?.registrationToken) await registrationTokens.complete(session.registrationToken);
-  if (session) {
-    session.registeredUserId = registered.userId;
-    await done.keep();
-  }
   return answerOf(registered, config.serverName);
 }
 
@@ -167,7 +175,7 @@ async function registerUser(services: AccountServices, body: RegisterBody, reque
   }
   const known = await uiAuth.sessionOf(body as Record<string, unknown>);
   const isRetry = known?.registeredUserId !== null && known?.registeredUserId !== undefined;
-  if (isRetry) throw new MatrixError('M_USER_IN_USE', 'User ID already taken.');
+  if (isRetry) throw usedSession();
   const guest = await guestOf(services, body, request);
   if (!guest && body.username !== undefined && !config.registration.inhibitUserInUseError) {
     await registration.checkAvailable(body.username);

@@ -7,8 +7,8 @@ export interface ProfileFieldRow {
 }
 
 /**
- * The profile of a user who has an account and is not deactivated. One row with null field for an
- * account whose profile is empty; none when there is no such account.
+ * The profile of a user who has an account. One row with null field for an account whose profile is
+ * empty; none when there is no such account, or it is deactivated and nothing is left of its profile.
  */
 export const selectProfile = statement<
   [userId: string],
@@ -16,9 +16,9 @@ export const selectProfile = statement<
 >(
   'accounts.profile',
   `select p.field, p.value from users u
-     join accounts a on a.user_nid = u.user_nid and not a.is_deactivated
+     join accounts a on a.user_nid = u.user_nid
      left join profile_fields p on p.user_nid = u.user_nid
-   where u.user_id = $1`,
+   where u.user_id = $1 and (not a.is_deactivated or p.field is not null)`,
 );
 
 /** Names and avatars of several users, one row per field. */

@@ -22,6 +22,7 @@ export const selectUiAuthSession = statement<[sessionId: string], UiAuthSessionR
    from ui_auth_sessions where session_id = $1`,
 );
 
+/** What other requests have added to the session meanwhile stays. */
 export const upsertUiAuthSession = statement<
   [
     sessionId: string,
@@ -44,9 +45,9 @@ export const upsertUiAuthSession = statement<
    on conflict (session_id) do update
      set request = excluded.request,
        completed = (ui_auth_sessions.completed::jsonb || excluded.completed::jsonb)::text,
-       password_hash = excluded.password_hash,
-       registered_user_id = excluded.registered_user_id,
-       registration_token = excluded.registration_token`,
+       password_hash = coalesce(excluded.password_hash, ui_auth_sessions.password_hash),
+       registration_token =
+         coalesce(ui_auth_sessions.registration_token, excluded.registration_token)`,
 );
 
 /** Adds a stage completed elsewhere, for example on a page in the browser. No row: no session. */

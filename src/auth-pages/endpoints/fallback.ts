@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import { StageFailed, type UiAuth } from '../../accounts/module.ts';
-import { clientPaths, endpoint, Reply } from '../../http/endpoint.ts';
+import { clientPaths, endpoint, type Reply } from '../../http/endpoint.ts';
 import { readForm } from '../../http/form.ts';
+import { htmlPage } from '../../http/html-page.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { Templates } from '../../templates/module.ts';
 
@@ -33,17 +34,6 @@ const common = {
   bodyMode: 'none',
   errors: ['M_NOT_FOUND', 'M_UNKNOWN', 'M_MISSING_PARAM'],
 } as const;
-
-/** A page that belongs into no frame and is kept by nobody. */
-export function htmlPage(html: string, status = 200): Reply {
-  return new Reply(status, html, {
-    'Content-Type': 'text/html; charset=utf-8',
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': "frame-ancestors 'none'",
-    'X-Frame-Options': 'DENY',
-    'Referrer-Policy': 'no-referrer',
-  });
-}
 
 function pageOf({ pages }: FallbackNeeds, stage: string): StagePage {
   const page = pages.get(stage);

@@ -1,6 +1,6 @@
 import { endpoint } from '../../http/endpoint.ts';
+import { htmlPage } from '../../http/html-page.ts';
 import type { Templates } from '../../templates/module.ts';
-import { htmlPage } from './fallback.ts';
 
 export const loginPage = endpoint<{ templates: Templates }>()({
   operation: 'loginFallback',

@@ -21,6 +21,8 @@ export class NotHeldHere extends Error {
   }
 }
 
+/** A caller's machine that vanished says no word: so long after the last one it is asked for one. */
+const keepAliveMs = 30_000;
 /** How long a caller has to prove itself. */
 const proofMsMax = 5_000;
 
@@ -49,6 +51,7 @@ export function createRpcServer(
   function accept(socket: Socket): void {
     sockets.add(socket);
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs);
     socket.on('error', () => undefined);
     const nonce = newNonce();
     let isTrusted = false;

@@ -1,6 +1,7 @@
 import type { AccountServices } from '../../accounts/module.ts';
-import { endpoint, Reply } from '../../http/endpoint.ts';
+import { endpoint, type Reply } from '../../http/endpoint.ts';
 import { readForm } from '../../http/form.ts';
+import { htmlPage } from '../../http/html-page.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import type { Templates } from '../../templates/module.ts';
 import type { Consents } from '../consents.ts';
@@ -47,10 +48,7 @@ async function page(
   const html = await templates.render(`${name}.html`, values).catch((cause: unknown) => {
     throw new MatrixError('M_NOT_FOUND', `There is no page ${name}`, { cause });
   });
-  return new Reply(200, html, {
-    'Content-Type': 'text/html; charset=utf-8',
-    'Referrer-Policy': 'no-referrer',
-  });
+  return htmlPage(html);
 }
 
 const showConsent = declare({

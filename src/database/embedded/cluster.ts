@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import type { Runner } from './run-as.ts';
 
 /** The role that owns everything, reached through the unix socket without a password. */
@@ -48,7 +49,7 @@ export async function socketFolderFor(
 ): Promise<{ folder: string; isTemporary: boolean }> {
   const folder = join(base, 'run');
   if (Buffer.byteLength(join(folder, `.s.PGSQL.${socketPort}`)) <= socketPathMax) {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return { folder, isTemporary: false };
   }
   return { folder: await mkdtemp(join(tmpdir(), 'lattice-pg-')), isTemporary: true };

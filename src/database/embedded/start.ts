@@ -1,6 +1,7 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type pg from 'pg';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import {
   databaseName,
   ensureCluster,
@@ -43,7 +44,7 @@ export async function startEmbedded(
   await linkLibraries(native);
   const base = resolve(folder);
   const data = join(base, 'data');
-  await mkdir(base, { recursive: true });
+  await makeFolder(base);
   const runner = await createRunner([native, base]);
   await ensureCluster(runner, native, data);
   await runner.adopt(data);

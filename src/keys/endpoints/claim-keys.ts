@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
-import { serverNameOf } from '../../matrix/ids.ts';
+import { MatrixError } from '../../kernel/errors.ts';
 import { claimedMembers } from '../claimed-keys.ts';
-import { remoteTimeoutMs, type KeysServices } from '../services.ts';
+import { askedUsers, remoteTimeoutMs, type KeysServices } from '../services.ts';
 
 /** Gives each key that is wanted to this client alone, or the device's fallback key. */
 export const claimKeys = endpoint<KeysServices>()({
@@ -17,14 +17,12 @@ export const claimKeys = endpoint<KeysServices>()({
     one_time_keys: Type.Record(Type.String(), Type.Record(Type.String(), Type.String())),
     timeout: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
-  errors: ['M_BAD_JSON'],
+  errors: ['M_BAD_JSON', 'M_INVALID_PARAM'],
   async handle({ body }, services) {
     const claims = body.one_time_keys;
-    const local: string[] = [];
-    const remote: Record<string, Record<string, string>> = {};
-    for (const [userId, devices] of Object.entries(claims)) {
-      if (serverNameOf(userId) === services.serverName) local.push(userId);
-      else remote[userId] = devices;
+    const { local, remote, malformed } = askedUsers(claims, services.serverName);
+    if (malformed.length > 0) {
+      throw new MatrixError('M_INVALID_PARAM', `${malformed[0]} is not a user id`);
     }
     const [members, others] = await Promise.all([
       claimedMembers(claims, local, services),

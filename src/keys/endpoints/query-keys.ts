@@ -1,8 +1,7 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
-import { serverNameOf } from '../../matrix/ids.ts';
 import type { RemoteUserKeys } from '../remote-keys.ts';
-import { remoteTimeoutMs, type KeysServices } from '../services.ts';
+import { askedUsers, remoteTimeoutMs, type KeysServices } from '../services.ts';
 import type { UserSignature } from '../store/keys-of-users.ts';
 import { withSignatures, type UserKeys } from '../user-keys.ts';
 
@@ -75,12 +74,8 @@ export const queryKeys = endpoint<KeysServices>()({
   errors: ['M_BAD_JSON'],
   async handle({ body, requester }, services) {
     const wanted = body.device_keys;
-    const local: string[] = [];
-    const remote: Record<string, string[]> = {};
-    for (const userId of Object.keys(wanted)) {
-      if (serverNameOf(userId) === services.serverName) local.push(userId);
-      else remote[userId] = wanted[userId]!;
-    }
+    // As Synapse does, what is no user id is passed over: it is a user without keys.
+    const { local, remote } = askedUsers(wanted, services.serverName);
     const answered = services.remoteKeys.query(remote, remoteTimeoutMs(body.timeout));
     const nids = await services.userNidsOf(local);
     const users = Array.from(nids, ([userId, userNid]) => ({ userId, userNid }));

@@ -16,6 +16,10 @@ function decoderFor(label: string | undefined): TextDecoder | null {
   }
 }
 
+/** Who can read the name is wrong about it: the text is no UTF-16 (HTML standard, "prescan"). */
+const inText = (label: string | undefined) =>
+  label !== undefined && /^utf-?16/i.test(label) ? 'utf-8' : label;
+
 /** The charset of a `Content-Type`. */
 const charsetOf = (contentType: string | undefined) =>
   /charset\s*=\s*["']?([^"';\s]+)/i.exec(contentType ?? '')?.[1];
@@ -32,8 +36,8 @@ export function decodeText(body: Buffer, contentType: string | undefined): strin
   const decoder =
     decoderFor(bom?.[1]) ??
     decoderFor(charsetOf(contentType)) ??
-    decoderFor(inMeta) ??
-    decoderFor(inXml);
+    decoderFor(inText(inMeta)) ??
+    decoderFor(inText(inXml));
   if (decoder) return decoder.decode(body);
   const text = new TextDecoder('utf-8').decode(body);
   // A character that was cut off at the end is no sign of another encoding.

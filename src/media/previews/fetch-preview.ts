@@ -66,6 +66,19 @@ async function discard({ body }: OutboundStream): Promise<void> {
   await body[Symbol.asyncIterator]().return?.();
 }
 
+async function* onePiece(piece: Buffer): AsyncGenerator<Buffer> {
+  yield piece;
+}
+
+/** What a `data:` URL holds (RFC 2397); null: it is none, or not well-formed. */
+function dataOf(url: string): Buffer | null {
+  if (!url.startsWith('data:')) return null;
+  const comma = url.indexOf(',');
+  if (comma === -1) return null;
+  const text = decodeURIComponentSafely(url.slice(comma + 1));
+  return Buffer.from(text, /;base64$/i.test(url.slice(0, comma)) ? 'base64' : 'latin1');
+}
+
 /** Fetches pages and makes previews of them. Rejects with MatrixError. */
 export function createFetchPreview(needs: FetchPreviewNeeds) {
   const { http, isUrlAllowed, bytesMax, uploads, temporary } = needs;
@@ -76,8 +89,8 @@ export function createFetchPreview(needs: FetchPreviewNeeds) {
   }
 
   /** Keeps an image; null when it is none. */
-  async function keepImage(answer: OutboundStream): Promise<Preview | null> {
-    const file = await temporary.write(answer.body);
+  async function keepImage(pieces: AsyncIterable<Buffer>): Promise<Preview | null> {
+    const file = await temporary.write(pieces);
     try {
       const image = await measureImage(file.path);
       if (image === null) return null;
@@ -96,9 +109,11 @@ export function createFetchPreview(needs: FetchPreviewNeeds) {
   }
 
   async function fetchImage(url: string): Promise<Preview | null> {
+    const inside = dataOf(url);
+    if (inside) return inside.length > bytesMax ? null : keepImage(onePiece(inside));
     try {
       const answer = await open(url, bytesMax);
-      if (answer.status === 200) return await keepImage(answer);
+      if (answer.status === 200) return await keepImage(answer.body);
       await discard(answer);
       return null;
     } catch (error) {
@@ -135,7 +150,7 @@ export function createFetchPreview(needs: FetchPreviewNeeds) {
   }
 
   async function ofImage(answer: OutboundStream): Promise<Preview> {
-    const image = await keepImage(answer);
+    const image = await keepImage(answer.body);
     const name = decodeURIComponentSafely(new URL(answer.url).pathname.split('/').at(-1) ?? '');
     return { ...(name === '' ? {} : { 'og:title': name }), ...image };
   }

@@ -68,7 +68,19 @@ export async function loadOembed(config: {
   };
 }
 
-const textOf = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null);
+/** Longer texts are cut. */
+const textMax = 1_000;
+
+const stringOf = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null);
+const textOf = (value: unknown) => stringOf(value)?.slice(0, textMax).toWellFormed() ?? null;
+
+/** Services name no version, though they must, or a number. */
+const isKnownVersion = (version: unknown = 1) => version === '1.0' || version === 1;
+
+const typesAsOg = new Map([
+  ['video', 'video.other'],
+  ['link', 'website'],
+]);
 
 /** The text of a piece of HTML, as a description. */
 function describe(html: string, url: string): string | null {
@@ -79,20 +91,18 @@ function describe(html: string, url: string): string | null {
 export function readOembed(json: unknown, url: string): Record<string, string> | null {
   if (typeof json !== 'object' || json === null) return null;
   const answer = json as Record<string, unknown>;
-  const type = textOf(answer['type']);
-  if (type === null || String(answer['version']) !== '1.0') return null;
-  const html = textOf(answer['html']);
-  const image = type === 'photo' ? textOf(answer['url']) : textOf(answer['thumbnail_url']);
+  if (!isKnownVersion(answer['version'])) return null;
+  const { type } = answer;
+  const html = stringOf(answer['html']);
+  const image = stringOf(type === 'photo' ? answer['url'] : answer['thumbnail_url']);
   const description = type === 'rich' && html !== null ? describe(html, url) : null;
   const og: Record<string, string | null> = {
-    'og:url': url,
-    'og:type': type === 'video' ? 'video.other' : null,
+    'og:type': (typeof type === 'string' && typesAsOg.get(type)) || null,
     'og:title': textOf(answer['title']) ?? textOf(answer['author_name']),
     'og:site_name': textOf(answer['provider_name']),
     'og:description': description,
     'og:image': image !== null && URL.canParse(image, url) ? new URL(image, url).href : null,
   };
-  return Object.fromEntries(
-    Object.entries(og).filter((entry): entry is [string, string] => entry[1] !== null),
-  );
+  const said = Object.entries(og).filter((entry): entry is [string, string] => entry[1] !== null);
+  return said.length === 0 ? null : { 'og:url': url, ...Object.fromEntries(said) };
 }

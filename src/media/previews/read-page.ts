@@ -29,6 +29,7 @@ const skipped = new Set([
   'template',
 ]);
 const voidTags = new Set(['img']);
+const headings = new Set(['h1', 'h2', 'h3']);
 const blocks = new Set([
   'p',
   'div',
@@ -47,22 +48,34 @@ const textMax = 3_000;
 /** Bounds of what a page can make a preview carry. */
 const tagsMax = 50;
 const valueMax = 1_000;
+/** Images can be URLs by themselves (RFC 2397). */
+const imageUrlMax = 256 * 1024;
 /** Smaller pictures are buttons and counters. */
 const sideMin = 10;
+/** The parser becomes slow in deeper ones; no page that is read by people is so deep. */
+const depthMax = 1_000;
 /** Parsed before it is asked whether there is enough. */
 const sliceLength = 32 * 1024;
 
 const twitterAsOg: Record<string, string> = { 'twitter:site': 'og:site_name' };
 const leftOut = new Set(['twitter:card', 'twitter:creator']);
 
+interface Image {
+  url: string;
+  /** In pixels, as far as the page says it; 0: it does not. */
+  area: number;
+}
+
 interface Found {
   og: Map<string, string>;
   twitter: Map<string, string>;
   description: string | null;
   metaImage: string | null;
-  image: string | null;
+  image: Image | null;
   icon: string | null;
   title: string;
+  /** The first one. */
+  heading: string;
   text: string;
   oembedUrl: string | null;
   base: string | null;
@@ -73,9 +86,11 @@ function readMeta(found: Found, attributes: Record<string, string>): void {
   if (content === undefined || content.trim() === '') return;
   const value = content.trim();
   const name = (attributes['property'] ?? attributes['name'] ?? '').toLowerCase();
-  const hasRoom = found.og.size < tagsMax && value.length <= valueMax;
-  if (name.startsWith('og:') && hasRoom && !found.og.has(name)) found.og.set(name, value);
-  else if (name.startsWith('twitter:') && !leftOut.has(name) && hasRoom) {
+  const lengthMax = name.endsWith(':image') ? imageUrlMax : valueMax;
+  const hasRoom = found.og.size < tagsMax && value.length <= lengthMax;
+  if (/^(?:og|article|profile):/.test(name)) {
+    if (hasRoom && !found.og.has(name)) found.og.set(name, value);
+  } else if (name.startsWith('twitter:') && !leftOut.has(name) && hasRoom) {
     const as = twitterAsOg[name] ?? name.replace('twitter:', 'og:');
     if (!found.twitter.has(as) && found.twitter.size < tagsMax) found.twitter.set(as, value);
   } else if (name === 'description') found.description ??= value;
@@ -90,37 +105,65 @@ function readLink(found: Found, { rel = '', type = '', href }: Record<string, st
   } else if (kinds.includes('icon')) found.icon ??= href;
 }
 
+/** Images inside of pages stand mostly for others that a script loads later. */
+const isData = (url: string) => /^\s*data:/i.test(url);
+
+/** The largest counts, else the first. */
 function readImage(found: Found, { src, width, height }: Record<string, string>): void {
-  const isTiny = [width, height].some((side) => side !== undefined && parseInt(side, 10) < sideMin);
-  if (src && !isTiny) found.image ??= src;
+  const sides = [width, height].map((side) => parseInt(side ?? '', 10));
+  if (!src || sides.some((side) => side < sideMin)) return;
+  const area = sides[0]! * sides[1]! || 0;
+  const { image } = found;
+  const isBetter =
+    !image || area > image.area || (area === image.area && isData(image.url) && !isData(src));
+  if (isBetter) found.image = { url: src, area };
+}
+
+/** Text goes on with single spaces, so that what nobody sees takes no room. */
+function addText(found: Found, text: string): void {
+  const plain = text.replace(/\s+/g, ' ');
+  found.text += /(?:^|\s)$/.test(found.text.slice(-1)) ? plain.replace(/^ /, '') : plain;
+}
+
+function endBlock(found: Found): void {
+  if (!found.text.endsWith('\n') && found.text !== '') found.text += '\n';
 }
 
 function parse(html: string, found: Found): void {
+  let depth = 0;
   let skippedDepth = 0;
-  let isTitle = false;
-  let isBody = false;
+  /** What the text of now is, besides text. */
+  let inside: 'title' | 'heading' | null = null;
   const parser = new Parser({
     onopentag(name, attributes) {
+      depth++;
       if (name === 'meta') readMeta(found, attributes);
       else if (name === 'link') readLink(found, attributes);
       else if (name === 'img') readImage(found, attributes);
       else if (name === 'base') found.base ??= attributes['href'] ?? null;
-      else if (name === 'title') isTitle = found.title === '' && skippedDepth === 0;
-      else if (name === 'body') isBody = true;
+      else if (name === 'title') inside = 'title';
+      else if (headings.has(name) && found.heading === '') inside = 'heading';
       if (skipped.has(name) && !voidTags.has(name)) skippedDepth++;
-      else if (blocks.has(name)) found.text += '\n';
+      else if (blocks.has(name)) endBlock(found);
     },
     ontext(text) {
-      if (isTitle) found.title += text;
-      else if (isBody && skippedDepth === 0 && found.text.length < textMax) found.text += text;
+      if (inside === 'title') {
+        // Those of drawings come in plenty.
+        if (skippedDepth === 0 && found.title.length < valueMax) found.title += text;
+        return;
+      }
+      if (inside === 'heading' && found.heading.length < valueMax) found.heading += text;
+      if (skippedDepth === 0 && found.text.length < textMax) addText(found, text);
     },
     onclosetag(name) {
-      if (name === 'title') isTitle = false;
+      depth--;
+      if (name === 'title' || (inside === 'heading' && headings.has(name))) inside = null;
       if (skipped.has(name) && !voidTags.has(name)) skippedDepth = Math.max(0, skippedDepth - 1);
-      else if (blocks.has(name)) found.text += '\n';
+      else if (blocks.has(name)) endBlock(found);
     },
   });
-  for (let at = 0; at < html.length && found.text.length < textMax; at += sliceLength) {
+  const isEnough = () => found.text.length >= textMax || depth >= depthMax;
+  for (let at = 0; at < html.length && !isEnough(); at += sliceLength) {
     parser.write(html.slice(at, at + sliceLength));
   }
   parser.end();
@@ -136,18 +179,21 @@ export function readPage(html: string, url: string): Page {
     image: null,
     icon: null,
     title: '',
+    heading: '',
     text: '',
     oembedUrl: null,
     base: null,
   };
-  parse(html, found);
+  // As browsers do (HTML standard, "Preprocessing the input stream").
+  parse(html.replaceAll('\0', '\uFFFD'), found);
   const base = absolute(found.base, url) ?? url;
   const og = new Map([...found.twitter, ...found.og]);
   const fallback = (name: string, value: string | null) => {
-    if (!og.has(name) && value) og.set(name, value.slice(0, valueMax));
+    if (!og.has(name) && value) og.set(name, value);
   };
-  fallback('og:title', found.title.trim() || /<h1[^>]*>([^<]+)</i.exec(html)?.[1]?.trim() || null);
-  fallback('og:image', found.metaImage ?? found.image ?? found.icon);
+  const short = (text: string) => text.trim().slice(0, valueMax).toWellFormed();
+  fallback('og:title', short(found.title) || short(found.heading));
+  fallback('og:image', found.metaImage ?? found.image?.url ?? found.icon);
   fallback('og:description', found.description ?? found.text);
   const description = og.get('og:description');
   const summary = description === undefined ? null : summaryOf(description);

@@ -63,8 +63,44 @@ describe('pages', () => {
     const { og } = readPage(long + metas.join(''), url);
     assert.equal(og['og:title'], undefined);
     assert.equal(Object.keys(og).length, 50);
-    const { og: deep } = readPage('<div>'.repeat(100_000), url);
-    assert.deepEqual(deep, {});
+    const { og: cut } = readPage(`<title>${'x'.repeat(999)}😀</title>`, url);
+    assert.ok(cut['og:title']!.isWellFormed());
+  });
+
+  // Each took minutes; the tests end long before.
+  test('cannot keep the parser busy', () => {
+    for (const piece of ['<div>', '<nav>', '<i>', '<h1', '<h1>', '<meta ', '<!--', '</', ' ']) {
+      readPage(piece.repeat(1_000_000 / piece.length), url);
+    }
+  });
+
+  test('leave out what HTML lets them leave out', () => {
+    const { og } = readPage('<title>T</title><p>Words</p>', url);
+    assert.deepEqual(og, { 'og:title': 'T', 'og:description': 'Words' });
+    const { og: heading } = readPage('<h2><a>Tea</a> &amp; <b>Cake</b></h2>', url);
+    assert.equal(heading['og:title'], 'Tea & Cake');
+    const { og: late } = readPage(`${'<div>\n   </div>'.repeat(2_000)}<p>At last</p>`, url);
+    assert.equal(late['og:description'], 'At last');
+    const { og: drawn } = readPage('<svg><title>An icon</title></svg><title>T\0</title>', url);
+    assert.equal(drawn['og:title'], 'T\uFFFD');
+  });
+
+  test('have pictures, of which the largest counts, and one inside of the page the least', () => {
+    const imageOf = (html: string) => readPage(html, url).og['og:image'];
+    const inside = '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">';
+    assert.equal(imageOf(`${inside}<img src="/a.png">`), 'https://site.example/a.png');
+    assert.match(imageOf(inside)!, /^data:/);
+    const sized = (name: string, side: number) =>
+      `<img src="${name}" width="${side}" height="${side}">`;
+    const images = `<img src="x.png">${sized('a.png', 20)}${sized('b.png', 200)}${sized('c.png', 9)}`;
+    assert.equal(imageOf(images), 'https://site.example/a/b.png');
+    const long = `data:image/png;base64,${'A'.repeat(5_000)}`;
+    assert.equal(imageOf(`<meta property="og:image" content="${long}">`), long);
+  });
+
+  test('say more of articles and people', () => {
+    const { og } = readPage('<meta property="article:author" content="A">', url);
+    assert.deepEqual(og, { 'article:author': 'A' });
   });
 });
 
@@ -84,6 +120,8 @@ describe('encodings', () => {
     assert.ok(decodeText(meta, 'text/html').endsWith('Привет'));
     const xml = Buffer.concat([Buffer.from('<?xml encoding="windows-1251"?>'), russian]);
     assert.ok(decodeText(xml, undefined).endsWith('Привет'));
+    const wrong = Buffer.from('<meta charset="utf-16"><title>hé</title>');
+    assert.match(decodeText(wrong, 'text/html'), /hé/);
     const wide = Buffer.from('\uFEFFhé', 'utf16le');
     assert.equal(decodeText(wide, 'text/html; charset=utf-8'), 'hé');
   });
@@ -145,10 +183,18 @@ describe('oEmbed', () => {
       'og:title': 'Me',
       'og:description': 'Said so',
     });
-    const photo = readOembed({ version: 1, type: 'photo', url: '/p.png' }, url);
-    assert.equal(photo, null);
-    const right = readOembed({ version: '1.0', type: 'photo', url: '/p.png', title: 'P' }, url);
-    assert.equal(right!['og:image'], 'https://site.example/p.png');
-    assert.equal(readOembed([], url), null);
+    for (const version of ['1.0', 1, undefined]) {
+      const photo = readOembed({ version, type: 'photo', url: '/p.png' }, url);
+      assert.equal(photo!['og:image'], 'https://site.example/p.png');
+    }
+    assert.equal(readOembed({ version: '2.0', type: 'photo', url: '/p.png' }, url), null);
+    assert.equal(
+      readOembed({ type: 'link', title: 'x'.repeat(5_000) }, url)!['og:type'],
+      'website',
+    );
+    assert.equal(readOembed({ title: 'x'.repeat(5_000) }, url)!['og:title']!.length, 1_000);
+    for (const nothing of [[], {}, null, 'x', { version: '1.0', title: 5 }]) {
+      assert.equal(readOembed(nothing, url), null);
+    }
   });
 });

@@ -1,5 +1,8 @@
-import { access, link, mkdir, open, rm } from 'node:fs/promises';
+import { access, link, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../kernel/make-folder.ts';
+import { closeFile, openFile, readFrom, syncFile } from './files.ts';
+import { createKeptFiles } from './kept-files.ts';
 import type { MediaStore } from './media-store.ts';
 
 /** The code of a file system's error. */
@@ -8,34 +11,25 @@ const codeOf = (error: unknown): unknown =>
 
 /** Makes the names in a folder durable. */
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+  const folder = await openFile(path, 'r');
   try {
-    await folder.sync();
+    await syncFile(folder);
   } finally {
-    await folder.close();
-  }
-}
-
-async function openIfThere(path: string) {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw error;
+    closeFile(folder);
   }
 }
 
 /**
  * Contents as files below a folder, which several processes, and machines by a shared file system,
- * may use at once: `content/ab/cd/ef…`. A file gets its name when it is complete and on disk.
+ * may use at once: `content/ab/cd…`. A file gets its name when it is complete and on disk.
  */
 export function createDiskStore(folder: string): MediaStore {
-  const pathOf = (sha256: string) =>
-    join(folder, 'content', sha256.slice(0, 2), sha256.slice(2, 4), sha256.slice(4));
+  const files = createKeptFiles();
+  const pathOf = (sha256: string) => join(folder, 'content', sha256.slice(0, 2), sha256.slice(2));
 
-  async function makeFolder(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true, mode: 0o750 });
-    if (first === undefined) return;
+  async function makeDurably(path: string): Promise<void> {
+    const first = await makeFolder(path, 0o750);
+    if (first === null) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) {
       // oxlint-disable-next-line no-await-in-loop -- at most three
       await syncFolder(dirname(made));
@@ -51,6 +45,15 @@ export function createDiskStore(folder: string): MediaStore {
     }
   }
 
+  async function takeIfThere(path: string) {
+    try {
+      return await files.take(path);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
   return {
     async put({ path, sha256 }) {
       const to = pathOf(sha256);
@@ -58,7 +61,7 @@ export function createDiskStore(folder: string): MediaStore {
         await name(path, to);
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw error;
-        await makeFolder(dirname(to));
+        await makeDurably(dirname(to));
         await name(path, to);
       }
       // Also for a file that was there: who has just named it may not have come to this yet.
@@ -70,18 +73,18 @@ export function createDiskStore(folder: string): MediaStore {
         () => false,
       ),
     async open(sha256, { start, end }) {
-      const file = await openIfThere(pathOf(sha256));
+      const file = await takeIfThere(pathOf(sha256));
       if (file === null) return null;
       let position = start;
       return {
         async read(into) {
-          const wanted = Math.min(into.length, end + 1 - position);
-          if (wanted <= 0) return 0;
-          const { bytesRead } = await file.read(into, 0, wanted, position);
+          const bytes = Math.min(into.length, end + 1 - position);
+          if (bytes <= 0) return 0;
+          const bytesRead = await readFrom(file.descriptor, into, { bytes, position });
           position += bytesRead;
           return bytesRead;
         },
-        close: () => file.close(),
+        close: () => files.release(file),
       };
     },
     async asFile(sha256) {
@@ -89,6 +92,10 @@ export function createDiskStore(folder: string): MediaStore {
       const isThere = await this.has(sha256);
       return isThere ? { path, release: async () => undefined } : null;
     },
-    delete: (sha256) => rm(pathOf(sha256), { force: true }),
+    async delete(sha256) {
+      const path = pathOf(sha256);
+      await rm(path, { force: true });
+      files.forget(path);
+    },
   };
 }

@@ -51,7 +51,7 @@ async function readAll(store: MediaStore, sha256: string, range: ByteRange): Pro
     if (bytes === 0) break;
     pieces.push(piece.subarray(0, bytes));
   }
-  await content.close();
+  content.close();
   return Buffer.concat(pieces);
 }
 

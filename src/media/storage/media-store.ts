@@ -18,7 +18,7 @@ export interface WrittenFile {
 export interface OpenContent {
   /** Copies the next bytes into the buffer; 0 at the end. */
   read(into: Buffer): Promise<number>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 /**
@@ -55,7 +55,7 @@ export function contentOfStream(stream: Readable): OpenContent {
       left = left.subarray(copied);
       return copied;
     },
-    async close() {
+    close() {
       stream.destroy();
     },
   };

@@ -36,7 +36,7 @@ export function createSmallContents(contents: MediaStore): SmallContents {
           at += read;
         }
       } finally {
-        await content.close();
+        content.close();
       }
       cache.set(sha256, whole);
       return whole;

@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../kernel/make-folder.ts';
+import { append, closeFile, openFile, syncFileData } from './files.ts';
 import type { WrittenFile } from './media-store.ts';
 
 /** Small pieces are gathered to this many bytes before they are written. */
-const writtenAtOnce = 256 * 1024;
+const writtenAtOnce = 512 * 1024;
 /** A file that is older belongs to nobody any more: its process died. */
 const abandonedMs = 24 * 60 * 60 * 1000;
 
@@ -38,11 +40,11 @@ export function createTemporaryFiles(folder: string): TemporaryFiles {
   async function create() {
     const path = join(folder, randomUUID());
     try {
-      return { path, file: await open(path, 'wx', 0o640) };
+      return { path, file: await openFile(path, 'wx', 0o640) };
     } catch (error) {
       if (!isMissing(error)) throw error;
-      await mkdir(folder, { recursive: true, mode: 0o750 });
-      return { path, file: await open(path, 'wx', 0o640) };
+      await makeFolder(folder, 0o750);
+      return { path, file: await openFile(path, 'wx', 0o640) };
     }
   }
 
@@ -68,20 +70,20 @@ export function createTemporaryFiles(folder: string): TemporaryFiles {
           waiting.push(piece);
           waitingBytes += piece.length;
           if (waitingBytes < writtenAtOnce) continue;
-          await file.writev(waiting);
+          await append(file, waiting);
           free(waiting);
           waiting = [];
           waitingBytes = 0;
         }
-        if (waitingBytes > 0) await file.writev(waiting);
+        if (waitingBytes > 0) await append(file, waiting);
         free(waiting);
-        await file.datasync();
+        await syncFileData(file);
       } catch (error) {
-        await file.close();
+        closeFile(file);
         await discard(path);
         throw error;
       }
-      await file.close();
+      closeFile(file);
       return { path, bytes, sha256: hash.digest('hex') };
     },
     discard,

@@ -153,6 +153,8 @@ export async function makeThumbnail(
         height,
         fit: isPiece ? 'cover' : 'inside',
         withoutEnlargement: !isPiece,
+        // Catmull-Rom: looks like Lanczos, the default, in images made smaller, and costs less.
+        kernel: 'cubic',
       });
     try {
       const made = encoded(resized, image, isAnimated);

@@ -71,7 +71,9 @@ const get = declare({
   async handle({ params, request }, { sessions }) {
     const session = await sessions.get(params.id);
     const headers = headersOf(session);
-    const known = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim());
+    const tags = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim());
+    // A proxy that compresses makes weak tags of ours; here that is no matter (RFC 9110, 13.1.2).
+    const known = tags.map((tag) => tag.replace(/^W\//, ''));
     if (known.includes(etagOf(session))) return new Reply(304, undefined, headers);
     const type = { 'Content-Type': 'text/plain', 'X-Content-Type-Options': 'nosniff' };
     return new Reply(200, session.data, { ...headers, ...type });

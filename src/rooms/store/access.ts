@@ -76,7 +76,7 @@ const selectChanger = statement<[roomNid: number, userNid: number], { userId: st
 const markForgotten = statement<[number, number], { pos: number }>(
   'mark_forgotten',
   `update memberships set is_forgotten = true
-   where user_nid = $1 and room_nid = $2 and membership <> 'join' returning pos`,
+   where user_nid = $1 and room_nid = $2 and membership in ('leave', 'ban') returning pos`,
 );
 
 const selectShared = statement<[number, number], { roomNid: number }>(

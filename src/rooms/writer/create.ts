@@ -1,5 +1,7 @@
+import { Deadline } from '../../kernel/deadline.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { inGroups } from '../../kernel/in-groups.ts';
+import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { Fence } from '../../database/fence.ts';
@@ -11,7 +13,7 @@ import { buildNext, signEvent, type ComposeContext } from './compose.ts';
 import { eventCommit } from './commit-events.ts';
 import { HeadDraft } from './head-draft.ts';
 import { RoomHead } from './head.ts';
-import { besideMax } from './policy-servers.ts';
+import { besideMax, requestMsMax } from './policy-servers.ts';
 import { isPolicyProto, type CreateRequest, type ProtoEvent } from './proto-event.ts';
 import { internNames, type RoomWriterNeeds } from './room-writer.ts';
 import { takeIn } from './take-in.ts';
@@ -21,8 +23,6 @@ const reservedNids = 50;
 /** Letters of a room id's opaque part, as Synapse has. */
 const opaqueIdLetters = 18;
 const planIdLetters = 20;
-/** After that the policy server is asked nothing more: calls between processes end after 30 s. */
-const signingMsMax = 15_000;
 
 /** A room that is to be: plain data, from which every process makes the same one. */
 export interface RoomPlan {
@@ -90,6 +90,15 @@ export function planRoom(
 /** Tries to find an id that suits, before one is taken that does not. */
 const idTriesMax = 64;
 
+/** What the first events of a room are made of, the same at each attempt. */
+interface Prepared {
+  protos: readonly ProtoEvent[];
+  signed: BuiltEvent[] | null;
+  at: ComposeContext;
+  /** The room before its first event. */
+  newHead(): RoomHead;
+}
+
 /** Makes rooms. The room and its first events are stored in one transaction. */
 export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
   const { policies } = needs;
@@ -103,8 +112,17 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
     return nids.shift()!;
   }
 
-  /** Builds the first events of a room that may use a policy server from one of them on. */
-  async function buildSigned(head: RoomHead, protos: readonly ProtoEvent[], at: ComposeContext) {
+  /**
+   * Builds the first events of a room that may use a policy server from one of them on. Null: they
+   * need nobody's signature but our own.
+   */
+  async function buildSigned(
+    head: RoomHead,
+    protos: readonly ProtoEvent[],
+    at: ComposeContext,
+  ): Promise<BuiltEvent[] | null> {
+    if (!protos.some(isPolicyProto)) return null;
+    const deadline = new Deadline(requestMsMax);
     const draft = new HeadDraft(head);
     const made = protos.map((proto) => {
       const policy = isPolicyProto(proto) ? null : policies.current(draft);
@@ -112,35 +130,19 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
       takeIn(draft, built, at, null);
       return { built, policy };
     });
-    const untilMs = performance.now() + signingMsMax;
-    return inGroups(made, besideMax, async ({ built, policy }) => {
-      if (!policy) return built;
-      if (performance.now() < untilMs) return policies.sign(head.version, built, policy);
-      const message = 'The policy server of the room takes too long';
-      throw new MatrixError('M_UNKNOWN', message, { status: 504 });
-    });
+    return inGroups(made, besideMax, async ({ built, policy }) =>
+      policy ? policies.sign(head.version, built, policy, deadline) : built,
+    );
   }
 
   async function attempt(
-    { roomId, request, createdTs, planId }: RoomPlan,
-    protos: readonly ProtoEvent[],
-    fence: Fence | null,
+    { request, createdTs, planId }: RoomPlan,
+    { protos, signed, at, newHead }: Prepared,
     alone: boolean,
   ): Promise<CreatedPos> {
-    const version = roomVersion(request.roomVersion);
-    const row = {
-      roomNid: await nextNid(),
-      roomId,
-      roomVersion: version.id,
-      joinedCount: 0,
-      invitedCount: 0,
-      isBlocked: false,
-    };
-    const head = new RoomHead(row, version, false, fence);
-    const { serverName, signingKey, interned } = needs;
-    const at = { serverName, signingKey, interned, now: createdTs };
+    const head = newHead();
+    const { interned } = needs;
     const transaction = { deviceNid: null, txnId: planId, scope: 'create' };
-    const signed = protos.some(isPolicyProto) ? await buildSigned(head, protos, at) : null;
     const events = protos.map((proto, i) => {
       const built = signed?.[i] ?? buildNext(head, proto, at);
       return takeIn(head, built, at, i === 0 ? transaction : null);
@@ -172,13 +174,28 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
 
   /** Resolves when everything is on disk. Throws `MatrixError`. */
   return async function create(plan: RoomPlan, fence: Fence | null): Promise<CreatedPos> {
-    const protos = [createEventOf(plan.request, plan.createdTs), ...plan.request.events];
+    const { roomId, request, createdTs } = plan;
+    const protos = [createEventOf(request, createdTs), ...request.events];
     await internNames(needs.interned, protos);
+    const version = roomVersion(request.roomVersion);
+    const row = {
+      roomNid: await nextNid(),
+      roomId,
+      roomVersion: version.id,
+      joinedCount: 0,
+      invitedCount: 0,
+      isBlocked: false,
+    };
+    const newHead = () => new RoomHead(row, version, false, fence);
+    const { serverName, signingKey, interned } = needs;
+    const at = { serverName, signingKey, interned, now: createdTs };
+    const signed = await buildSigned(newHead(), protos, at);
+    const prepared = { protos, signed, at, newHead };
     try {
-      return await attempt(plan, protos, fence, false);
+      return await attempt(plan, prepared, false);
     } catch (error) {
       if (!(error instanceof BatchFailed)) throw error;
-      return attempt(plan, protos, fence, true);
+      return attempt(plan, prepared, true);
     }
   };
 }

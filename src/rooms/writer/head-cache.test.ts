@@ -5,7 +5,13 @@ import type { HeadStore } from '../store/load-head.ts';
 import { createHeadCache } from './head-cache.ts';
 
 const roomId = '!a:x';
-const fenceOf = (epoch: number) => ({ holder: 'me', role: 'events', shard: 1, epoch });
+const fenceOf = (epoch: number) => ({
+  holder: 'me',
+  role: 'events',
+  shard: 1,
+  epoch,
+  isOver: false,
+});
 
 function cacheOfOneRoom() {
   const row = { roomNid: 1, roomId, joinedCount: 0, invitedCount: 0, isBlocked: false };

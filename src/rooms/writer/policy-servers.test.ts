@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, mock, test } from 'node:test';
 import { FederationError, type FederationFailure } from '../../federation-client/errors.ts';
 import { canonicalJson, NotCanonical } from '../../matrix/canonical-json.ts';
 import { joinPdu } from '../../matrix/event-builder.ts';
@@ -320,6 +320,36 @@ test('appends that wait are bounded', async () => {
   assert.equal(policyServer.take().length, 64);
 });
 
+test('who is signed waits only so long for those before, and those after go on', async () => {
+  policyServer.hold();
+  const never = append(message('slow'));
+  const late = assert.rejects(append(message('late')), { code: 'M_UNKNOWN', status: 504 });
+  const [first, second] = await policyServer.questions(2);
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    second!.sign();
+    const state = { isOver: false };
+    void late.finally(() => (state.isOver = true));
+    for (let s = 0; s < 60 && !state.isOver; s++) {
+      mock.timers.tick(1_000);
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(state.isOver);
+    await late;
+  } finally {
+    mock.timers.reset();
+  }
+  first!.sign();
+  await never;
+  const next = append(message('next'));
+  const [third] = await policyServer.questions(1);
+  third!.sign();
+  await next;
+  assert.deepEqual(await bodies(), ['slow', 'next']);
+  assert.equal(policyServer.take().length, 3);
+});
+
 test('a repeated request has its effect once, whatever the policy server says by then', async () => {
   const transaction = { deviceNid: 1, txnId: 't', scope: 'send' };
   const first = await append(message('once'), alice, { transaction });
@@ -337,28 +367,48 @@ test('a redaction that is signed empties its target', async () => {
   assert.equal(policyServer.take().length, 2);
 });
 
+const state = (type: string, content: JsonObject, stateKey = '') => ({
+  sender: alice,
+  type,
+  stateKey,
+  content,
+});
+/** A room that uses a policy server from its beginning on. */
+const newRoom = (policy: JsonObject, alias: string | null = null) => ({
+  roomVersion: '11',
+  creator: alice,
+  createContent: {},
+  events: [
+    state('m.room.member', { membership: 'join' }, alice),
+    state('m.room.policy', policy),
+    state('m.room.topic', { topic: 'a' }),
+  ],
+  alias,
+  isPublic: false,
+});
+
+test('a room that could not be stored together with others is not signed again', async () => {
+  const own = new TestPolicyServer(roomVersion('11'), 'x');
+  policyServer = own;
+  const taken = `#${crypto.randomUUID()}:x`;
+  await room.writer.create(newRoom({}, taken));
+  own.hold();
+  const refused = assert.rejects(room.writer.create(newRoom(own.content(), taken)), {
+    code: 'M_ROOM_IN_USE',
+  });
+  const made = room.writer.create(newRoom(own.content()));
+  const questions = await own.questions(2);
+  own.answer = (pdu) => own.signature(pdu);
+  for (const question of questions) question.sign();
+  await refused;
+  await made;
+  assert.equal(own.take().length, 2);
+});
+
 test('a room may use the policy server of its own server from the first events on', async () => {
   const own = new TestPolicyServer(roomVersion('11'), 'x');
   policyServer = own;
-  const state = (type: string, content: JsonObject, stateKey = '') => ({
-    sender: alice,
-    type,
-    stateKey,
-    content,
-  });
-  const wish = (content: JsonObject) => ({
-    roomVersion: '11',
-    creator: alice,
-    createContent: {},
-    events: [
-      state('m.room.member', { membership: 'join' }, alice),
-      state('m.room.policy', content),
-      state('m.room.topic', { topic: 'a' }),
-    ],
-    alias: null,
-    isPublic: false,
-  });
-  const roomId = await room.writer.create(wish(own.content()));
+  const roomId = await room.writer.create(newRoom(own.content()));
   assert.deepEqual(
     own.take().map(({ type }) => type),
     ['m.room.topic'],
@@ -372,8 +422,8 @@ test('a room may use the policy server of its own server from the first events o
   ]);
   await append(message('hello'));
   assert.equal(own.take().length, 1);
-  await room.writer.create(wish(new TestPolicyServer(roomVersion('11')).content()));
+  await room.writer.create(newRoom(new TestPolicyServer(roomVersion('11')).content()));
   own.answer = () => ({});
-  await assert.rejects(room.writer.create(wish(own.content())), { code: 'M_FORBIDDEN' });
+  await assert.rejects(room.writer.create(newRoom(own.content())), { code: 'M_FORBIDDEN' });
   own.take();
 });

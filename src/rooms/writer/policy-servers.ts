@@ -2,6 +2,7 @@ import { createBackOff } from '../../federation-client/back-off.ts';
 import { FederationError } from '../../federation-client/errors.ts';
 import type { FederationClient } from '../../federation-client/federation-client.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Deadline } from '../../kernel/deadline.ts';
 import { MatrixError, type ErrorCode } from '../../kernel/errors.ts';
 import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
@@ -34,9 +35,15 @@ export interface PolicyServers {
   /**
    * Asks the policy server for its signature; gives the event with it. Throws the `MatrixError` that
    * the sender of the event is to be told: the server's own, word for word, or M_FORBIDDEN where it
-   * does not sign, M_UNKNOWN (502, 504) where it does not answer, M_TOO_LARGE, M_BAD_JSON.
+   * does not sign, M_UNKNOWN (502, 504) where it does not answer, M_TOO_LARGE, M_BAD_JSON. It is not
+   * asked when it may take longer than the deadline of the request that the event belongs to.
    */
-  sign(version: RoomVersion, event: BuiltEvent, policy: RoomPolicy): Promise<BuiltEvent>;
+  sign(
+    version: RoomVersion,
+    event: BuiltEvent,
+    policy: RoomPolicy,
+    deadline: Deadline,
+  ): Promise<BuiltEvent>;
 }
 
 export interface PolicyServersNeeds {
@@ -47,7 +54,9 @@ export interface PolicyServersNeeds {
 }
 
 /** Short: people wait for it, and calls between processes end after 30 s. */
-const answerMsMax = 5_000;
+export const answerMsMax = 5_000;
+/** All that one request does in a room with a policy server ends by then, for the same reason. */
+export const requestMsMax = 20_000;
 const answerBytesMax = 64 * 1024;
 /** Events of one request that it is asked about side by side. */
 export const besideMax = 32;
@@ -78,6 +87,12 @@ function ownError({ answer }: FederationError): MatrixError | null {
   const message = typeof error === 'string' ? error : 'The policy server refused the event';
   // It may be a code that this server does not know.
   return new MatrixError(errcode as ErrorCode, message, { status: answer.status, extra });
+}
+
+/** What the sender of an event is told when there is no time to ask the policy server. */
+export function policyTooSlow(): MatrixError {
+  const message = 'The policy server of the room takes too long';
+  return new MatrixError('M_UNKNOWN', message, { status: 504 });
 }
 
 /** What the sender of an event is told when there is no signature for it. */
@@ -144,7 +159,8 @@ export function createPolicyServers(needs: PolicyServersNeeds): PolicyServers {
       } else if (head.extremities === extremities) head.policyMember = null;
     },
 
-    async sign(version, event, policy) {
+    async sign(version, event, policy, deadline) {
+      if (deadline.leftMs < answerMsMax) throw policyTooSlow();
       try {
         const answer = await federation.request(policy.via, {
           method: 'POST',

@@ -1,10 +1,11 @@
+import { Deadline } from '../../kernel/deadline.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { inGroups } from '../../kernel/in-groups.ts';
 import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { isPolicyState, isSignedByPolicyServer } from '../../matrix/policy-server.ts';
 import { refusal } from '../../matrix/received-pdu.ts';
 import type { RoomHead } from './head.ts';
-import { besideMax, type PolicyServers } from './policy-servers.ts';
+import { besideMax, requestMsMax, type PolicyServers } from './policy-servers.ts';
 
 /** A received event, with what the room's policy server says of it. */
 export interface CheckedEvent {
@@ -14,15 +15,12 @@ export interface CheckedEvent {
   unrecommended: string | null;
 }
 
-/** After that policy servers are no longer asked: calls between processes end after 30 s. */
-const askingMsMax = 15_000;
-
 /** Check 7 on receipt of a PDU (server-server spec, "Validating Policy Server signatures"). */
 export class ReceivedPolicy {
   readonly #policies: PolicyServers;
   /** What was said of events, and under which `m.room.policy`. */
   readonly #answers = new Map<string, CheckedEvent & { policyId: string }>();
-  readonly #untilMs = performance.now() + askingMsMax;
+  readonly #deadline = new Deadline(requestMsMax);
 
   constructor(policies: PolicyServers) {
     this.#policies = policies;
@@ -63,11 +61,8 @@ export class ReceivedPolicy {
     event: BuiltEvent,
     policy: Parameters<PolicyServers['sign']>[2],
   ): Promise<CheckedEvent> {
-    if (performance.now() > this.#untilMs) {
-      return { event, unrecommended: 'its policy server could not be asked in time' };
-    }
     try {
-      const signed = await this.#policies.sign(head.version, event, policy);
+      const signed = await this.#policies.sign(head.version, event, policy, this.#deadline);
       return { event: signed, unrecommended: null };
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error;

@@ -21,10 +21,13 @@ export class RoomGate {
     if (--this.#inside === 0) this.#whenEmpty?.();
   }
 
-  /** Does something while nobody else is inside. */
-  async alone<T>(work: () => Promise<T>): Promise<T> {
+  /** Does something while nobody else is inside. `wait`: how to wait for those who were first. */
+  async alone<T>(
+    work: () => Promise<T>,
+    wait = (opened: Promise<void>): Promise<void> => opened,
+  ): Promise<T> {
     // oxlint-disable-next-line no-await-in-loop
-    while (this.#closed) await this.#closed;
+    while (this.#closed) await wait(this.#closed);
     const { promise, resolve: open } = Promise.withResolvers<void>();
     this.#closed = promise;
     try {

@@ -2,6 +2,7 @@ import { BatchFailed, type Committer } from '../../streams/committer.ts';
 import { isDuplicate } from '../../database/database.ts';
 import type { Fence } from '../../database/fence.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { Deadline } from '../../kernel/deadline.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { fitsIdBytes, idBytesMax } from '../../matrix/ids.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
@@ -20,7 +21,7 @@ import {
   type AppendRequest,
   type ProtoEvent,
 } from './proto-event.ts';
-import type { PolicyServers } from './policy-servers.ts';
+import { answerMsMax, policyTooSlow, requestMsMax, type PolicyServers } from './policy-servers.ts';
 import type { WholeEvent } from './redact.ts';
 import { createSignedAppend, type SignedAppend } from './signed-append.ts';
 import { redactsOf } from './take-in.ts';
@@ -44,16 +45,13 @@ export const attemptsMax = 4;
  * first. In the last one none may.
  */
 const roundsMax = 3;
-/** After that no further round begins: calls between processes end after 30 s. */
-const roundsMsMax = 15_000;
 
 type Targets = (WholeEvent | null)[] | null;
 
-/** Throws when no further round may begin. */
-function checkTime(untilMs: number): void {
-  if (performance.now() < untilMs) return;
-  const message = 'The room changed too often while its policy server was asked';
-  throw new MatrixError('M_UNKNOWN', message, { status: 504 });
+/** What the sender is told when others keep the room for themselves for too long. */
+function roomTooBusy(): MatrixError {
+  const message = 'Other events of the room take too long';
+  return new MatrixError('M_UNKNOWN', message, { status: 504 });
 }
 
 /** Refuses what the database has no place for. Throws M_BAD_JSON. */
@@ -159,26 +157,37 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     head: RoomHead,
     wanted: Omit<SignedAppend, 'isAlone'>,
     round: number,
-    untilMs: number,
   ): Promise<AppendedEvent[] | null> {
-    checkTime(untilMs);
+    const { deadline } = wanted;
+    if (deadline.leftMs < answerMsMax) throw policyTooSlow();
     if (round < roundsMax) return appendSigned(head, { ...wanted, isAlone: false });
-    return head.gate.alone(async () => {
-      checkTime(untilMs);
-      if (head.broken) throw new HeadLost();
-      const targets = await targetsOf(head, wanted.request.events);
-      const policy = policies.current(head);
-      return policy ? appendSigned(head, { ...wanted, policy, targets, isAlone: true }) : null;
-    });
+    return head.gate.alone(
+      async () => {
+        if (head.broken) throw new HeadLost();
+        const targets = await targetsOf(head, wanted.request.events);
+        const policy = policies.current(head);
+        return policy ? appendSigned(head, { ...wanted, policy, targets, isAlone: true }) : null;
+      },
+      (opened) => deadline.orLate(opened, roomTooBusy),
+    );
   }
 
-  async function attempt(head: RoomHead, request: AppendRequest, alone: boolean, untilMs: number) {
+  async function attempt(
+    head: RoomHead,
+    request: AppendRequest,
+    alone: boolean,
+    deadline: Deadline,
+  ) {
     const isUnchecked = request.events.every(isPolicyProto);
     for (let round = 1; ; round++) {
       // oxlint-disable-next-line no-await-in-loop
       const targets = await targetsOf(head, request.events);
-      // oxlint-disable-next-line no-await-in-loop
-      while (head.gate.closed()) await head.gate.closed();
+      let closed = head.gate.closed();
+      while (closed) {
+        // oxlint-disable-next-line no-await-in-loop
+        await deadline.orLate(closed, roomTooBusy);
+        closed = head.gate.closed();
+      }
       if (head.broken) throw new HeadLost();
       const policy = isUnchecked ? null : policies.current(head);
       if (policy === null) return store(head, compose(head, request, targets), alone);
@@ -187,8 +196,9 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
         await policies.find(head);
         continue;
       }
+      const wanted = { request, policy, targets, alone, deadline };
       // oxlint-disable-next-line no-await-in-loop
-      const stored = await tryWithPolicy(head, { request, policy, targets, alone }, round, untilMs);
+      const stored = await tryWithPolicy(head, wanted, round);
       if (stored) return stored;
     }
   }
@@ -233,12 +243,12 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     async append(request, fence) {
       const members = membersConcerned(request.events);
       await internNames(interned, request.events);
-      const untilMs = performance.now() + roundsMsMax;
+      const deadline = new Deadline(requestMsMax);
       for (let tries = 1; ; tries++) {
         const head = await heads.pinned(request.roomId, members, fence);
         if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
         try {
-          return await attempt(head, request, tries > 1, untilMs);
+          return await attempt(head, request, tries > 1, deadline);
         } catch (error) {
           const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
           if (mayRetry && tries < attemptsMax) continue;

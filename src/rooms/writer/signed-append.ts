@@ -1,3 +1,4 @@
+import type { Deadline } from '../../kernel/deadline.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { inGroups } from '../../kernel/in-groups.ts';
 import { isPolicyState } from '../../matrix/policy-server.ts';
@@ -6,10 +7,15 @@ import type { ComposeContext } from './compose.ts';
 import { composeRequest, takeInComposed, type Composed } from './compose-request.ts';
 import type { Extremity, RoomHead } from './head.ts';
 import type { HeadCache } from './head-cache.ts';
-import { besideMax, type PolicyInForce, type PolicyServers } from './policy-servers.ts';
+import {
+  besideMax,
+  policyTooSlow,
+  type PolicyInForce,
+  type PolicyServers,
+} from './policy-servers.ts';
 import type { AppendedEvent, AppendRequest } from './proto-event.ts';
 import type { WholeEvent } from './redact.ts';
-import { WaitingAppends } from './waiting-appends.ts';
+import { WaitingAppends, type WaitingAppend } from './waiting-appends.ts';
 
 /** Appends of one room that may wait for its policy server. */
 const waitingMax = 64;
@@ -33,6 +39,8 @@ export interface SignedAppend {
   isAlone: boolean;
   /** To be committed with nothing else. */
   alone: boolean;
+  /** Of the request: neither its policy server nor other events are waited for any longer. */
+  deadline: Deadline;
 }
 
 /**
@@ -54,11 +62,15 @@ export function createSignedAppend(needs: SignedAppendNeeds) {
     }
   }
 
-  async function signAll(head: RoomHead, { made }: Composed, policy: PolicyInForce) {
+  async function signAll(
+    { version }: RoomHead,
+    { made }: Composed,
+    { policy, deadline }: SignedAppend,
+  ) {
     return inGroups(made, besideMax, async (one) =>
       isPolicyState(one.built.pdu)
         ? one
-        : { ...one, built: await policies.sign(head.version, one.built, policy) },
+        : { ...one, built: await policies.sign(version, one.built, policy, deadline) },
     );
   }
 
@@ -68,8 +80,12 @@ export function createSignedAppend(needs: SignedAppendNeeds) {
    */
   return async function appendSigned(
     head: RoomHead,
-    { request, policy, targets, isAlone, alone }: SignedAppend,
+    wanted: SignedAppend,
   ): Promise<AppendedEvent[] | null> {
+    const { request, targets, isAlone, alone, deadline } = wanted;
+    /** Whether what it stands on has not come into the room; asked only when that is to be known. */
+    const hasNoGround = async (before: WaitingAppend | null) =>
+      before !== null && (await deadline.orLate(before.landed, policyTooSlow)) === null;
     head.waiting ??= new WaitingAppends();
     const { waiting } = head;
     if (waiting.count >= waitingMax) {
@@ -86,21 +102,24 @@ export function createSignedAppend(needs: SignedAppendNeeds) {
       composed = composeRequest(draft, request, targets, context());
     } catch (error) {
       // What it stands on may yet be refused, and then this may not be.
-      if (before && (await before.landed) === null) return null;
+      if (await hasNoGround(before)) return null;
       throw error;
     }
     if (composed.made.length === 0) {
-      const isVoid = before !== null && (await before.landed) === null;
-      return isVoid ? null : store(head, composed, alone);
+      return (await hasNoGround(before)) ? null : store(head, composed, alone);
     }
     const landed = waiting.add(head, draft, before);
     let extremities: Extremity[] | null = null;
     let stored;
     try {
-      const made = await signAll(head, composed, policy);
-      const expected = before ? await before.landed : ground;
-      // oxlint-disable-next-line no-await-in-loop
-      if (!isAlone) while (head.gate.closed()) await head.gate.closed();
+      const made = await signAll(head, composed, wanted);
+      const expected = before ? await deadline.orLate(before.landed, policyTooSlow) : ground;
+      let closed = isAlone ? null : head.gate.closed();
+      while (closed) {
+        // oxlint-disable-next-line no-await-in-loop
+        await deadline.orLate(closed, policyTooSlow);
+        closed = head.gate.closed();
+      }
       if (head.broken) throw new HeadLost();
       if (expected === null || head.extremities !== expected) return null;
       check(head, request);

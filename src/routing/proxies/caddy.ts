@@ -5,6 +5,7 @@ import {
   type ProxySubject,
   type Target,
   type TrafficClass,
+  withQuery,
 } from './plan.ts';
 
 const indented = (lines: readonly string[], by = 1) => lines.map((line) => '\t'.repeat(by) + line);
@@ -20,9 +21,15 @@ function proxyTo({ balance, servers }: Target): string[] {
     ...indented([
       `lb_policy ${policy}`,
       'lb_try_duration 2s',
+      '# A worker that takes no connection gets nothing until this is over.',
+      'fail_duration 2s',
       'health_uri /health',
       'health_interval 5s',
       'flush_interval -1',
+      '# Nothing is asked for that the client has not asked for.',
+      'transport http {',
+      '\tcompression off',
+      '}',
     ]),
     '}',
   ];
@@ -68,7 +75,7 @@ const targetsOf = ({ target, first, bridges }: TrafficClass): Target[] =>
 
 /** A configuration for Caddy 2.6 or newer. */
 export function caddyConfig(subject: ProxySubject): string {
-  const { rules, classes, fallback } = planProxy(subject);
+  const { rules, classes, fallback, hidden } = planProxy(subject);
   const hasBridges = classes.some(({ bridges }) => bridges !== null);
   const handlers = [...new Set(classes.flatMap(targetsOf))].flatMap((target) => [
     `@${target.name} vars {lattice_target} ${target.name}`,
@@ -82,17 +89,19 @@ export function caddyConfig(subject: ProxySubject): string {
     '# Any worker can serve any request, so what goes elsewhere is slower, not wrong.',
     `${site} {`,
     ...indented([
+      `@hidden path_regexp ^(?:${hidden.join('|')})`,
       'route {',
       ...indented([
+        'error @hidden 404',
         ...keys,
         ...(hasBridges ? bridgeMap(subject) : []),
-        '# The kind of a request. The first pattern that fits counts.',
-        'map "{method} {path}" {lattice_class} {',
+        '# The kind of a request, by method and raw path. The first pattern that fits counts.',
+        'map "{method} {uri}" {lattice_class} {',
         ...indented([
-          ...rules.map(
-            ({ method, pattern: path, class: { name } }) =>
-              `${pattern(`^${method ?? '[A-Z]+'} ${path}`)} ${name}`,
-          ),
+          ...rules.map((rule) => {
+            const method = rule.method ?? '[A-Z]+';
+            return `${pattern(`^${method} ${withQuery(rule)}`)} ${rule.class.name}`;
+          }),
           'default other',
         ]),
         '}',

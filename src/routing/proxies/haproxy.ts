@@ -57,7 +57,7 @@ function bridges({ settings }: ProxySubject): string[] {
 
 /** A configuration for HAProxy 2.6 or newer. */
 export function haproxyConfig(subject: ProxySubject): string {
-  const { rules, classes, targets, fallback } = planProxy(subject);
+  const { rules, classes, targets, fallback, hidden } = planProxy(subject);
   const hasBridges = classes.some((one) => one.bridges !== null);
   const isNew = '!{ var(txn.lattice_class) -m found }';
   const setTarget = ({ name }: Target, condition: string) =>
@@ -73,16 +73,22 @@ export function haproxyConfig(subject: ProxySubject): string {
       'timeout server 180s',
       'timeout http-request 30s',
       'timeout http-keep-alive 75s',
-      'option forwardfor',
-      'option redispatch',
+      'option redispatch 1',
       'retry-on conn-failure',
     ]),
     '',
     'frontend lattice',
     ...indented([
       `bind :${subject.port}`,
+      `bind :::${subject.port} v6only`,
       '# For https: bind :443 ssl crt /path/to/pem alpn h2,http/1.1',
+      '# What a client says about itself is not believed.',
+      'http-request set-header X-Forwarded-For %[src]',
+      'http-request set-header X-Forwarded-Proto http',
       'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
+      ...hidden.map(
+        (path) => `http-request return status 404 if { path,url_dec -m reg ${quoted(`^${path}`)} }`,
+      ),
       ...keys,
       ...(hasBridges ? bridges(subject) : []),
       '# The kind of a request. The first pattern that fits counts.',

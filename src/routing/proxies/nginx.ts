@@ -5,6 +5,7 @@ import {
   type ProxyPlan,
   type ProxySubject,
   type Target,
+  withQuery,
 } from './plan.ts';
 
 /** What the balance keys are called in nginx. */
@@ -92,9 +93,9 @@ const classMap = ({ rules }: ProxyPlan): string[] => [
   'map "$request_method $request_uri" $lattice_class {',
   ...indented([
     'default other;',
-    ...rules.map(({ method, pattern: path, class: { name } }) => {
-      const ended = path.endsWith('$') ? `${path.slice(0, -1)}(?:\\?|$)` : path;
-      return `${pattern(`^${method ?? '[A-Z]+'} ${ended}`)} ${name};`;
+    ...rules.map((rule) => {
+      const method = rule.method ?? '[A-Z]+';
+      return `${pattern(`^${method} ${withQuery(rule)}`)} ${rule.class.name};`;
     }),
   ]),
   '}',
@@ -116,13 +117,22 @@ const upstreamMap = ({ classes, fallback }: ProxyPlan, hasBridges: boolean): str
   '',
 ];
 
-const serverBlock = ({ port, serverName, bodyBytesMax }: ProxySubject): string[] => [
+const serverBlock = (
+  { port, serverName, bodyBytesMax }: ProxySubject,
+  { hidden }: ProxyPlan,
+): string[] => [
   'server {',
   ...indented([
     `listen ${port};`,
     `listen [::]:${port};`,
     `server_name ${serverName};`,
+    '# As long as the workers allow, for filters in the query.',
+    'large_client_header_buffers 4 16k;',
     '# For https and federation: listen 443 ssl; listen 8448 ssl; ssl_certificate …; ssl_certificate_key …;',
+    '',
+    `location ~ ^(?:${hidden.join('|')}) {`,
+    '    return 404;',
+    '}',
     '',
     '# Without /_synapse/admin and /_lattice the admin API is not for everybody to reach.',
     'location ~ ^(/_matrix|/_synapse|/_lattice|/\\.well-known/matrix) {',
@@ -160,6 +170,6 @@ export function nginxConfig(subject: ProxySubject): string {
     ...(hasBridges ? bridgeMaps(subject) : []),
     ...classMap(plan),
     ...upstreamMap(plan, hasBridges),
-    ...serverBlock(subject),
+    ...serverBlock(subject, plan),
   ].join('\n');
 }

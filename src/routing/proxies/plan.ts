@@ -49,6 +49,8 @@ export interface ProxyPlan {
   targets: Target[];
   /** For everything else. */
   fallback: Target;
+  /** Paths that are nobody's business outside, as patterns like those of rules. */
+  hidden: string[];
 }
 
 /** The place of a segment among others: the more exact one comes first. */
@@ -84,6 +86,12 @@ function patternOf(path: string): string {
     return escaped(one);
   });
   return parts.join('/') + (isPrefix ? '' : '/?$');
+}
+
+/** A rule's pattern for the raw path with the query behind it. */
+export function withQuery({ pattern }: Rule): string {
+  const path = pattern.replaceAll('[^/]', '[^/?]');
+  return path.endsWith('$') ? `${path.slice(0, -1)}(?:\\?|$)` : path;
 }
 
 /** Paths of all prefixes in one pattern. */
@@ -182,7 +190,9 @@ export function planProxy(subject: ProxySubject): ProxyPlan {
     );
   const fallback = traffic.targetOf(appsOf('main', subject.settings), 'default', 'none');
   const [classes, targets] = [[...traffic.classes.values()], [...traffic.targets.values()]];
-  return { rules, classes, targets, fallback };
+  const ofMetrics = subject.rows.filter(({ resource }) => resource === 'metrics');
+  const hidden = [...new Set(ofMetrics.map(({ path }) => patternOf(path)))];
+  return { rules, classes, targets, fallback, hidden };
 }
 
 /** Rows for one method come before those for all others. */

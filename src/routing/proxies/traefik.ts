@@ -24,6 +24,20 @@ function serviceOf({ name, servers }: Target) {
   };
 }
 
+interface Router {
+  rule: string;
+  service: string;
+  middlewares: string[];
+  priority: number;
+}
+
+const middlewares = {
+  // Another worker is asked when one takes no connection.
+  'lattice-retry': { retry: { attempts: 3, initialInterval: '50ms' } },
+  // Traefik cannot refuse everybody.
+  'lattice-local': { ipAllowList: { sourceRange: ['127.0.0.1/32'] } },
+};
+
 const ticked = (text: string) => `\`${text}\``;
 
 function bridgeRule({ settings }: ProxySubject): string {
@@ -37,13 +51,21 @@ function bridgeRule({ settings }: ProxySubject): string {
 
 /** A dynamic configuration for Traefik 3. It can not spread by user or room; nothing needs it. */
 export function traefikConfig(subject: ProxySubject): string {
-  const { rules, targets, fallback } = planProxy(subject);
-  const routers: Record<string, { rule: string; service: string; priority: number }> = {};
+  const { rules, targets, fallback, hidden } = planProxy(subject);
+  const routers: Record<string, Router> = {};
   let priority = priorityMax;
   const add = (rule: string, { name }: Target) => {
     const service = `lattice_${name}`;
-    routers[`lattice-${priorityMax - priority}`] = { rule, service, priority };
+    const middlewares = ['lattice-retry'];
+    routers[`lattice-${priorityMax - priority}`] = { rule, service, middlewares, priority };
     priority--;
+  };
+  const isHidden = hidden.map((path) => `PathRegexp(${ticked(`^${path}`)})`).join(' || ');
+  routers['lattice-hidden'] = {
+    rule: isHidden,
+    service: `lattice_${fallback.name}`,
+    middlewares: ['lattice-local'],
+    priority: priorityMax + 1,
   };
   const ruleOf = ({ method, pattern }: Rule) =>
     `PathRegexp(${ticked(`^${pattern}`)})${method === null ? '' : ` && Method(\`${method}\`)`}`;
@@ -64,6 +86,6 @@ export function traefikConfig(subject: ProxySubject): string {
     '# Lattice behind Traefik: printed by `lattice routes --format traefik`; a dynamic configuration.',
     '# Any worker can serve any request, so what goes elsewhere is slower, not wrong. Traefik cannot',
     '# keep a user or a room at one worker; the other proxies and the built-in router can.',
-    stringify({ http: { routers, services } }, { lineWidth: 0 }),
+    stringify({ http: { routers, middlewares, services } }, { lineWidth: 0 }),
   ].join('\n');
 }

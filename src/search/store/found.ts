@@ -1,7 +1,12 @@
 import type { Queryable } from '../../database/database.ts';
 import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
-import { eventColumns, type HistorySpan, type StoredEvent } from '../../rooms/module.ts';
+import {
+  eventColumns,
+  type HistorySpan,
+  type PositionRange,
+  type StoredEvent,
+} from '../../rooms/module.ts';
 import type { TimelinePlace } from '../../streams/position.ts';
 
 /** Beyond it the number of results is no longer counted. */
@@ -12,9 +17,19 @@ const now = '9223372036854775807';
 const eventOf = (row: string) =>
   `join events e on e.room_nid = ${row}.room_nid and e.event_nid = ${row}.event_nid`;
 
-const selectRooms = statement<[userNid: number], { roomNid: number; roomId: string }>(
+/** `isOpen`: nothing that was ever said there is hidden from the user. */
+const selectRooms = statement<
+  [userNid: number],
+  { roomNid: number; roomId: string; isOpen: boolean }
+>(
   'search.rooms_of_user',
-  `select m.room_nid as "roomNid", r.room_id as "roomId"
+  `select m.room_nid as "roomNid", r.room_id as "roomId",
+     m.membership = 'join' and not exists (
+       select from room_state s ${eventOf('s')}
+       where s.room_nid = m.room_nid and s.state_key = '' and s.type_nid =
+           (select type_nid from event_types where event_type = 'm.room.history_visibility')
+         and ${readableJson('e.content')} ->> 'history_visibility' in ('joined', 'invited')
+     ) as "isOpen"
    from memberships m join rooms r on r.room_nid = m.room_nid
    where m.user_nid = $1 and m.membership in ('join', 'leave', 'ban') and not m.is_forgotten`,
 );
@@ -39,10 +54,17 @@ type Match = [
   fields: number[],
   senderNids: number[] | null,
   notSenderNids: number[],
+  closedRoomNids: number[],
+  readableRoomNids: number[],
+  readableFromPos: number[],
+  readableToPos: number[],
 ];
 const matching = `s.words @@ $1::tsquery and s.room_nid = any($2) and s.field = any($3::smallint[])
   and ($4::bigint[] is null or s.sender_nid = any($4)) and not s.sender_nid = any($5)
-  and e.redacted_by is null`;
+  and e.redacted_by is null
+  and (not s.room_nid = any($6::bigint[]) or exists (
+    select from unnest($7::bigint[], $8::bigint[], $9::bigint[]) as v(room_nid, from_pos, to_pos)
+    where v.room_nid = s.room_nid and v.from_pos <= s.pos and s.pos < v.to_pos))`;
 
 /** An event that was found, and how well it fits. */
 export type FoundRow = StoredEvent & { rank: number };
@@ -52,19 +74,19 @@ const selectRecent = statement<
   FoundRow
 >(
   'search.recent',
-  `select ts_rank(f.words, $6::tsquery, 1)::float8 as rank, ${eventColumns} from (
+  `select ts_rank(f.words, $10::tsquery, 1)::float8 as rank, ${eventColumns} from (
      select s.* from searchable_events s ${eventOf('s')}
-     where ${matching} and (s.pos, s.sub) < ($7::bigint, $8::int)
-     order by s.pos desc, s.sub desc limit $9) f ${eventOf('f')}
+     where ${matching} and (s.pos, s.sub) < ($11::bigint, $12::int)
+     order by s.pos desc, s.sub desc limit $13) f ${eventOf('f')}
    order by f.pos desc, f.sub desc`,
 );
 
 const selectRanked = statement<[...Match, rankBy: string, offset: number, limit: number], FoundRow>(
   'search.ranked',
   `select f.rank, ${eventColumns} from (
-     select s.*, ts_rank(s.words, $6::tsquery, 1)::float8 as rank
+     select s.*, ts_rank(s.words, $10::tsquery, 1)::float8 as rank
      from searchable_events s ${eventOf('s')} where ${matching}
-     order by rank desc, s.pos desc, s.sub desc offset $7 limit $8) f ${eventOf('f')}
+     order by rank desc, s.pos desc, s.sub desc offset $11 limit $12) f ${eventOf('f')}
    order by f.rank desc, f.pos desc, f.sub desc`,
 );
 
@@ -145,17 +167,28 @@ export interface Wanted {
   fields: number[];
   senderNids: number[] | null;
   notSenderNids: number[];
+  /** Rooms of which not everything is to be seen, by number: where it is. */
+  readable: ReadonlyMap<number, readonly PositionRange[]>;
 }
 
 /** Reads for a search; `database` gives events with their names. */
 export function createFoundStore(database: Queryable) {
-  const matchOf = (wanted: Wanted): Match => [
-    wanted.query,
-    wanted.roomNids,
-    wanted.fields,
-    wanted.senderNids,
-    wanted.notSenderNids,
-  ];
+  function matchOf(wanted: Wanted): Match {
+    const ranges = [...wanted.readable].flatMap(([roomNid, ofRoom]) =>
+      ofRoom.map((range) => ({ ...range, roomNid })),
+    );
+    return [
+      wanted.query,
+      wanted.roomNids,
+      wanted.fields,
+      wanted.senderNids,
+      wanted.notSenderNids,
+      [...wanted.readable.keys()],
+      ranges.map(({ roomNid }) => roomNid),
+      ranges.map(({ fromPos }) => fromPos),
+      ranges.map(({ toPos }) => toPos),
+    ];
+  }
   const neighbours =
     (select: typeof selectBefore) => (events: readonly StoredEvent[], limit: number) =>
       database.query(select, [

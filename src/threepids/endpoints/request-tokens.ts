@@ -5,7 +5,7 @@ import { canonicalMsisdn } from '../../accounts/module.ts';
 import { clientPaths, endpoint, type RequestInfo } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { randomLetters } from '../../kernel/random.ts';
-import { canonicalEmail, checkClientSecret, checkNextLink } from '../addresses.ts';
+import { canonicalEmail, checkClientSecret, checkedNextLink } from '../addresses.ts';
 import { checkAllowed, checkMayChange } from '../rules.ts';
 import type { ThreepidServices } from '../services.ts';
 import type { Purpose } from '../validation.ts';
@@ -41,6 +41,11 @@ function take(services: ThreepidServices, request: RequestInfo, medium: string, 
   services.limiter.take('threepid_validation', `to ${medium} ${address}`);
 }
 
+/** Where to go after the link was followed; null: nowhere. Throws M_INVALID_PARAM. */
+function nextLinkOf({ config }: ThreepidServices, { next_link }: { next_link?: string }) {
+  return next_link === undefined ? null : checkedNextLink(next_link, config.nextLinkDomains);
+}
+
 const inUse = () => new MatrixError('M_THREEPID_IN_USE', 'It belongs to an account already');
 const unknown = () => new MatrixError('M_THREEPID_NOT_FOUND', 'No account has it');
 
@@ -73,7 +78,7 @@ async function requestEmail(
   const { config, accounts, validation } = services;
   checkClientSecret(body.client_secret);
   const address = canonicalEmail(body.email);
-  if (body.next_link !== undefined) checkNextLink(body.next_link, config.nextLinkDomains);
+  const nextLink = nextLinkOf(services, body);
   if (purpose !== 'password_reset') checkAllowed(config, 'email', address);
   take(services, request, 'email', address);
   const owner = await accounts.directory.byThreepid('email', address);
@@ -88,7 +93,7 @@ async function requestEmail(
     address,
     clientSecret: body.client_secret,
     sendAttempt: body.send_attempt,
-    nextLink: body.next_link ?? null,
+    nextLink,
   });
   return { sid };
 }
@@ -102,7 +107,7 @@ async function requestMsisdn(
   const { config, accounts, msisdn } = services;
   checkClientSecret(body.client_secret);
   const number = await canonicalMsisdn(body.country, body.phone_number);
-  if (body.next_link !== undefined) checkNextLink(body.next_link, config.nextLinkDomains);
+  const nextLink = nextLinkOf(services, body);
   if (purpose !== 'password_reset') checkAllowed(config, 'msisdn', number);
   take(services, request, 'msisdn', number);
   if (!msisdn) {
@@ -116,7 +121,8 @@ async function requestMsisdn(
     if (!config.hidesKnownAddresses) throw purpose === 'password_reset' ? unknown() : inUse();
     return pretended();
   }
-  const { country, phone_number, client_secret, send_attempt, next_link } = body;
+  const { country, phone_number, client_secret, send_attempt } = body;
+  const next_link = nextLink ?? undefined;
   return msisdn.requestToken({ country, phone_number, client_secret, send_attempt, next_link });
 }
 

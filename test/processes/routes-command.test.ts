@@ -8,8 +8,8 @@ import { startWorkerSet } from '../harness/topology.ts';
 
 const bin = join(import.meta.dirname, '../../bin/lattice.mjs');
 
-async function routes(...args: string[]) {
-  const child = spawn(process.execPath, [bin, 'routes', ...args]);
+async function lattice(...args: string[]) {
+  const child = spawn(process.execPath, [bin, ...args]);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += String(chunk)));
   child.stderr.on('data', (chunk) => (stderr += String(chunk)));
@@ -18,6 +18,7 @@ async function routes(...args: string[]) {
   });
   return { code, stdout, stderr };
 }
+const routes = (...args: string[]) => lattice('routes', ...args);
 
 const mainFile = `
 server_name: test.example
@@ -83,6 +84,12 @@ test('workers by their files, in every format', async (t) => {
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /bad\.yaml: no listener without TLS offers `client`/);
   assert.equal((await routes('-c', given[1]!, '--format', 'apache')).code, 1);
+  const [main = '', first = '', second = ''] = [given[1], given[3], given[5]];
+  const taken = await routes('-c', main, '-w', first, second);
+  assert.deepEqual([taken.code, taken.stdout], [1, '']);
+  assert.match(taken.stderr, /give each of these with an own -w/);
+  const notOne = await routes('-c', main, '-w', main);
+  assert.match(notOne.stderr, /main\.yaml: no worker_app/);
 });
 
 test('workers that are running', async (t) => {
@@ -96,4 +103,14 @@ test('workers that are running', async (t) => {
   const { stdout, stderr } = await routes(...configPaths, shared, '--live');
   assert.match(stdout, /^main +main +unix:\/.* live +default$/m, stderr);
   assert.match(stdout, /^generic_worker1 +generic_worker +unix:\/.* live +default$/m);
+
+  // Whoever started them.
+  const elsewhere = join(dataDir, 'elsewhere.yaml');
+  await writeFile(elsewhere, `data_dir: ${JSON.stringify(join(dataDir, 'elsewhere'))}\n`);
+  const given = [...configPaths, shared, elsewhere].flatMap((path) => ['-c', path]);
+  const shown = await lattice('workers', ...given);
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.match(shown.stdout, /^worker +state +req\/s .* roles$/m);
+  assert.match(shown.stdout, /^main +live .* events×\d+/m);
+  assert.match(shown.stdout, /^generic_worker1 +live /m);
 });

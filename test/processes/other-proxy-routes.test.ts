@@ -2,9 +2,12 @@ import { test } from 'node:test';
 import { caddyConfig } from '../../src/routing/proxies/caddy.ts';
 import { haproxyConfig } from '../../src/routing/proxies/haproxy.ts';
 import {
+  checkHidden,
   checkKeys,
+  checkPassing,
   checkPools,
   checkRows,
+  checkStopped,
   hasProgram,
   startProxy,
   startSubject,
@@ -38,5 +41,8 @@ for (const { name, config, command } of proxies) {
     await t.test('every path reaches its app', () => checkRows(url, subject));
     await t.test('users, rooms and servers stay with a worker', () => checkKeys(url));
     await t.test('pools are apart', () => checkPools(url));
+    await t.test('nothing is changed or believed on the way', () => checkPassing(url));
+    await t.test('metrics are hidden', () => checkHidden(url));
+    await t.test('a worker that has stopped is gone round', () => checkStopped(url, subject));
   });
 }

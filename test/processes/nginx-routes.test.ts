@@ -1,9 +1,12 @@
 import { test } from 'node:test';
 import { nginxConfig } from '../../src/routing/proxies/nginx.ts';
 import {
+  checkHidden,
   checkKeys,
+  checkPassing,
   checkPools,
   checkRows,
+  checkStopped,
   hasProgram,
   startProxy,
   startSubject,
@@ -41,4 +44,7 @@ test('nginx places requests as the router does', { skip }, async (t) => {
   await t.test('every path reaches its app', () => checkRows(url, subject));
   await t.test('users, rooms and servers stay with a worker', () => checkKeys(url));
   await t.test('pools are apart', () => checkPools(url));
+  await t.test('nothing is changed or believed on the way', () => checkPassing(url));
+  await t.test('metrics are hidden', () => checkHidden(url));
+  await t.test('a worker that has stopped is gone round', () => checkStopped(url, subject));
 });
