@@ -157,6 +157,26 @@ describe('another server asks for keys of users of this one', () => {
     assert.deepEqual(await claim(), shown('F', 'f'));
   });
 
+  test('and is told the names of devices where that is allowed', async (t) => {
+    const telling = await startTestServer('allow_device_name_lookup_over_federation: true');
+    t.after(() => telling.close());
+    const alice = await TestClient.register(telling.url, 'alice');
+    const keys = deviceKeys(alice.userId, alice.deviceId);
+    await upload(alice, { device_keys: keys });
+    await alice.ok('PUT', `${v3}/devices/${alice.deviceId}`, { display_name: 'Phone' });
+    const get = `${v1}/user/devices/${encoded(alice.userId)}`;
+    const named = { device_id: alice.deviceId, keys, device_display_name: 'Phone' };
+    await eventually(async () => {
+      const { body } = await remote.request(telling.url, 'GET', get);
+      assert.deepEqual(body['devices'], [named]);
+    });
+    const path = `${v1}/user/keys/query`;
+    const wanted = { device_keys: { [alice.userId]: [alice.deviceId] } };
+    const { body } = await remote.request(telling.url, 'POST', path, wanted);
+    const { [alice.deviceId]: shown } = (body['device_keys'] as Json)[alice.userId] as Json;
+    assert.deepEqual(shown, { ...keys, unsigned: { device_display_name: 'Phone' } });
+  });
+
   test('but not for those of others', async () => {
     const unknown = await ask(`/user/devices/${encoded('@nobody-here:test.example')}`);
     assert.deepEqual([unknown.status, unknown.body['errcode']], [404, 'M_NOT_FOUND']);
