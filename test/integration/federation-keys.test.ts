@@ -274,6 +274,39 @@ describe('keys of users of another server', () => {
     });
   });
 
+  test('are signed by users of this server, which they alone are shown', async () => {
+    const { alice, bob } = await sharing();
+    const { master_key: master } = crossSigningKeys(bob);
+    answers = {
+      [`/user/devices/${bob}`]: () => ({
+        user_id: bob,
+        stream_id: 5,
+        devices: [],
+        master_key: master,
+      }),
+    };
+    const [own, userSigning] = [new Signer(), new Signer()];
+    const { userId } = alice;
+    const signing = crossSigningKey(userId, 'user_signing', userSigning.publicKey);
+    await alice.ok('POST', `${v3}/keys/device_signing/upload`, {
+      master_key: crossSigningKey(userId, 'master', own.publicKey),
+      user_signing_key: own.sign(signing, userId),
+    });
+    const signed = userSigning.sign(master, userId);
+    const target = Object.values(master['keys'] as Record<string, string>)[0]!;
+    const masterFor = async (reader: TestClient) =>
+      (await query(reader, { [bob]: [] }))['master_keys'][bob] as Json;
+    await eventually(async () => {
+      assert.deepEqual(await masterFor(alice), master);
+      const { failures } = await alice.ok('POST', `${v3}/keys/signatures/upload`, {
+        [bob]: { [target]: signed },
+      });
+      assert.deepEqual(failures, {});
+    });
+    await eventually(async () => assert.deepEqual(await masterFor(alice), signed));
+    assert.deepEqual(await masterFor(await register('carol')), master);
+  });
+
   test('of many users are asked for together', async () => {
     const room = new RemoteRoom(remote);
     rooms.push(room);
