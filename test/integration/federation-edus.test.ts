@@ -24,7 +24,7 @@ before(async () => {
       if (answer) return answer;
     }
     const list = lists.get(decodeURIComponent(request.uri.slice(`${v1}/user/devices/`.length)));
-    return list ? [200, list as JsonObject] : null;
+    return list ? [200, list] : null;
   };
 });
 after(() => Promise.all([server.close(), remote.stop()]));
@@ -39,7 +39,7 @@ async function send(...edus: [type: string, content: Json][]): Promise<void> {
       origin: remote.name,
       origin_server_ts: Date.now(),
       pdus: [],
-      edus: edus.map(([edu_type, content]) => ({ edu_type, content: content as JsonObject })),
+      edus: edus.map(([edu_type, content]) => ({ edu_type, content })),
     },
   );
   assert.deepEqual([status, body], [200, { pdus: {} }]);

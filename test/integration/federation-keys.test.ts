@@ -23,7 +23,7 @@ before(async () => {
   remote.answer = (request) => {
     const path = decodeURIComponent(request.uri.slice(v1.length));
     const answer = answers[path]?.(request.content);
-    if (answer) return [200, answer as JsonObject];
+    if (answer) return [200, answer];
     for (const room of rooms) {
       const shown = room.answer(request);
       if (shown) return shown;
@@ -75,8 +75,8 @@ function crossSigningKeys(userId: string) {
   const signer = new Signer();
   const selfSigning = crossSigningKey(userId, 'self_signing', new Signer().publicKey);
   return {
-    master_key: crossSigningKey(userId, 'master', signer.publicKey) as JsonObject,
-    self_signing_key: signer.sign(selfSigning, userId) as JsonObject,
+    master_key: crossSigningKey(userId, 'master', signer.publicKey),
+    self_signing_key: signer.sign(selfSigning, userId),
   };
 }
 
@@ -155,6 +155,26 @@ describe('another server asks for keys of users of this one', () => {
     assert.deepEqual(await claim(), shown('A', 'a'));
     assert.deepEqual(await claim(), shown('F', 'f'));
     assert.deepEqual(await claim(), shown('F', 'f'));
+  });
+
+  test('and is told the names of devices where that is allowed', async (t) => {
+    const telling = await startTestServer('allow_device_name_lookup_over_federation: true');
+    t.after(() => telling.close());
+    const alice = await TestClient.register(telling.url, 'alice');
+    const keys = deviceKeys(alice.userId, alice.deviceId);
+    await upload(alice, { device_keys: keys });
+    await alice.ok('PUT', `${v3}/devices/${alice.deviceId}`, { display_name: 'Phone' });
+    const get = `${v1}/user/devices/${encoded(alice.userId)}`;
+    const named = { device_id: alice.deviceId, keys, device_display_name: 'Phone' };
+    await eventually(async () => {
+      const { body } = await remote.request(telling.url, 'GET', get);
+      assert.deepEqual(body['devices'], [named]);
+    });
+    const path = `${v1}/user/keys/query`;
+    const wanted = { device_keys: { [alice.userId]: [alice.deviceId] } };
+    const { body } = await remote.request(telling.url, 'POST', path, wanted);
+    const { [alice.deviceId]: shown } = (body['device_keys'] as Json)[alice.userId] as Json;
+    assert.deepEqual(shown, { ...keys, unsigned: { device_display_name: 'Phone' } });
   });
 
   test('but not for those of others', async () => {
@@ -252,6 +272,39 @@ describe('keys of users of another server', () => {
         'no longer followed',
       );
     });
+  });
+
+  test('are signed by users of this server, which they alone are shown', async () => {
+    const { alice, bob } = await sharing();
+    const { master_key: master } = crossSigningKeys(bob);
+    answers = {
+      [`/user/devices/${bob}`]: () => ({
+        user_id: bob,
+        stream_id: 5,
+        devices: [],
+        master_key: master,
+      }),
+    };
+    const [own, userSigning] = [new Signer(), new Signer()];
+    const { userId } = alice;
+    const signing = crossSigningKey(userId, 'user_signing', userSigning.publicKey);
+    await alice.ok('POST', `${v3}/keys/device_signing/upload`, {
+      master_key: crossSigningKey(userId, 'master', own.publicKey),
+      user_signing_key: own.sign(signing, userId),
+    });
+    const signed = userSigning.sign(master, userId);
+    const target = Object.values(master['keys'] as Record<string, string>)[0]!;
+    const masterFor = async (reader: TestClient) =>
+      (await query(reader, { [bob]: [] }))['master_keys'][bob] as Json;
+    await eventually(async () => {
+      assert.deepEqual(await masterFor(alice), master);
+      const { failures } = await alice.ok('POST', `${v3}/keys/signatures/upload`, {
+        [bob]: { [target]: signed },
+      });
+      assert.deepEqual(failures, {});
+    });
+    await eventually(async () => assert.deepEqual(await masterFor(alice), signed));
+    assert.deepEqual(await masterFor(await register('carol')), master);
   });
 
   test('of many users are asked for together', async () => {

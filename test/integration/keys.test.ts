@@ -225,14 +225,15 @@ test('those who share a room learn of new keys, and of who comes and goes', asyn
   await upload(bob, { device_keys: deviceKeys(bob) });
   await told(nobody); // They share no room.
 
+  const both = { changed: [alice.userId, bob.userId].toSorted(), left: [] };
   const roomId = await sharedRoom(alice, bob);
-  await told({ changed: [bob.userId], left: [] });
+  await told(both);
   await upload(bob, { device_keys: deviceKeys(bob) });
   await upload(carol, { device_keys: deviceKeys(carol) });
   await told({ changed: [bob.userId], left: [] });
 
   const second = await sharedRoom(bob, alice);
-  await told({ changed: [bob.userId], left: [] });
+  await told(both);
   await bob.ok('POST', `${alice.room(roomId)}/leave`, {});
   await told(nobody); // Another room is shared.
   await alice.ok('POST', `${alice.room(second)}/leave`, {});
