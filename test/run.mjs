@@ -1,5 +1,5 @@
 // Runs the tests with the Node.js that npm has installed: `node test/run.mjs [--workers] [file or glob …]`.
-// Without files: everything, then the integration tests once more on a worker set.
+// Without files: everything, then the integration tests once more on worker sets.
 // This file itself works with Node.js 20.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -29,7 +29,8 @@ function run(files, environment) {
     [
       '--disable-warning=ExperimentalWarning',
       '--test',
-      `--test-concurrency=${Math.max(2, availableParallelism())}`,
+      // Some wait for most of their time.
+      `--test-concurrency=${availableParallelism() + 1}`,
       '--test-timeout=240000',
       // Clients leave timers behind.
       '--test-force-exit',
@@ -71,7 +72,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 async function runOnWorkers(files) {
-  console.log(`the same on a worker set: ${files.join(' ')}`);
+  console.log(`the same on worker sets: ${files.join(' ')}`);
   const { url, child } = await serveSets();
   const code = await run(files, { LATTICE_TEST_SETS: url });
   child.kill('SIGTERM');

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { locatePostgres } from '../../src/database/embedded/install.ts';
@@ -10,6 +10,8 @@ import { migrate, readMigrations } from '../../src/database/migrate.ts';
 
 const cacheFolder = join(import.meta.dirname, '../../node_modules/.cache/lattice-postgres');
 const copy = promisify(execFile);
+/** Those of other schemas are kept so long. */
+const keptMs = 7 * 24 * 60 * 60 * 1000;
 const log = { info: console.log, warn: console.log };
 
 /** Where the cluster with these programs and this schema is kept. */
@@ -20,8 +22,22 @@ async function templateFolder(): Promise<string> {
   return join(cacheFolder, hash.digest('hex').slice(0, 16));
 }
 
+async function removeOldTemplates(): Promise<void> {
+  const folders = (await readdir(cacheFolder)).map((name) => join(cacheFolder, name));
+  const isOld = async (folder: string) => {
+    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Infinity }));
+    return mtimeMs < Date.now() - keptMs;
+  };
+  await Promise.all(
+    folders.map(async (folder) => {
+      if (await isOld(folder)) await rm(folder, { recursive: true, force: true });
+    }),
+  );
+}
+
 async function makeTemplate(folder: string): Promise<void> {
   await mkdir(cacheFolder, { recursive: true });
+  await removeOldTemplates();
   const unfinished = await mkdtemp(`${folder}-`);
   try {
     const postgres = await startEmbedded(unfinished, log);

@@ -57,6 +57,8 @@ server.listen(0, '127.0.0.1', () => {
 });
 
 async function stop(): Promise<void> {
+  const names = [...shared.keys()].join(', ') || 'none';
+  console.error(`worker sets that were started: shared ${names}; for one file ${count}`);
   await Promise.all([...shared.values(), ...others.values()].map(end));
   process.exit(0);
 }
