@@ -1,4 +1,4 @@
-import { FederationError } from '../federation-client/errors.ts';
+import { answerOf, listOf } from '../federation-client/answers.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -38,7 +38,6 @@ const againMs = 60_000;
 const remembered = 10_000;
 
 const encoded = encodeURIComponent;
-const listOf = (value: JsonValue | undefined): JsonValue[] => (Array.isArray(value) ? value : []);
 
 /**
  * History from before this server came into a room (server-server spec, "Backfilling and retrieving
@@ -49,19 +48,13 @@ export function createFederationHistory(needs: HistoryNeeds) {
   const askedTs = boundedCache<number, number>(remembered);
   const filling = new Map<number, Promise<boolean>>();
 
-  async function ask(server: string, uri: string): Promise<JsonObject | null> {
-    try {
-      return await federation.request(server, {
-        method: 'GET',
-        uri,
-        timeoutMs: askMsMax,
-        bytesMax: answerBytesMax,
-      });
-    } catch (error) {
-      if (error instanceof FederationError) return null;
-      throw error;
-    }
-  }
+  const ask = (server: string, uri: string) =>
+    answerOf(federation, server, {
+      method: 'GET',
+      uri,
+      timeoutMs: askMsMax,
+      bytesMax: answerBytesMax,
+    });
 
   async function checked(room: Room, given: readonly JsonValue[]): Promise<BuiltEvent[]> {
     const version = roomVersion(room.roomVersion);

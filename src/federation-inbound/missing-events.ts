@@ -1,5 +1,8 @@
-import { FederationError } from '../federation-client/errors.ts';
-import type { FederationClient } from '../federation-client/federation-client.ts';
+import { answerOf, listOf } from '../federation-client/answers.ts';
+import type {
+  FederationClient,
+  FederationRequest,
+} from '../federation-client/federation-client.ts';
 import { inGroups } from '../kernel/in-groups.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
 import { referencedIds, type JsonObject, type JsonValue } from '../matrix/pdu.ts';
@@ -34,7 +37,6 @@ const stateMsMax = 5 * 60_000;
 
 const encoded = encodeURIComponent;
 
-const listOf = (value: JsonValue | undefined): JsonValue[] => (Array.isArray(value) ? value : []);
 const idsIn = (value: JsonValue | undefined): string[] =>
   listOf(value).filter((id) => typeof id === 'string');
 
@@ -46,18 +48,7 @@ const idsIn = (value: JsonValue | undefined): string[] =>
 export function createMissingEvents(needs: MissingEventsNeeds) {
   const { federation, findKey } = needs;
 
-  /** Null: the server does not answer, or refuses. */
-  async function ask(
-    origin: string,
-    request: Parameters<FederationClient['request']>[1],
-  ): Promise<JsonObject | null> {
-    try {
-      return await federation.request(origin, request);
-    } catch (error) {
-      if (error instanceof FederationError) return null;
-      throw error;
-    }
-  }
+  const ask = (origin: string, request: FederationRequest) => answerOf(federation, origin, request);
 
   async function checkAll(
     room: InboundRoom,

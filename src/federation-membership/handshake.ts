@@ -2,7 +2,7 @@ import type { FederationClient } from '../federation-client/federation-client.ts
 import type { Clock } from '../kernel/clock.ts';
 import { buildPdu, joinPdu, type BuiltEvent, type UnsignedPdu } from '../matrix/event-builder.ts';
 import { checkPduFormat } from '../matrix/event-format.ts';
-import type { JsonObject, Pdu } from '../matrix/pdu.ts';
+import { isJsonObject, type JsonObject, type Pdu } from '../matrix/pdu.ts';
 import { isKnownRoomVersion, roomVersion, type RoomVersion } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { BadAnswer } from './try-servers.ts';
@@ -36,9 +36,6 @@ const sendMsMax = 10 * 60_000;
 
 const encoded = encodeURIComponent;
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The steps that a join, a leave and a knock by way of another server have in common. */
 export function createHandshake(needs: HandshakeNeeds) {
   const { serverName: ownName, signingKey, federation, clock } = needs;
@@ -46,7 +43,7 @@ export function createHandshake(needs: HandshakeNeeds) {
   /** Makes an event out of a template. Source: server-server spec, "Joining Rooms". */
   function complete(serverName: string, wish: Wish, version: RoomVersion, template: JsonObject) {
     const { roomId, userId, kind, content } = wish;
-    const { membership, join_authorised_via_users_server: authoriser } = isObject(
+    const { membership, join_authorised_via_users_server: authoriser } = isJsonObject(
       template['content'],
     )
       ? template['content']
@@ -96,7 +93,7 @@ export function createHandshake(needs: HandshakeNeeds) {
       if (typeof id !== 'string' || !isKnownRoomVersion(id)) {
         throw new BadAnswer(serverName, 'the room has a version that is not known here');
       }
-      if (!isObject(event)) throw new BadAnswer(serverName, 'it gives no template');
+      if (!isJsonObject(event)) throw new BadAnswer(serverName, 'it gives no template');
       const version = roomVersion(id);
       return { version, event: complete(serverName, wish, version, event) };
     },

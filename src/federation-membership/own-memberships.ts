@@ -1,3 +1,4 @@
+import { listOf } from '../federation-client/answers.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
@@ -10,7 +11,7 @@ import type { SigningKey } from '../matrix/signing.ts';
 import type { RoomServices } from '../rooms/module.ts';
 import { checkRoom } from './check-room.ts';
 import type { Handshake, Prepared, Wish } from './handshake.ts';
-import { listOf, strippedIn } from './stripped-state.ts';
+import { strippedIn } from './stripped-state.ts';
 import { BadAnswer, tryServers } from './try-servers.ts';
 
 export interface OwnMembershipsNeeds {

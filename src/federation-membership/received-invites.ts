@@ -1,3 +1,4 @@
+import { listOf } from '../federation-client/answers.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { splitPdu, withSignature, type BuiltEvent } from '../matrix/event-builder.ts';
 import { checkPduFormat, eventIdOf, roomIdOf, signableText } from '../matrix/event-format.ts';
@@ -9,7 +10,7 @@ import { isKnownRoomVersion, roomVersion, type RoomVersion } from '../matrix/roo
 import type { SigningKey } from '../matrix/signing.ts';
 import type { RoomServices } from '../rooms/module.ts';
 import { pduOf } from './invites.ts';
-import { listOf, strippedIn } from './stripped-state.ts';
+import { strippedIn } from './stripped-state.ts';
 
 export interface ReceivedInvitesNeeds {
   serverName: string;

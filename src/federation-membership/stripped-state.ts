@@ -1,7 +1,5 @@
+import { listOf } from '../federation-client/answers.ts';
 import type { JsonObject, JsonValue } from '../matrix/pdu.ts';
-
-export const listOf = (value: JsonValue | undefined): JsonValue[] =>
-  Array.isArray(value) ? value : [];
 
 /** Stripped state as clients are shown it; of whole events, which servers give, what belongs there. */
 export function strippedIn(given: JsonValue | undefined): JsonObject[] {

@@ -1,4 +1,4 @@
-import type { JsonObject } from './pdu.ts';
+import { isJsonObject, type JsonObject } from './pdu.ts';
 import { verifySignedJson } from './signing.ts';
 
 /** A key that a server signs with, or has signed with. */
@@ -21,17 +21,14 @@ const validityMsMax = 7 * 24 * 60 * 60 * 1000;
 /** Keys of one server that are looked at. */
 const keysMax = 100;
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The ed25519 keys of a mapping; `validUntilTs` says until when each is valid, if at all. */
 function* keysIn(
   mapping: unknown,
   validUntilTs: (entry: JsonObject) => unknown,
 ): Generator<[string, ServerKey]> {
-  if (!isObject(mapping)) return;
+  if (!isJsonObject(mapping)) return;
   for (const [id, entry] of Object.entries(mapping).slice(0, keysMax)) {
-    if (!id.startsWith('ed25519:') || !isObject(entry)) continue;
+    if (!id.startsWith('ed25519:') || !isJsonObject(entry)) continue;
     const { key } = entry;
     const untilTs = validUntilTs(entry);
     if (typeof key !== 'string' || !Number.isSafeInteger(untilTs)) continue;

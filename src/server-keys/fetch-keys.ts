@@ -1,5 +1,5 @@
 import { noBackOff } from '../federation-client/back-off.ts';
-import { FederationError } from '../federation-client/errors.ts';
+import { answerOf } from '../federation-client/answers.ts';
 import type {
   FederationClient,
   FederationRequest,
@@ -42,22 +42,10 @@ const isSignedBy = (answer: unknown, { serverName, keys }: TrustedKeyServer): bo
  * cannot be asked. Null: they are not to be had. Source: server-server spec, "Retrieving server keys".
  */
 export function createKeyFetcher({ federation, clock, trusted }: FetchNeeds) {
-  /** Null also for what is wrong with the other server; throws bugs only. */
-  async function ask(
+  const ask = (
     destination: string,
     request: Pick<FederationRequest, 'method' | 'uri' | 'content' | 'backOff'>,
-  ): Promise<JsonObject | null> {
-    try {
-      return await federation.request(destination, {
-        ...request,
-        timeoutMs,
-        bytesMax: answerBytesMax,
-      });
-    } catch (error) {
-      if (error instanceof FederationError) return null;
-      throw error;
-    }
-  }
+  ) => answerOf(federation, destination, { ...request, timeoutMs, bytesMax: answerBytesMax });
 
   async function fromNotary(
     notary: TrustedKeyServer,

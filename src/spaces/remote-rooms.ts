@@ -1,7 +1,7 @@
 import { FederationError } from '../federation-client/errors.ts';
 import type { Questions } from '../federation-client/questions.ts';
 import { isServerName } from '../matrix/ids.ts';
-import type { JsonObject } from '../matrix/pdu.ts';
+import { isJsonObject, type JsonObject } from '../matrix/pdu.ts';
 import type { RoomDescription } from './described-room.ts';
 import type { ChildRow } from './store/spaces.ts';
 
@@ -30,8 +30,6 @@ const keptMs = 5 * 60_000;
 /** A large space with all its children described. */
 const bytesMax = 4 * 1024 * 1024;
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const listIn = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 const isText = (value: unknown): value is string => typeof value === 'string';
 
@@ -47,7 +45,7 @@ const textKeys = [
 
 /** The members of a description that are as specified; null: it names no room. */
 function descriptionIn(value: unknown): RoomDescription | null {
-  if (!isObject(value) || !isText(value['room_id'])) return null;
+  if (!isJsonObject(value) || !isText(value['room_id'])) return null;
   const { room_id: roomId, num_joined_members: joined, join_rule: joinRule } = value;
   const allowed = listIn(value['allowed_room_ids']).filter(isText);
   const room: RoomDescription = {
@@ -66,17 +64,17 @@ function descriptionIn(value: unknown): RoomDescription | null {
 }
 
 function childIn(value: unknown): ChildRow[] {
-  if (!isObject(value) || value['type'] !== 'm.space.child') return [];
+  if (!isJsonObject(value) || value['type'] !== 'm.space.child') return [];
   const { state_key: stateKey, content, sender, origin_server_ts: originServerTs } = value;
   const isWhole = isText(stateKey) && isText(sender) && typeof originServerTs === 'number';
-  if (!isWhole || !isObject(content)) return [];
+  if (!isWhole || !isJsonObject(content)) return [];
   return [{ stateKey, content: JSON.stringify(content), sender, originServerTs }];
 }
 
 function roomIn(answer: JsonObject, roomId: string): RemoteRoom | null {
   const { room, children: told, inaccessible_children: inaccessible } = answer;
   const description = descriptionIn(room);
-  if (!isObject(room) || description?.room_id !== roomId) return null;
+  if (!isJsonObject(room) || description?.room_id !== roomId) return null;
   const children = listIn(room['children_state']).flatMap(childIn).slice(0, childrenMax);
   // Of rooms that are not in this one nobody has asked it.
   const childIds = new Set(children.map(({ stateKey }) => stateKey));
