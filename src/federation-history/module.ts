@@ -4,7 +4,7 @@ import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { inGroups } from '../kernel/in-groups.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
-import { referencedIds, type JsonObject, type JsonValue, type Pdu } from '../matrix/pdu.ts';
+import { referencedIds, type JsonValue, type Pdu } from '../matrix/pdu.ts';
 import { checkHistoric, refusalByAuthEvents, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import { contentOf, type RoomServices } from '../rooms/module.ts';

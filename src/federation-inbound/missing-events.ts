@@ -5,7 +5,7 @@ import type {
 } from '../federation-client/federation-client.ts';
 import { inGroups } from '../kernel/in-groups.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
-import { referencedIds, type JsonObject, type JsonValue } from '../matrix/pdu.ts';
+import { referencedIds, type JsonValue } from '../matrix/pdu.ts';
 import { checkHistoric, checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { keyOf } from '../matrix/state-resolution/types.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
