@@ -32,7 +32,7 @@ let server: TestServer;
 let alice: TestClient;
 let nobody: TestClient;
 before(async () => {
-  server = await startTestServer();
+  server = await startTestServer('max_upload_size: 20M', ['media_repository']);
   alice = await TestClient.register(server.url, 'alice');
   nobody = new TestClient(server.url);
 });

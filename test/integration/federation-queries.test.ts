@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { TestClient, uniqueName, type Json } from '../harness/client.ts';
 import { startRemoteServer, type RemoteServer } from '../harness/remote-server.ts';
-import { startTestServer, type TestServer } from '../harness/server.ts';
+import { isOnWorkers, startTestServer, type TestServer } from '../harness/server.ts';
 
 const v1 = '/_matrix/federation/v1';
 const encoded = encodeURIComponent;
@@ -165,25 +165,28 @@ allow_profile_lookup_over_federation: false
   test('shows its room directory, in pages, and what is searched for', async () => {
     const names = ['one', 'two', 'three'].map((name) => `${name} of the rooms`);
     for (const name of names) {
-      // oxlint-disable-next-line no-await-in-loop -- the newest comes first
+      // oxlint-disable-next-line no-await-in-loop -- one writer numbers them as they come
       await bob.createRoom({ preset: 'public_chat', visibility: 'public', name });
     }
     const namesIn = (body: Json) => (body['chunk'] as Json[]).map((room) => room['name']);
     const all = await ok('/publicRooms', at.url);
-    assert.deepEqual(namesIn(all), names.toReversed());
+    const ordered = namesIn(all);
+    // Several writers number rooms in blocks of their own.
+    assert.deepEqual(ordered.toSorted(), names.toSorted());
+    if (!isOnWorkers) assert.deepEqual(ordered, names.toReversed());
     assert.equal(all['total_room_count_estimate'], 3);
-    assert.deepEqual(namesIn(await ok('/publicRooms?limit=0', at.url)), names.toReversed());
+    assert.deepEqual(namesIn(await ok('/publicRooms?limit=0', at.url)), ordered);
     const first = await ok('/publicRooms?limit=2', at.url);
     const next = encoded(first['next_batch'] as string);
     const second = await ok(`/publicRooms?limit=2&since=${next}`, at.url);
-    assert.deepEqual([first, second].flatMap(namesIn), names.toReversed());
+    assert.deepEqual([first, second].flatMap(namesIn), ordered);
     const search = async (content: Json) => {
       const { status, body } = await remote.request(at.url, 'POST', `${v1}/publicRooms`, content);
       return status === 200 ? namesIn(body) : `${status} ${body['errcode'] as string}`;
     };
     assert.deepEqual(await search({ filter: { generic_search_term: 'TWO' } }), [names[1]]);
     assert.deepEqual(await search({ filter: { room_types: ['m.space'] } }), []);
-    assert.deepEqual(await search({ include_all_networks: true, limit: 1 }), [names[2]]);
+    assert.deepEqual(await search({ include_all_networks: true, limit: 1 }), ordered.slice(0, 1));
     assert.deepEqual(await search({ third_party_instance_id: 'irc|net' }), []);
     const wrong = { include_all_networks: true, third_party_instance_id: 'irc|net' };
     assert.equal(await search(wrong), '400 M_INVALID_PARAM');

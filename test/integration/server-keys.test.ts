@@ -10,7 +10,7 @@ import {
 } from '../../src/matrix/signing.ts';
 import { TestClient, type Json } from '../harness/client.ts';
 import { startRemoteServer, type RemoteServer } from '../harness/remote-server.ts';
-import { startTestServer, type TestServer } from '../harness/server.ts';
+import { isOnWorkers, startTestServer, type TestServer } from '../harness/server.ts';
 
 let server: TestServer;
 let anyone: TestClient;
@@ -75,9 +75,13 @@ test('keys that have expired are not believed, and not asked for again and again
   const { signatures: _signatures, ...published } = remote.publishedKeys();
   const expired = { ...published, valid_until_ts: Date.now() - 1 };
   remote.publishedKeys = () => signJson(expired, remote.name, remote.key);
-  assert.equal((await ask(remote)).status, 401);
-  assert.equal((await ask(remote)).status, 401);
-  assert.equal(remote.keyRequests, 1);
+  const tries = 5;
+  for (let i = 0; i < tries; i++) {
+    // oxlint-disable-next-line no-await-in-loop
+    assert.equal((await ask(remote)).status, 401);
+  }
+  // Each of the workers that take the request asks for itself.
+  assert.ok(remote.keyRequests <= (isOnWorkers ? 2 : 1), String(remote.keyRequests));
 });
 
 test('keys with a wrong signature are not believed', async (t) => {

@@ -120,11 +120,9 @@ const getJoinedMembersByRoom = declare({
     const members = await services.states.joinedMembers(access.roomNid);
     const joined = members.map(({ userId, content }) => {
       const { displayname, avatar_url: avatar } = content;
-      const member = {
-        ...(typeof displayname === 'string' ? { display_name: displayname } : {}),
-        ...(typeof avatar === 'string' ? { avatar_url: avatar } : {}),
-      };
-      return `${JSON.stringify(userId)}:${JSON.stringify(member)}`;
+      const name = typeof displayname === 'string' ? JSON.stringify(displayname) : 'null';
+      const url = typeof avatar === 'string' ? JSON.stringify(avatar) : 'null';
+      return `${JSON.stringify(userId)}:{"display_name":${name},"avatar_url":${url}}`;
     });
     return new JsonText(`{"joined":{${joined.join(',')}}}`);
   },
