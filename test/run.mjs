@@ -1,5 +1,5 @@
 // Runs the tests with the Node.js that npm has installed: `node test/run.mjs [--workers] [file or glob …]`.
-// Without files: everything, then the integration tests once more on a worker set.
+// Without files: everything, then the integration tests once more on worker sets.
 // This file itself works with Node.js 20.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -16,6 +16,8 @@ const bundled = join(
   'node',
 );
 const node = existsSync(bundled) ? bundled : process.execPath;
+// Hundreds of processes load the same files: compiled code is kept, as `bin/lattice.mjs` does it.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'lattice');
 const given = process.argv.slice(2);
 const onWorkers = given.includes('--workers');
 const wanted = given.filter((one) => one !== '--workers');
@@ -27,7 +29,8 @@ function run(files, environment) {
     [
       '--disable-warning=ExperimentalWarning',
       '--test',
-      `--test-concurrency=${Math.max(2, availableParallelism())}`,
+      // Some wait for most of their time.
+      `--test-concurrency=${availableParallelism() + 1}`,
       '--test-timeout=240000',
       // Clients leave timers behind.
       '--test-force-exit',
@@ -45,9 +48,9 @@ function run(files, environment) {
   });
 }
 
-/** A worker set for all of the files; resolves with its URL. */
-async function startSharedSet() {
-  const script = join(root, 'test', 'harness', 'shared-set.ts');
+/** The process that starts worker sets for the files; resolves with its URL. */
+async function serveSets() {
+  const script = join(root, 'test', 'harness', 'serve-sets.ts');
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', script], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -57,7 +60,7 @@ async function startSharedSet() {
     const match = /^http\S+/m.exec(String(chunk));
     if (match) return { url: match[0], child };
   }
-  throw new Error('the worker set did not start');
+  throw new Error('nobody starts worker sets');
 }
 
 const recorder = join(root, 'test', 'harness', 'record-requests.ts');
@@ -69,9 +72,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 async function runOnWorkers(files) {
-  console.log(`the same on a worker set: ${files.join(' ')}`);
-  const { url, child } = await startSharedSet();
-  const code = await run(files, { LATTICE_TEST_URL: url });
+  console.log(`the same on worker sets: ${files.join(' ')}`);
+  const { url, child } = await serveSets();
+  const code = await run(files, { LATTICE_TEST_SETS: url });
   child.kill('SIGTERM');
   await new Promise((resolve) => child.once('exit', resolve));
   return code;

@@ -1,6 +1,7 @@
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import { createAccountThreepids } from './account-threepids.ts';
 import type { Database } from '../database/database.ts';
+import type { Questions } from '../federation-client/questions.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -13,6 +14,7 @@ import { createAccountDirectory } from './directory.ts';
 import { accountEndpoints } from './endpoints/account.ts';
 import { adminEndpoints } from './endpoints/admin.ts';
 import { deviceEndpoints } from './endpoints/devices.ts';
+import { forServersEndpoints } from './endpoints/for-servers.ts';
 import { loginEndpoints } from './endpoints/login.ts';
 import { profileEndpoints } from './endpoints/profiles.ts';
 import { registrationEndpoints } from './endpoints/registration.ts';
@@ -21,7 +23,8 @@ import { builtInLoginTypes } from './login-types.ts';
 import { createMemberProfiles, type MemberProfiles } from './member-profiles.ts';
 import { createModeration } from './moderation.ts';
 import { createOpenId } from './openid.ts';
-import { createProfiles, type RemoteProfile } from './profiles.ts';
+import { createProfiles } from './profiles.ts';
+import { createRemoteProfiles } from './remote-profiles.ts';
 import { createRegistrationTokens } from './registration-tokens.ts';
 import { registrationFlows } from './registration-flows.ts';
 import { createRegistration } from './registration.ts';
@@ -54,7 +57,8 @@ export interface AccountsNeeds {
   limiter: LoginLimiter;
   roomVersions: RoomVersionsOffered;
   sharesRoom(userNid: number, otherUserId: string): Promise<boolean>;
-  remoteProfile: RemoteProfile;
+  /** To the servers of other users. */
+  questions: Questions;
   threepids: ThreepidWork;
 }
 
@@ -83,7 +87,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     database,
     config,
     events,
-    remoteProfile: needs.remoteProfile,
+    remoteProfile: createRemoteProfiles(needs.questions),
   });
   const devices = createDevices({ database, clock, connections, sessions, events });
   const uiAuth = createUiAuth(database, clock, config.uiAuthTimeoutMs);
@@ -154,6 +158,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     ...deviceEndpoints,
     ...profileEndpoints,
     ...adminEndpoints,
+    ...forServersEndpoints,
   ];
   return {
     endpoints: bindEndpoints(declared, services),

@@ -20,14 +20,23 @@ export interface MemberProfile {
   avatar_url?: string;
 }
 
-/** Asks a user's server for the profile, or one field of it; null: not found. */
-export type RemoteProfile = (userId: string, field: string | null) => Promise<Profile | null>;
+/**
+ * Asks a user's server for the profile, or one field of it. Throws M_NOT_FOUND, M_FORBIDDEN, and
+ * M_UNKNOWN (502) when the server gives no answer.
+ */
+export type RemoteProfile = (userId: string, field: string | null) => Promise<Profile>;
 
 /** Profiles of this server's users, and those of others as their servers tell them. */
 export interface Profiles {
-  /** Rejects with M_NOT_FOUND when there is no such user. */
+  /**
+   * Rejects with M_NOT_FOUND when there is no such user, and for users of other servers with what
+   * `RemoteProfile` throws.
+   */
   get(userId: string): Promise<Profile>;
-  /** One field. Rejects with M_NOT_FOUND when the user has no such field. */
+  /**
+   * One field. Rejects with M_NOT_FOUND when the user has no such field; `displayname` and
+   * `avatar_url` are absent then. Otherwise as `get`.
+   */
   getField(userId: string, field: string): Promise<Profile>;
   /**
    * Sets a field; undefined removes it, as does an empty displayname or avatar_url. Throws
@@ -64,11 +73,7 @@ export function createProfiles(dependencies: ProfilesDependencies): Profiles {
   const { database, config, events, remoteProfile } = dependencies;
 
   async function read(userId: string, field: string | null): Promise<Profile> {
-    if (serverNameOf(userId) !== config.serverName) {
-      const profile = await remoteProfile(userId, field);
-      if (!profile) throw notFound('Profile was not found');
-      return profile;
-    }
+    if (serverNameOf(userId) !== config.serverName) return remoteProfile(userId, field);
     const rows = await database.query(selectProfile, [userId]);
     if (rows.length === 0) throw notFound('Profile was not found');
     const profile: Profile = {};
@@ -113,8 +118,10 @@ export function createProfiles(dependencies: ProfilesDependencies): Profiles {
     async getField(userId, field) {
       checkFieldName(field);
       const profile = await read(userId, field);
-      if (!Object.hasOwn(profile, field)) throw notFound(`The profile has no field ${field}`);
-      return { [field]: profile[field] };
+      if (Object.hasOwn(profile, field)) return { [field]: profile[field] };
+      // A user without a name has a profile all the same.
+      if (isMemberField(field)) return {};
+      throw notFound(`The profile has no field ${field}`);
     },
     setField,
     checkMayChange(field) {

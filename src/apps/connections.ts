@@ -17,7 +17,6 @@ import { version } from '../kernel/version.ts';
 import { createLocalBus, type Bus } from '../streams/bus.ts';
 import { createClusterBus } from '../streams/cluster-bus.ts';
 import type { RedisOptions } from '../streams/redis/connect.ts';
-import { createRedisTransport } from '../streams/redis/transport.ts';
 import { listenForCalls } from './listen-for-calls.ts';
 import { createProcessStats } from './process-stats.ts';
 import { appNameOf, willingnessOf } from './roles.ts';
@@ -124,6 +123,8 @@ async function createTogether(needs: ConnectionsNeeds): Promise<Connections> {
   const redis = workers.redis;
   if (!redis)
     throw new Error('a worker needs `redis` with `enabled: true`, as all the others have');
+  // A server alone does not load the Redis client, which is a quarter of all files.
+  const { createRedisTransport } = await import('../streams/redis/transport.ts');
   const transport = createRedisTransport(await redisOptions(redis), `lattice/${serverName}`, log);
   const bus = createClusterBus({
     tag: instance,

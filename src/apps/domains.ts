@@ -1,4 +1,4 @@
-import { createAccountData, accountDataStream } from '../account-data/module.ts';
+import { createAccountData } from '../account-data/module.ts';
 import { createCalls } from '../calls/module.ts';
 import { createAccountValidity } from '../account-validity/module.ts';
 import { createAccounts } from '../accounts/module.ts';
@@ -6,8 +6,10 @@ import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
+import { createFederationRooms } from '../federation-rooms/module.ts';
 import { createFederationClient } from '../federation-client/federation-client.ts';
-import type { Authenticate } from '../http/dispatcher.ts';
+import { createQuestions } from '../federation-client/questions.ts';
+import type { Authenticate, AuthenticateServer } from '../http/dispatcher.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { serverEndpoints } from '../http/endpoints.ts';
 import { openApiOf } from '../http/openapi.ts';
@@ -22,9 +24,9 @@ import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
 import { createOutboundHttp } from '../outbound/outbound-http.ts';
 import { backgroundRole, everything } from './background.ts';
-import { createPresence, presenceStream } from '../presence/module.ts';
+import { createPresence } from '../presence/module.ts';
 import { createPush } from '../push/module.ts';
-import { createReceipts, receiptStream } from '../receipts/module.ts';
+import { createReceipts } from '../receipts/module.ts';
 import { createDelayedEvents } from '../delayed-events/module.ts';
 import { createRelations } from '../relations/module.ts';
 import {
@@ -42,18 +44,23 @@ import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
-import { createSync, type SyncSources, type SyncViews } from '../sync/module.ts';
+import { createSync, type SyncSources } from '../sync/module.ts';
 import { sendToConfigured } from '../http/json-client.ts';
 import { createThirdParty } from '../third-party/module.ts';
-import {
-  createThreadSubscriptions,
-  threadSubscriptionStream,
-} from '../thread-subscriptions/module.ts';
-import { createTyping, typingStream } from '../typing/module.ts';
+import { createThreadSubscriptions } from '../thread-subscriptions/module.ts';
+import { createTyping } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
 import { createUserDirectory } from '../user-directory/module.ts';
 import { followGuestAccess, membersOfAccounts } from './room-members.ts';
+import {
+  assembleBackOff,
+  assembleFederationSender,
+  heardBy,
+  mayContact,
+} from './federation-sender.ts';
 import { assembleEncryption } from './encryption.ts';
+import { assembleFederation } from './federation.ts';
+import { assembleFederationEdus } from './federation-edus.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
@@ -61,6 +68,7 @@ import { isWithin, loginLimiter } from './limits.ts';
 import { assembleMedia } from './media.ts';
 import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
+import { wakeSyncs } from './wake-syncs.ts';
 
 /** What every domain of a process is built on. */
 export interface Foundation {
@@ -74,12 +82,15 @@ export interface Foundation {
   metrics: Metrics;
   limiter: RateLimiter;
   signingKey: SigningKey;
+  /** Signs what is passed on of other servers' keys. */
+  notaryKey: SigningKey;
   appservices: AppserviceRegistrations;
 }
 
 export interface Domains {
   endpoints: Endpoint[];
   authenticate: Authenticate;
+  authenticateServer: AuthenticateServer;
   /** Forgets what is over; to be called every minute or so. */
   tidy(): Promise<void>;
   /** Writes what waits and stops timers. */
@@ -89,25 +100,6 @@ export interface Domains {
 const headCacheBytes = 64 * 1024 * 1024;
 /** How long a transaction id is known (client-server spec, "Transaction identifiers"). */
 const transactionKeptMs = 24 * 60 * 60 * 1000;
-
-/** Wakes those who sync when something other than events has changed. */
-function wakeSyncs(bus: Bus, views: SyncViews): void {
-  bus.subscribe(accountDataStream, (rows) => {
-    for (const { pos, row } of rows) views.touchUser(row.userNid, pos);
-  });
-  bus.subscribe(threadSubscriptionStream, (rows) => {
-    for (const { pos, row } of rows) views.touchUser(row.userNid, pos);
-  });
-  bus.subscribe(receiptStream, (rows) => {
-    for (const { pos, row } of rows) views.touchRoom(row.roomNid, { receiptPos: pos });
-  });
-  bus.subscribe(typingStream, (rows) => {
-    for (const { pos, row } of rows) views.touchRoom(row.roomNid, { typingPos: pos });
-  });
-  bus.subscribe(presenceStream, (rows) => {
-    for (const { row } of rows) views.touchPresence(row.userNid);
-  });
-}
 
 /** Puts the domains of a process together. */
 export function assembleDomains(foundation: Foundation): Domains {
@@ -119,12 +111,28 @@ export function assembleDomains(foundation: Foundation): Domains {
 
   const outbound = createOutboundHttp(config.outbound);
   const outboundToConfigured = createOutboundHttp({ ...config.outbound, deny: [] });
+  const backOff = assembleBackOff(foundation);
   const federation = createFederationClient({
     config: config.federation,
     serverName,
     signingKey,
     clock,
     metrics,
+    backOff,
+  });
+  const questions = createQuestions(federation, clock);
+  const invitePermissionsOf = async (userId: string) => {
+    const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
+    return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
+  };
+  const servers = assembleFederation(foundation, {
+    federation,
+    accounts: () => accounts,
+    rooms: () => rooms.services,
+    roomsForServers: () => roomsForServers,
+    sender: () => federationSender,
+    invitePermissionsOf,
+    edus: () => edus,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
     accounts: () => accounts,
@@ -148,7 +156,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       const other = await interned.find(otherUserId);
       return other !== null && rooms.services.members.share(userNid, other);
     },
-    remoteProfile: async () => null,
+    questions,
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
@@ -166,6 +174,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     signingKey,
     federation,
+    questions,
     clock,
     config: {
       ...config.rooms,
@@ -174,12 +183,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     limits: limiter,
     profiles,
-    inviteChecks: {
-      async permissionsOf(userId) {
-        const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
-        return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
-      },
-    },
+    inviteChecks: { permissionsOf: invitePermissionsOf },
+    elsewhere: servers.elsewhere,
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
@@ -188,6 +193,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
     erasedAmong: accounts.services.directory.erasedAmong,
   });
+  const roomsForServers = createFederationRooms({ events, rooms: rooms.services });
   followGuestAccess(foundation, rooms.services, accounts.services.directory.guestsAmong);
   const delayedEvents = createDelayedEvents({
     database,
@@ -292,6 +298,10 @@ export function assembleDomains(foundation: Foundation): Domains {
     interned,
     accounts,
     deviceListChanges: (reader, afterPos) => sync.deviceListChanges(reader, afterPos),
+    federation,
+    questions,
+    tellsDeviceNames: config.federation.tellsDeviceNames,
+    mayContact: mayContact(foundation),
   });
   const stickyEvents = createStickyEventStore(events);
   const syncSources: SyncSources = {
@@ -331,6 +341,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     parts: sync.parts,
     names: interned,
   });
+  const eduParts = { interned, rooms, typing, receipts, presence, encryption };
+  const edus = assembleFederationEdus(foundation, eduParts);
   wakeSyncs(bus, sync.views);
   encryption.wakeSyncs(sync.views);
   const userDirectory = createUserDirectory({
@@ -381,7 +393,14 @@ export function assembleDomains(foundation: Foundation): Domains {
   const keyBackup = createKeyBackup({ database });
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
-  const media = assembleMedia(foundation, interned);
+  const media = assembleMedia(foundation, interned, federation);
+  const federationSender = assembleFederationSender(foundation, {
+    federation,
+    backOff,
+    rooms: rooms.services,
+    keys: encryption.keys,
+    toDevice: encryption.toDevice,
+  });
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));
@@ -414,8 +433,11 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...reports.endpoints,
     ...search.endpoints,
     ...push.endpoints,
-    ...createSpaces({ database, rooms: rooms.services }).endpoints,
+    ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
     ...rendezvous.endpoints,
+    ...servers.endpoints,
+    ...roomsForServers.endpoints,
+    ...federationSender.endpoints,
     ...media.endpoints,
   ];
   endpoints.push(
@@ -441,6 +463,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     endpoints,
     authenticate: (token, query, origin, options) =>
       accounts.authenticator.authenticate(token, query, origin, options),
+    authenticateServer: heardBy(servers.authenticateServer, backOff),
     async tidy() {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
@@ -451,7 +474,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await encryption.tidy();
       await slidingSync.tidy();
       await search.index();
-      await push.tidy();
+      await Promise.all([push.tidy(), federationSender.tidy()]);
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {
@@ -461,6 +484,8 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
       await search.stop();
       await push.stop();
+      await federationSender.stop();
+      await backOff.stop();
       email.close();
       outbound.close();
       outboundToConfigured.close();

@@ -1,5 +1,7 @@
 import type { Accounts } from '../accounts/module.ts';
 import type { Database } from '../database/database.ts';
+import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { Questions } from '../federation-client/questions.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
@@ -8,15 +10,14 @@ import {
   deviceListStream,
   oneTimeKeyStream,
   userSignatureStream,
-  type RemoteAnswer,
+  type Keys,
 } from '../keys/module.ts';
 import { createDehydratedDevices } from '../dehydrated-devices/module.ts';
-import { serverNameOf } from '../matrix/ids.ts';
 import type { Interned } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Sync, SyncSources, SyncViews } from '../sync/module.ts';
-import { createToDevice, toDeviceStream } from '../to-device/module.ts';
+import { createToDevice, toDeviceStream, type ToDevice } from '../to-device/module.ts';
 
 export interface EncryptionNeeds {
   serverName: string;
@@ -28,10 +29,19 @@ export interface EncryptionNeeds {
   interned: Interned;
   accounts: Accounts;
   deviceListChanges: Sync['deviceListChanges'];
+  federation: FederationClient;
+  questions: Questions;
+  /** Other servers are told the names of devices. */
+  tellsDeviceNames: boolean;
+  /** Whether a server may be contacted. */
+  mayContact(serverName: string): boolean;
 }
 
 export interface Encryption {
   endpoints: Endpoint[];
+  /** What is sent to other servers. */
+  keys: Keys;
+  toDevice: ToDevice;
   sources: Pick<SyncSources, 'toDevice' | 'oneTimeKeys' | 'deviceLists'>;
   /** Wakes those who sync when there is something for them. */
   wakeSyncs(views: SyncViews): void;
@@ -40,13 +50,6 @@ export interface Encryption {
 }
 
 const sweepIntervalMs = 60 * 60 * 1000;
-
-/** Without federation the servers of other users cannot be asked. */
-function unreachable(userIds: readonly string[]): RemoteAnswer {
-  const failure = { status: 503, message: 'This server does not talk to other servers' };
-  const failures = Object.fromEntries(userIds.map((id) => [serverNameOf(id), failure]));
-  return { failures, members: {} };
-}
 
 /** End-to-end encryption: messages between devices, and keys. */
 export function assembleEncryption(needs: EncryptionNeeds): Encryption {
@@ -60,9 +63,7 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
     log,
     serverName,
     userNidsOf,
-    async sendToServers({ messages }) {
-      log.debug({ userIds: Object.keys(messages) }, 'messages to devices of other servers dropped');
-    },
+    mayContact: needs.mayContact,
   });
   const keys = createKeys({
     database,
@@ -72,10 +73,10 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
     serverName,
     userNidsOf,
     deviceListChanges: needs.deviceListChanges,
-    remoteKeys: {
-      query: async (devices) => unreachable(Object.keys(devices)),
-      claim: async (wanted) => unreachable(Object.keys(wanted)),
-    },
+    clock,
+    federation: needs.federation,
+    questions: needs.questions,
+    tellsDeviceNames: needs.tellsDeviceNames,
     uiAuth: accounts.services.uiAuth,
     reauthFlows: accounts.services.reauthFlows,
   });
@@ -93,6 +94,8 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
 
   return {
     endpoints: [...toDevice.endpoints, ...keys.endpoints, ...dehydrated.endpoints],
+    keys,
+    toDevice,
     sources: { toDevice, oneTimeKeys: keys.oneTimeKeys, deviceLists: keys },
     wakeSyncs(views) {
       bus.subscribe(toDeviceStream, (rows) => {

@@ -45,6 +45,11 @@ export async function startServer(
 ): Promise<RunningServer> {
   await checkDataFolder(config);
   const signingKey = await readSigningKey(config);
+  const { notaryKeyPath } = config.serverKeys;
+  const notaryKey =
+    notaryKeyPath === null
+      ? signingKey
+      : await readSigningKey({ signingKey: null, signingKeyPath: notaryKeyPath });
   const listeners = await listenerOptions(config);
   const appservices = await loadAppserviceRegistrations(config.appserviceFiles, config.serverName);
   // What a start that fails has begun.
@@ -78,6 +83,7 @@ export async function startServer(
       metrics,
       limiter,
       signingKey,
+      notaryKey,
       appservices,
     });
     started.add(domains.close);
@@ -94,6 +100,7 @@ export async function startServer(
     const isGeneral = self.app === 'main' || self.app === 'generic_worker';
     const http = createHttpServer(listeners, endpoints, {
       authenticate: domains.authenticate,
+      authenticateServer: domains.authenticateServer,
       limiter,
       log,
       metrics: requests,

@@ -81,7 +81,10 @@ export async function createCluster(needs: ClusterNeeds): Promise<Cluster> {
     store,
     log,
     announce,
-    taken: (role, shards) => services.get(role)?.taken?.(shards),
+    taken(role, fences) {
+      const shards = fences.map(({ shard }) => shard);
+      services.get(role)?.taken?.(shards, fences);
+    },
     released: async (role, shards) => services.get(role)?.released?.(shards),
     onLook: forgetDead,
   });

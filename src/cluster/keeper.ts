@@ -30,7 +30,7 @@ export interface KeeperNeeds {
   log: Log;
   /** Tells the other processes to look now. */
   announce(): void;
-  taken(role: string, shards: readonly number[]): void;
+  taken(role: string, fences: readonly Fence[]): void;
   released(role: string, shards: readonly number[]): Promise<void>;
   /** Told of the processes each time they have been looked at. */
   onLook(workers: readonly WorkerRow[]): void;
@@ -152,17 +152,17 @@ export function createKeeper(needs: KeeperNeeds): Keeper {
 
   async function take(role: Role, wanted: readonly number[]): Promise<void> {
     const rows = await store.take(instance, role.name, wanted);
-    for (const row of rows) {
-      const { shard, epoch } = row;
-      const fence: Fence = { holder: instance, role: row.role, shard, epoch, isOver: false };
-      leases.set(nameOf(row.role, shard), row);
-      held.add(fence);
-    }
+    const fences = rows.map(({ role: name, shard, epoch }): Fence => ({
+      holder: instance,
+      role: name,
+      shard,
+      epoch,
+      isOver: false,
+    }));
+    for (const row of rows) leases.set(nameOf(row.role, row.shard), row);
+    for (const fence of fences) held.add(fence);
     if (rows.length === 0) return;
-    needs.taken(
-      role.name,
-      rows.map((row) => row.shard),
-    );
+    needs.taken(role.name, fences);
     needs.announce();
   }
 

@@ -38,8 +38,8 @@ export const shardOf = (role: Pick<Role, 'shards'>, key: string): number =>
 /** What a process does for the shards that it holds. */
 export interface RoleService<M extends RoleMethods> {
   methods: M;
-  /** The shards are this process's from now on. */
-  taken?(shards: readonly number[]): void;
+  /** The shards are this process's from now on; `fences`: for writes, where there are other processes. */
+  taken?(shards: readonly number[], fences: readonly Fence[]): void;
   /** The shards will be another's: what is remembered of them is to be written or forgotten. */
   released?(shards: readonly number[]): Promise<void> | void;
 }
@@ -76,7 +76,10 @@ export function createLocalRoles(): Roles {
   return {
     serve(role, service) {
       services.set(role.name, service);
-      service.taken?.(Array.from({ length: role.shards }, (_, shard) => shard));
+      service.taken?.(
+        Array.from({ length: role.shards }, (_, shard) => shard),
+        [],
+      );
     },
     async call(role, _key, method, args) {
       const service = services.get(role.name);

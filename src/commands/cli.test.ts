@@ -34,6 +34,10 @@ async function run(args: readonly string[], input = '') {
 
 const commands = [
   'serve',
+  'up',
+  'scale',
+  'roll',
+  'workers',
   'check-config',
   'generate-config',
   'register-user',
@@ -42,6 +46,7 @@ const commands = [
   'doctor',
   'routes',
   'router',
+  'config-reference',
   'version',
 ];
 

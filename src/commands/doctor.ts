@@ -5,14 +5,12 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import pg from 'pg';
-import { redisOptions } from '../apps/connections.ts';
 import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import { configPathsOf, takesConfigPaths } from './config-paths.ts';
 import { locatePostgres } from '../database/embedded/install.ts';
 import { listenError, placeText } from '../http/open-listeners.ts';
 import { parseSigningKey } from '../matrix/signing.ts';
-import { tryRedis } from '../streams/redis/connect.ts';
 
 interface Finding {
   /** `note`: the server runs, and an admin should know. */
@@ -145,6 +143,9 @@ const checkListeners = ({ listeners }: Config): Promise<Finding>[] =>
 
 async function checkRedis({ workers }: Config): Promise<Finding[]> {
   if (!workers.redis) return [];
+  // Every command loads this file, and the Redis client is half of what there is to load.
+  const { redisOptions } = await import('../apps/connections.ts');
+  const { tryRedis } = await import('../streams/redis/connect.ts');
   try {
     await tryRedis(await redisOptions(workers.redis));
     return [good('Redis answers')];

@@ -34,6 +34,7 @@ import { readCaptcha, readRegistration, registrationSection } from './registrati
 import { readRooms, roomsSection } from './rooms.ts';
 import { readRouting, routingSection, type RoutingConfig } from './routing.ts';
 import { inertSections, sections } from './sections.ts';
+import { readServerKeys, serverKeysSection } from './server-keys.ts';
 import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
 import { readWorkers, workersSection, type WorkersConfig } from './workers.ts';
@@ -78,6 +79,7 @@ export interface Config {
   previews: ReturnType<typeof readPreviews>;
   outbound: ReturnType<typeof readOutbound>;
   federation: ReturnType<typeof readFederation>;
+  serverKeys: ReturnType<typeof readServerKeys>;
   workers: WorkersConfig;
   routing: RoutingConfig;
   appserviceFiles: string[];
@@ -137,6 +139,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
   const workers = readWorkers(loader, loader.take(workersSection));
   const outbound = readOutbound(loader.take(outboundSection));
+  const federation = readFederation(loader, loader.take(federationSection), outbound);
   const isWorker = workers.app !== null && workers.app !== 'homeserver';
   return {
     ...server,
@@ -170,7 +173,12 @@ function read(loader: OptionLoader, folder: string): Config {
     media: readMedia(loader, loader.take(mediaSection), server),
     previews: readPreviews(loader, loader.take(previewsSection)),
     outbound,
-    federation: readFederation(loader, loader.take(federationSection), outbound),
+    federation,
+    serverKeys: readServerKeys(
+      loader,
+      loader.take(serverKeysSection),
+      federation.verifiesCertificates,
+    ),
     workers,
     routing: readRouting(loader.take(routingSection)),
     appserviceFiles: loader.take(appservicesSection).app_service_config_files,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { duration, flag, kind, list, positive, text } from './kinds.ts';
+import { count, duration, flag, kind, list, positive, text } from './kinds.ts';
 import { group, inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { addressRange, type readOutbound } from './outbound.ts';
@@ -32,11 +32,17 @@ export const federationSection = section('Federation', 'Other servers.', {
       destination_max_retry_interval: option(duration, weekMs, 'The longest it becomes.', {
         defaultText: '`7d`',
       }),
+      max_long_retries: option(
+        count,
+        10,
+        'How often a transaction is tried again, soon, before its server is left alone.',
+      ),
+      max_long_retry_delay: option(duration, minuteMs, 'The longest pause between these tries.', {
+        defaultText: '`60s`',
+      }),
       ...inert({
         max_short_retry_delay: 'the longest pause between tries of a request',
-        max_long_retry_delay: 'the same of requests that can wait',
         max_short_retries: 'tries of a request',
-        max_long_retries: 'tries of requests that can wait',
       }),
     },
     'Time-outs and retries.',
@@ -75,16 +81,19 @@ export const federationSection = section('Federation', 'Other servers.', {
     'The only servers that are contacted, by their names. An empty list: none.',
     { defaultText: 'all servers', example: '[example.org, example.com]' },
   ),
+  allow_device_name_lookup_over_federation: option(
+    flag,
+    false,
+    'Other servers may read the names that users have given their devices.',
+  ),
+  federation_rr_transactions_per_room_per_second: option(
+    positive,
+    50,
+    'Transactions with read receipts of a room a second, over all servers; more wait.',
+  ),
   ...inert({
     federation_whitelist_endpoint_enabled: 'clients may read that list',
     federation_metrics_domains: 'servers with metrics of their own',
-    federation_rr_transactions_per_room_per_second: 'pace of read receipts',
-    allow_device_name_lookup_over_federation: 'other servers may read names of devices',
-    trusted_key_servers: 'notaries to ask for keys',
-    suppress_key_server_warning: 'a warning about notaries',
-    key_server_signing_keys_path: 'a key of its own for the work as a notary',
-    old_signing_keys: 'keys no longer used',
-    key_refresh_interval: 'how long published keys are valid',
   }),
 });
 
@@ -125,11 +134,17 @@ export function readFederation(
         : ('TLSv1.2' as const),
     unverifiedHosts: values.federation_certificate_verification_whitelist,
     allowedServers: values.federation_domain_whitelist,
+    tellsDeviceNames: values.allow_device_name_lookup_over_federation,
     timeoutMs: federation.client_timeout,
     backOff: {
       minMs: federation.destination_min_retry_interval,
       factor,
       maxMs: federation.destination_max_retry_interval,
+    },
+    sender: {
+      retriesMax: federation.max_long_retries,
+      retryDelayMsMax: federation.max_long_retry_delay,
+      receiptsPerSecond: values.federation_rr_transactions_per_room_per_second,
     },
   };
 }

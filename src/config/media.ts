@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { byteCount } from './bytes.ts';
 import { count, duration, flag, list, mapping, oneOf, positive, text } from './kinds.ts';
-import { group, inert, mappingOf, option, optional, section, type ValuesOf } from './option.ts';
+import { group, mappingOf, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { readObjectStores } from './object-stores.ts';
 
+const kibi = 2 ** 10;
 const mebi = 2 ** 20;
 
 const thumbnailSize = mappingOf({
@@ -96,11 +97,25 @@ export const mediaSection = section('Media', 'Files that users send each other.'
     },
     'Media that nobody has looked at for so long are deleted.',
   ),
-  ...inert({
-    remote_media_download_burst_count: 'how much is fetched from other servers at once',
-    remote_media_download_per_second: 'how much is fetched from other servers',
-    prevent_media_downloads_from: 'servers whose media are not fetched',
-  }),
+  remote_media_download_per_second: option(
+    byteCount,
+    87 * kibi,
+    'How much is fetched from other servers for the clients of one address in the long run, in ' +
+      'bytes a second. What is fetched already costs nothing.',
+    { defaultText: '`87K`' },
+  ),
+  remote_media_download_burst_count: option(
+    byteCount,
+    500 * mebi,
+    'How much is fetched for them at once.',
+    { defaultText: '`500M`' },
+  ),
+  prevent_media_downloads_from: option(
+    list(text),
+    [],
+    'Servers whose media users do not get, even if they are here already.',
+    { example: '[evil.example.org]' },
+  ),
 });
 
 /** What media are configured by. */
@@ -132,6 +147,11 @@ export function readMedia(
     unusedMs: values.unused_expiration_time,
     pixelsMax: values.max_image_pixels,
     thumbnails: { isDynamic: values.dynamic_thumbnails, sizes: values.thumbnail_sizes },
+    deniedServers: values.prevent_media_downloads_from,
+    remoteDownloads: {
+      bytesPerSecond: values.remote_media_download_per_second,
+      burstBytes: values.remote_media_download_burst_count,
+    },
     keptMs: {
       local: values.media_retention.local_media_lifetime,
       remote: values.media_retention.remote_media_lifetime,

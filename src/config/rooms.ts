@@ -40,6 +40,11 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     false,
     'The list of public rooms can be read without an account.',
   ),
+  allow_public_rooms_over_federation: option(
+    flag,
+    false,
+    'Other servers may read the list of public rooms.',
+  ),
   enable_room_list_search: option(flag, true, 'The list of public rooms can be searched.'),
   alias_creation_rules: rules('Who may give which room which alias.'),
   room_list_publication_rules: rules('Who may put which room into the public list.'),
@@ -51,7 +56,6 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     { defaultText: '`24h`' },
   ),
   ...inert({
-    allow_public_rooms_over_federation: 'other servers may read the list of public rooms',
     filter_timeline_limit: 'the most events of a timeline in a filter',
     block_non_admin_invites: 'only admins may invite',
     dummy_events_threshold: 'forward extremities before a dummy event is sent',
@@ -89,6 +93,7 @@ export function readRooms(values: ValuesOf<typeof roomsSection.options>, serverN
     encryptedPresets:
       presetsEncrypted[String(values.encryption_enabled_by_default_for_room_type)] ?? [],
     publicRoomsWithoutAuth: values.allow_public_rooms_without_auth,
+    publicRoomsForServers: values.allow_public_rooms_over_federation,
     isRoomListSearchEnabled: values.enable_room_list_search,
     aliasCreationRules: rulesOf(values.alias_creation_rules),
     publicationRules: rulesOf(values.room_list_publication_rules),

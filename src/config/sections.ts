@@ -19,6 +19,7 @@ import { rateLimitsSection } from './rate-limits.ts';
 import { registrationSection } from './registration.ts';
 import { roomsSection } from './rooms.ts';
 import { routingSection } from './routing.ts';
+import { serverKeysSection } from './server-keys.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
 import { threepidsSection } from './threepids.ts';
@@ -51,6 +52,7 @@ export const sections: readonly Section[] = [
   previewsSection,
   outboundSection,
   federationSection,
+  serverKeysSection,
   appservicesSection,
   rateLimitsSection,
   loggingSection,

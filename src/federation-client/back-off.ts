@@ -10,6 +10,12 @@ export interface BackOffOptions {
   maxMs: number;
 }
 
+/**
+ * For requests that clients wait for: shorter than for what is sent without anybody waiting, so that
+ * people see that a server is back.
+ */
+export const backOffForClients: BackOffOptions = { minMs: 5_000, factor: 2, maxMs: 5 * 60_000 };
+
 /** Leaves servers alone that do not answer: each time for longer, and never all at one time. */
 export interface BackOff {
   /** Milliseconds until the server may be asked again; 0: now. */
@@ -26,7 +32,7 @@ interface Failing {
 /** Servers whose failures are remembered. */
 const destinationsMax = 10_000;
 /** The interval is between this part and all of it, by chance: servers do not come back as a crowd. */
-const jitterMin = 0.7;
+export const jitterMin = 0.7;
 
 /** `random` gives numbers from 0 to 1, as `Math.random` does. */
 export function createBackOff(
@@ -49,3 +55,10 @@ export function createBackOff(
     succeeded: (destination) => void failing.delete(destination),
   };
 }
+
+/** Leaves nobody alone: for requests that are rare, and about a server that has just been heard of. */
+export const noBackOff: BackOff = {
+  waitMs: () => 0,
+  failed: () => undefined,
+  succeeded: () => undefined,
+};

@@ -10,6 +10,7 @@ import { createTestCertificate } from '../http/test-certificate.ts';
 import { Metrics } from '../kernel/metrics.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { generateSigningKeyLine, parseSigningKey, verifySignedJson } from '../matrix/signing.ts';
+import { createBackOff } from './back-off.ts';
 import { FederationError, type FederationFailure } from './errors.ts';
 import {
   createFederationClient,
@@ -37,6 +38,9 @@ const answers: Record<string, (res: ServerResponse) => void> = {
   '/broken': (res) => res.writeHead(503).end('<html>'),
   '/large': (res) => res.end(JSON.stringify({ text: 'x'.repeat(10_000) })),
   '/silent': () => undefined,
+  '/busy': (res) => res.writeHead(504).end('{"errcode": "M_NOT_YET_UPLOADED", "error": "later"}'),
+  '/bytes': (res) => res.writeHead(200, { 'Content-Type': 'image/png' }).end('\0\x01'),
+  '/moved': (res) => res.writeHead(302, { Location: '/bytes' }).end(),
 };
 const server = createServer({ cert: certificate, key }, (req: IncomingMessage, res) => {
   const reply = (body: string) => {
@@ -83,13 +87,13 @@ function clientOf(config: Partial<FederationClientConfig> = {}, clock = { now: (
       unverifiedHosts: [],
       allowedServers: null,
       timeoutMs: 5_000,
-      backOff: { minMs: 1000, factor: 2, maxMs: 10_000 },
       ...config,
     },
     serverName: 'us.test',
     signingKey,
     clock,
     metrics: new Metrics(),
+    backOff: createBackOff({ minMs: 1000, factor: 2, maxMs: 10_000 }, clock),
     async resolveSrv(name) {
       const ports = services[name];
       if (!ports) throw Object.assign(new Error('none'), { code: 'ENOTFOUND' });
@@ -208,10 +212,41 @@ test('who does not answer is left alone for a while; who refuses is not', async 
   await failsWith(client.request(`a.test:${closedPort}`, get), 'backing_off');
   await client.request(name, get);
   await failsWith(client.request(name, { ...get, uri: '/refused' }), 'refused');
+  await failsWith(client.request(name, { ...get, uri: '/busy' }), 'refused');
+  await failsWith(client.request(name, { ...get, uri: '/large', bytesMax: 10 }), 'too_large');
   await failsWith(client.request(name, { ...get, uri: '/broken' }), 'refused');
   await failsWith(client.request(name, get), 'backing_off');
   now += 1000;
   await client.request(name, get);
+});
+
+test('an answer can be read as it comes', async () => {
+  const client = clientOf();
+  const name = `a.test:${port}`;
+  const { headers, body } = await client.open(name, { ...get, uri: '/bytes' });
+  assert.equal(headers['content-type'], 'image/png');
+  assert.match(seen.at(-1)!.authorization, /^X-Matrix /);
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  assert.deepEqual(Buffer.concat(chunks), Buffer.from([0, 1]));
+  await assert.rejects(client.open(name, { ...get, uri: '/refused' }), (error: FederationError) => {
+    assert.equal(error.answer!.body!['errcode'], 'M_FORBIDDEN');
+    return error.reason === 'refused';
+  });
+  await failsWith(client.open(name, { ...get, uri: '/moved' }), 'refused');
+  const unsigned = { ...get, uri: '/moved', redirectsMax: 1, isSigned: false };
+  const moved = await client.open(name, unsigned);
+  assert.equal(moved.status, 200);
+  await moved.body[Symbol.asyncIterator]().return?.();
+  assert.deepEqual(
+    seen.slice(-2).map(({ url, authorization }) => [url, authorization]),
+    [
+      ['/moved', ''],
+      ['/bytes', ''],
+    ],
+  );
+  const stop = AbortSignal.abort();
+  await failsWith(client.open(name, { ...get, uri: '/silent', signal: stop }), 'unreachable');
 });
 
 test('what cannot be signed says nothing about the server', async () => {

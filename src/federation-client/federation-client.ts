@@ -9,11 +9,11 @@ import type { SigningKey } from '../matrix/signing.ts';
 import { OutboundError } from '../outbound/errors.ts';
 import {
   createOutboundHttp,
-  type OutboundAnswer,
   type OutboundHttp,
   type OutboundOptions,
+  type OutboundStream,
 } from '../outbound/outbound-http.ts';
-import { createBackOff, type BackOff, type BackOffOptions } from './back-off.ts';
+import type { BackOff } from './back-off.ts';
 import { FederationError, type FederationFailure } from './errors.ts';
 import { createServerDiscovery, type ServerAddress } from './server-discovery.ts';
 import { parseServerName, type ServerName } from './server-name.ts';
@@ -28,8 +28,6 @@ export interface FederationClientConfig extends OutboundOptions {
   allowedServers: readonly string[] | null;
   /** [federation.client_timeout] */
   timeoutMs: number;
-  /** [federation.destination_*] */
-  backOff: BackOffOptions;
 }
 
 export interface FederationClientNeeds {
@@ -38,6 +36,8 @@ export interface FederationClientNeeds {
   signingKey: SigningKey;
   clock: Clock;
   metrics: Metrics;
+  /** Which servers are left alone. */
+  backOff: BackOff;
   /** How SRV records are found; by default as the system's name servers say. */
   resolveSrv?: ResolveSrv;
 }
@@ -53,6 +53,12 @@ export interface FederationRequest {
   bytesMax?: number;
   /** In place of the client's own, for requests that cannot wait for long. */
   backOff?: BackOff;
+  /** Ends it early. */
+  signal?: AbortSignal;
+  /** False: sent as by anybody. Default true. */
+  isSigned?: boolean;
+  /** Redirects that are followed, to anywhere; the signature is not sent along. Default 0. */
+  redirectsMax?: number;
 }
 
 /** Signed requests to other servers. */
@@ -63,6 +69,11 @@ export interface FederationClient {
    * from anybody.
    */
   request(destination: string, request: FederationRequest): Promise<JsonObject>;
+  /**
+   * Gives the answer with status 200 as it comes, for what is large or no JSON. Throws
+   * FederationError; reading the body throws it too, or OutboundError.
+   */
+  open(destination: string, request: FederationRequest): Promise<OutboundStream>;
   /** Closes the connections that are kept. */
   close(): void;
 }
@@ -76,7 +87,10 @@ const failureOf: Record<OutboundError['reason'], FederationFailure> = {
   too_many_redirects: 'unreachable',
 };
 
-/** What stands before a server that is away answers so. A 500 may be about the one request. */
+/**
+ * What stands before a server that is away answers so, without the error code of a server that is
+ * there. A 500 may be about the one request.
+ */
 const awayStatuses = new Set([502, 503, 504]);
 
 function failureFor(destination: string, error: unknown): unknown {
@@ -99,6 +113,28 @@ function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([promise, stopped]).finally(() => signal.removeEventListener('abort', stop));
 }
 
+function isAway({ status, body }: { status: number; body: unknown }): boolean {
+  const code = (body as JsonObject | null)?.['errcode'];
+  return awayStatuses.has(status) && typeof code !== 'string';
+}
+
+/** Of an answer that is not wanted. */
+const errorBytesMax = 64 * 1024;
+
+/** The body of an answer; what is longer than `bytesMax` is cut. */
+async function allOf({ body }: OutboundStream, bytesMax = Infinity): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= bytesMax) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const objectOf = (text: string) => jsonAnswer(200, text).body as JsonObject | null;
+
 export function createFederationClient(needs: FederationClientNeeds): FederationClient {
   const { config, serverName, signingKey, clock, metrics } = needs;
   const http = createOutboundHttp(config);
@@ -112,7 +148,6 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
   );
   const records = createServiceRecords(needs.resolveSrv ?? systemResolveSrv(), clock);
   const discovery = createServerDiscovery(wellKnown, records);
-  const ownBackOff = createBackOff(config.backOff, clock);
   const sent = metrics.counter(
     'synapse_http_matrixfederationclient_requests_total',
     'Requests to other servers',
@@ -133,10 +168,11 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
     return name;
   }
 
-  function headersOf(destination: string, { method, uri, content }: FederationRequest) {
+  function headersOf(destination: string, request: FederationRequest): Record<string, string> {
+    const { method, uri, content, isSigned = true } = request;
     const signed = { method, uri, destination, ...(content === undefined ? {} : { content }) };
     return {
-      Authorization: requestAuthorization(signed, serverName, signingKey),
+      ...(isSigned ? { Authorization: requestAuthorization(signed, serverName, signingKey) } : {}),
       ...(content === undefined ? {} : { 'Content-Type': 'application/json' }),
     };
   }
@@ -144,12 +180,14 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
   /** Asks at the first of the addresses that can be reached. */
   async function ask(
     name: ServerName,
-    { method, uri, content, bytesMax, timeoutMs = config.timeoutMs }: FederationRequest,
+    request: FederationRequest,
     headers: Readonly<Record<string, string>>,
-  ): Promise<OutboundAnswer> {
-    const signal = AbortSignal.timeout(timeoutMs);
+  ): Promise<OutboundStream> {
+    const { method, uri, content, bytesMax, redirectsMax, timeoutMs = config.timeoutMs } = request;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
     const askAt = ({ host, port, hostHeader, tlsName }: ServerAddress) =>
-      httpTo(tlsName || host).fetch(`https://${tcpAddress(host, port)}${uri}`, {
+      httpTo(tlsName || host).open(`https://${tcpAddress(host, port)}${uri}`, {
         method,
         headers: { ...headers, Host: hostHeader },
         ...(content === undefined ? {} : { body: JSON.stringify(content) }),
@@ -159,6 +197,7 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
         timeoutMs,
         signal,
         ...(bytesMax === undefined ? {} : { bytesMax }),
+        ...(redirectsMax === undefined ? {} : { redirectsMax }),
       });
     let failure: unknown = new OutboundError('unreachable', 'its domain has no Matrix server');
     for (const address of await within(discovery.find(name), signal)) {
@@ -173,37 +212,57 @@ export function createFederationClient(needs: FederationClientNeeds): Federation
     throw failure;
   }
 
-  /** The object that an answer brings. */
-  function objectIn(destination: string, { status, body }: OutboundAnswer): JsonObject {
-    const object = jsonAnswer(status, body.toString('utf8')).body as JsonObject | null;
-    if (status !== 200) {
-      const answer = { status, body: object };
-      throw new FederationError('refused', destination, `it answers ${status}`, { answer });
+  /** One request; `read` takes of the answer what is wanted before the server counts as answering. */
+  async function exchange<T extends { status: number; body: unknown }>(
+    destination: string,
+    request: FederationRequest,
+    read: (answer: OutboundStream) => Promise<T>,
+  ): Promise<T> {
+    const name = checkAllowed(destination);
+    const backOff = request.backOff ?? needs.backOff;
+    if (backOff.waitMs(destination) > 0) {
+      throw new FederationError('backing_off', destination, 'it did not answer lately');
     }
-    if (!object) throw new FederationError('bad_answer', destination, 'its answer is no object');
-    return object;
+    const headers = headersOf(destination, request);
+    sent.labels(request.method).inc();
+    try {
+      const answer = await ask(name, request, headers);
+      answered.labels(request.method, String(answer.status)).inc();
+      const found = await read(answer);
+      if (isAway(found)) backOff.failed(destination);
+      else backOff.succeeded(destination);
+      return found;
+    } catch (error) {
+      // What answers with too much is there.
+      const isThere = error instanceof OutboundError && error.reason === 'too_large';
+      if (!isThere) backOff.failed(destination);
+      throw failureFor(destination, error);
+    }
   }
+
+  const refused = (destination: string, status: number, body: JsonObject | null) =>
+    new FederationError('refused', destination, `it answers ${status}`, {
+      answer: { status, body },
+    });
 
   return {
     async request(destination, request) {
-      const name = checkAllowed(destination);
-      const backOff = request.backOff ?? ownBackOff;
-      if (backOff.waitMs(destination) > 0) {
-        throw new FederationError('backing_off', destination, 'it did not answer lately');
-      }
-      const headers = headersOf(destination, request);
-      sent.labels(request.method).inc();
-      let answer;
-      try {
-        answer = await ask(name, request, headers);
-      } catch (error) {
-        backOff.failed(destination);
-        throw failureFor(destination, error);
-      }
-      answered.labels(request.method, String(answer.status)).inc();
-      if (awayStatuses.has(answer.status)) backOff.failed(destination);
-      else backOff.succeeded(destination);
-      return objectIn(destination, answer);
+      const { status, body } = await exchange(destination, request, async (answer) => ({
+        status: answer.status,
+        body: objectOf(await allOf(answer)),
+      }));
+      if (status !== 200) throw refused(destination, status, body);
+      if (!body) throw new FederationError('bad_answer', destination, 'its answer is no object');
+      return body;
+    },
+    async open(destination, request) {
+      const { status, body, answer } = await exchange(destination, request, async (opened) => ({
+        status: opened.status,
+        body: opened.status === 200 ? null : objectOf(await allOf(opened, errorBytesMax)),
+        answer: opened,
+      }));
+      if (status === 200) return answer;
+      throw refused(destination, status, body);
     },
     close() {
       http.close();

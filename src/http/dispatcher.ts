@@ -1,6 +1,7 @@
 import FindMyWay from 'find-my-way';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
 import { answerError } from './answer-error.ts';
 import { corsHeaders } from './cors.ts';
 import type { Endpoint, Requester, Resource } from './endpoint.ts';
@@ -22,8 +23,22 @@ export type Authenticate = (
   options: { guests: boolean; locked: boolean; expired: boolean },
 ) => Requester | Promise<Requester>;
 
+/** A request of another server, as far as its signature covers it. */
+export interface ServerRequest {
+  method: string;
+  /** Path and query, as received. */
+  uri: string;
+  authorization: string | undefined;
+  /** Absent without a body. */
+  content: JsonObject | undefined;
+}
+
+/** Gives the name of the server that has signed a request. Throws M_UNAUTHORIZED and M_FORBIDDEN. */
+export type AuthenticateServer = (request: ServerRequest) => Promise<string>;
+
 export interface DispatcherNeeds {
   authenticate: Authenticate;
+  authenticateServer: AuthenticateServer;
   limiter: RateLimiter;
   log: Log;
   metrics: HttpMetrics;
@@ -52,8 +67,9 @@ interface Exchange {
   params: Record<string, string>;
   query: Query;
   request: IncomingRequest;
-  /** Set when it is known; for the log. */
+  /** Set when they are known; for the log. */
   requester: Requester | null;
+  origin: string | null;
 }
 
 const noBody = Object.freeze({});
@@ -87,11 +103,12 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     return requester;
   }
 
-  async function bodyOf(req: HttpRequest): Promise<Record<string, unknown>> {
-    if (bodyMode === 'none') return noBody;
+  /** Null: there is none. */
+  async function bodyOf(req: HttpRequest): Promise<JsonObject | null> {
+    if (bodyMode === 'none') return null;
     const bytes = await readBody(req, bodyBytesMax);
-    if (bytes.length === 0 && bodyMode === 'optional') return {};
-    return parseJsonObject(bytes);
+    if (bytes.length === 0 && bodyMode === 'optional') return null;
+    return parseJsonObject(bytes) as JsonObject;
   }
 
   return async (exchange) => {
@@ -103,10 +120,18 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
       const key = requester?.userId ?? request.remoteAddress;
       needs.limiter.take(rateLimit, key, requester?.ownRateLimit);
     }
-    const body = await bodyOf(req);
+    const content = await bodyOf(req);
+    if (auth === 'server') {
+      const { method, url: uri, headers } = request;
+      const signed = { method, uri, content: content ?? undefined };
+      const { authorization } = headers;
+      exchange.origin = await needs.authenticateServer({ ...signed, authorization });
+    }
+    const body = content ?? (bodyMode === 'none' ? noBody : {});
     checkQuery(query);
     checkBody(body);
-    const context = { params, query, body, requester, request, raw: { req, res } };
+    const { origin } = exchange;
+    const context = { params, query, body, requester, origin, request, raw: { req, res } };
     const answer = await endpoint.handle(context);
     // The connection is not to be used again when the server stops.
     if (needs.stopping.isStopping) res.shouldKeepAlive = false;
@@ -171,7 +196,7 @@ export class Dispatcher {
     const route = found?.store as Route | undefined;
     const metrics = route?.metrics ?? this.#needs.metrics.servlet(method, unrecognised);
     const params = (found?.params ?? {}) as Record<string, string>;
-    const exchange: Exchange = { req, res, params, query, request, requester: null };
+    const exchange: Exchange = { req, res, params, query, request, requester: null, origin: null };
     metrics.began();
     try {
       if (!route && this.#needs.passOn) {
@@ -194,13 +219,15 @@ export class Dispatcher {
   }
 
   /** The access log. */
-  #note({ req, res, request, requester }: Exchange, operation: string, path: string, ms: number) {
+  #note(exchange: Exchange, operation: string, path: string, ms: number) {
+    const { req, res, request, requester, origin } = exchange;
     const { log } = this.#needs;
     if (!log.isLevelEnabled('debug')) return;
     const { id, remoteAddress } = request;
     const entry = {
       request: id,
       user: requester?.userId,
+      origin: origin ?? undefined,
       remoteAddress,
       operation,
       path,

@@ -4,7 +4,10 @@ import type { ErrorCode } from '../kernel/errors.ts';
 import type { HttpRequest, HttpResponse } from './exchange.ts';
 import type { RateLimit } from './rate-limit.ts';
 
-/** Who may call an endpoint. `optional`: a token is checked when there is one. `guest`: users and guests. */
+/**
+ * Who may call an endpoint. `optional`: a token is checked when there is one. `guest`: users and guests.
+ * `server`: other servers, which sign their requests.
+ */
 export type Auth = 'none' | 'optional' | 'user' | 'guest' | 'admin' | 'appservice' | 'server';
 
 /** The traffic groups of the worker model; a router places requests by them. */
@@ -134,11 +137,13 @@ export class StreamedBody {
   }
 }
 
-export interface EndpointContext<P, Q, B, R> {
+export interface EndpointContext<P, Q, B, R, O = string | null> {
   params: P;
   query: Q;
   body: B;
   requester: R;
+  /** Name of the server whose signature the request has; null where none is asked for. */
+  origin: O;
   request: RequestInfo;
   /** For the few endpoints that take over the connection (proxying, raw uploads). */
   raw: { req: HttpRequest; res: HttpResponse };
@@ -149,6 +154,8 @@ type RequesterOf<A extends Auth> = A extends 'none' | 'server'
   : A extends 'optional'
     ? Requester | null
     : Requester;
+
+type OriginOf<A extends Auth> = A extends 'server' ? string : null;
 
 type StaticOr<S, Else> = S extends TSchema ? Static<S> : Else;
 
@@ -194,7 +201,8 @@ export interface EndpointDeclaration<
       StaticOr<P, Record<string, string>>,
       StaticOr<Q, Record<string, string | undefined>>,
       StaticOr<B, Record<string, unknown>>,
-      RequesterOf<A>
+      RequesterOf<A>,
+      OriginOf<A>
     >,
     needs: N,
   ) => unknown;

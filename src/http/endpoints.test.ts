@@ -78,6 +78,7 @@ async function start(isAnnounced: boolean) {
   const listener = { ...loopback, resources: ['client', 'metrics', 'health', 'admin'] as const };
   const server = createHttpServer([listener], endpoints, {
     authenticate: () => assert.fail('nobody is asked for a token'),
+    authenticateServer: () => assert.fail('no server is asked for a signature'),
     limiter: createRateLimiter({}, { now: () => 0 }),
     log: createLog('error'),
     metrics: createHttpMetrics(metrics),

@@ -6,11 +6,14 @@ import { createListeners, type ListenerOptions } from './open-listeners.ts';
 
 export type { ListenerOptions } from './open-listeners.ts';
 
+/** What a listener takes requests for, and whether a proxy stands before it. */
+type Served = Pick<ListenerOptions, 'resources' | 'isForwarded'>;
+
 export interface HttpServer {
   /** Opens all listeners; gives their URLs. When one cannot be opened, none stays open. */
   listen(): Promise<string[]>;
   /** Answers requests that come another way as those of such a listener. */
-  answerAs(listener: Pick<ListenerOptions, 'resources' | 'isForwarded'>): Answer;
+  answerAs(listener: Served): Answer;
   /** Stops accepting, ends long polls, waits for requests at most this long. */
   close(graceMs: number): Promise<void>;
 }
@@ -25,20 +28,34 @@ export function createHttpServer(
   needs: Omit<DispatcherNeeds, 'stopping'>,
 ): HttpServer {
   const stopping = new Stopping();
-  const answerAs: HttpServer['answerAs'] = (listener) => {
-    const dispatcher = new Dispatcher(
-      endpoints,
-      { ...needs, stopping },
-      { resources: new Set(listener.resources), isForwarded: listener.isForwarded },
-    );
+  /** One for all that are served alike: it has every route, and the validators of those in use. */
+  const dispatchers = new Map<string, Dispatcher>();
+  function dispatcherFor({ resources, isForwarded }: Served): Dispatcher {
+    const key = `${resources.toSorted().join(' ')} ${isForwarded}`;
+    const known = dispatchers.get(key);
+    if (known) return known;
+    const listener = { resources: new Set(resources), isForwarded };
+    const dispatcher = new Dispatcher(endpoints, { ...needs, stopping }, listener);
+    dispatchers.set(key, dispatcher);
+    return dispatcher;
+  }
+  const answerAs: HttpServer['answerAs'] = (served) => {
+    let dispatcher: Dispatcher | null = null;
     return (req, res) => {
+      // A server alone is never asked another way.
+      dispatcher ??= dispatcherFor(served);
       dispatcher.dispatch(req, res).catch((error: unknown) => {
         needs.log.error({ err: error }, 'bug: a request could not be answered');
         res.destroy();
       });
     };
   };
-  const { listen, close } = createListeners(listeners, answerAs, needs.log);
+  const answerAt = (listener: ListenerOptions) => {
+    // So that the first request does not wait for it.
+    dispatcherFor(listener);
+    return answerAs(listener);
+  };
+  const { listen, close } = createListeners(listeners, answerAt, needs.log);
   return {
     listen,
     answerAs,

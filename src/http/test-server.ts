@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createLog } from '../kernel/log.ts';
 import { Metrics } from '../kernel/metrics.ts';
-import type { Authenticate } from './dispatcher.ts';
+import type { Authenticate, AuthenticateServer } from './dispatcher.ts';
 import { bindEndpoints, endpoint, type DeclaredEndpoint, type Requester } from './endpoint.ts';
 import { createHttpMetrics } from './http-metrics.ts';
 import { createRateLimiter, type RateLimits } from './rate-limiter.ts';
@@ -60,6 +60,7 @@ export interface TestServerOptions {
   listeners?: ListenerOptions[];
   limits?: RateLimits;
   authenticate?: Authenticate;
+  authenticateServer?: AuthenticateServer;
   now?: () => number;
 }
 
@@ -77,6 +78,7 @@ export async function startTestServer(
   const authenticate: Authenticate = (token) => requesters[token ?? ''] ?? alice;
   const server = createHttpServer(options.listeners ?? [loopback], bindEndpoints(declared, null), {
     authenticate: options.authenticate ?? authenticate,
+    authenticateServer: options.authenticateServer ?? (async () => 'remote.example'),
     limiter: createRateLimiter(options.limits ?? {}, { now: options.now ?? (() => 0) }),
     log,
     metrics: createHttpMetrics(metrics),

@@ -11,13 +11,15 @@ export interface UserRef {
 }
 
 /**
- * The keys of this server's users, the latest asked for in memory. A client that was told of a
+ * The keys of users, of those of other servers what is stored; the latest asked for in memory. A client that was told of a
  * change by one process may ask another that has not heard of it yet: among several processes what
  * is in memory is held against the positions in the database.
  */
 export interface KeyDirectory {
   /** By user number; one query for all who are not in memory. */
   of(users: readonly UserRef[]): Promise<Map<number, UserKeys>>;
+  /** The keys of users of other servers have been stored anew. */
+  forget(userNids: readonly number[]): void;
   /** The user's signatures on others' keys, by the number of the other. */
   signaturesBy(userNid: number): Promise<ReadonlyMap<number, readonly UserSignature[]>>;
 }
@@ -98,6 +100,10 @@ export function createKeyDirectory(store: KeyStore, bus: Bus): KeyDirectory {
       }
       if (missing.length > 0) await load(missing, found);
       return found;
+    },
+    forget(userNids) {
+      generation++;
+      for (const userNid of userNids) cache.delete(userNid);
     },
     async signaturesBy(userNid) {
       const known = signers.get(userNid);

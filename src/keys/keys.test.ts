@@ -56,10 +56,10 @@ function newProcess(tag: string): { bus: Bus; keys: Keys } {
     serverName: 'test',
     userNidsOf: async () => new Map(),
     deviceListChanges: async () => ({ changed: [], left: [] }),
-    remoteKeys: {
-      query: async () => ({ failures: {}, members: {} }),
-      claim: async () => ({ failures: {}, members: {} }),
-    },
+    tellsDeviceNames: false,
+    clock: { now: () => 0 },
+    federation: undefined as never,
+    questions: undefined as never,
     uiAuth: undefined as never,
     reauthFlows: async () => [],
   });

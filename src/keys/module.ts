@@ -1,47 +1,67 @@
 import type { Static } from 'typebox';
 import type { AccountSubscriber } from '../accounts/module.ts';
 import type { Database } from '../database/database.ts';
+import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { Questions } from '../federation-client/questions.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Bus } from '../streams/bus.ts';
 import { writeAnnounced } from './announce.ts';
 import { claimKeys } from './endpoints/claim-keys.ts';
+import { forServersEndpoints } from './endpoints/for-servers.ts';
 import { getKeysChanges } from './endpoints/get-key-changes.ts';
 import { queryKeys } from './endpoints/query-keys.ts';
 import { uploadCrossSigningKeys } from './endpoints/upload-cross-signing-keys.ts';
 import { uploadEndpoints } from './endpoints/upload-keys.ts';
 import { uploadSignatures } from './endpoints/upload-signatures.ts';
+import { createDeviceUpdates, type DeviceUpdates } from './device-updates.ts';
 import { createKeyDirectory, type KeyDirectory, type UserRef } from './key-directory.ts';
 import { createOneTimeKeys, type OneTimeKeys } from './one-time-keys.ts';
 import { createRecentChanges } from './recent-changes.ts';
+import { createRemoteKeys } from './remote-keys.ts';
+import { createRemoteLists, type RemoteLists } from './remote-lists.ts';
 import type { KeysServices } from './services.ts';
+import { createDeviceChangeStore } from './store/device-changes.ts';
 import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './store/device-lists.ts';
 import { createKeyStore } from './store/keys-of-users.ts';
 import { createOneTimeKeyStore } from './store/one-time-keys.ts';
+import { createRemoteListStore } from './store/remote-lists.ts';
 import { deviceListStream, userSignatureStream } from './streams.ts';
 import { uploadKeysFor, type uploadBody, type UploadingDevice } from './upload.ts';
 
 export { deviceListStream, oneTimeKeyStream, userSignatureStream } from './streams.ts';
 export type { DeviceListRow, OneTimeKeysRow, UserSignatureRow } from './streams.ts';
 export type { OneTimeKeyState } from './store/one-time-keys.ts';
+export type { ChangeRef, DeviceUpdates } from './device-updates.ts';
 export type { KeyDirectory } from './key-directory.ts';
 export type { OneTimeKeys } from './one-time-keys.ts';
 export type { CrossSigningKey, UserKeys } from './user-keys.ts';
-export type { DeviceListChanges, RemoteAnswer, RemoteKeys } from './services.ts';
+export type { RemoteLists } from './remote-lists.ts';
+export type { DeviceListChanges } from './services.ts';
 
 export { uploadBody, type UploadingDevice } from './upload.ts';
 
-export interface KeysNeeds extends Omit<KeysServices, 'directory' | 'oneTimeKeys' | 'hasDevice'> {
+type OwnServices = 'directory' | 'oneTimeKeys' | 'hasDevice' | 'remoteKeys' | 'streamIdOf';
+
+export interface KeysNeeds extends Omit<KeysServices, OwnServices> {
   database: Database;
   bus: Bus;
+  clock: Clock;
+  federation: Pick<FederationClient, 'request'>;
+  questions: Pick<Questions, 'ask'>;
   log: Log;
 }
 
 export interface Keys {
   endpoints: Endpoint[];
   directory: KeyDirectory;
+  /** For other servers. */
+  updates: DeviceUpdates;
   oneTimeKeys: OneTimeKeys;
+  /** What other servers tell of their users. */
+  remoteLists: RemoteLists;
   /** What `/keys/upload` does, for a device without a session. */
   upload(device: UploadingDevice, keys: Static<typeof uploadBody>): Promise<unknown>;
   /**
@@ -54,10 +74,12 @@ export interface Keys {
     uptoPos: number,
   ): string[] | Promise<string[]>;
   accountEvents: AccountSubscriber;
-  /** Removes keys of devices that are no more. */
+  /** Removes keys of devices that are no more, and of users with whom no room is shared any more. */
   sweep(): Promise<void>;
 }
 
+/** Users of other servers whose keys are removed by one statement. */
+const unsharedUsersMax = 1_000;
 /** Users whose lost devices are removed by one sweep. */
 const sweptUsersMax = 1_000;
 
@@ -85,18 +107,15 @@ export function createKeys(needs: KeysNeeds): Keys {
       params: [user.userNid, deviceNids, deviceIds],
     });
 
-  const { serverName, userNidsOf, deviceListChanges, remoteKeys, uiAuth, reauthFlows } = needs;
+  const remoteStore = createRemoteListStore(database);
+  const updates = createDeviceUpdates(createDeviceChangeStore(database), directory);
   const services: KeysServices = {
-    serverName,
-    committer,
+    ...needs,
     directory,
     oneTimeKeys,
     hasDevice: keyStore.hasDevice,
-    userNidsOf,
-    deviceListChanges,
-    remoteKeys,
-    uiAuth,
-    reauthFlows,
+    streamIdOf: updates.streamId,
+    remoteKeys: createRemoteKeys({ ...needs, store: remoteStore, directory }),
   };
   const declared = [
     ...uploadEndpoints,
@@ -105,11 +124,14 @@ export function createKeys(needs: KeysNeeds): Keys {
     getKeysChanges,
     uploadCrossSigningKeys,
     uploadSignatures,
+    ...forServersEndpoints,
   ];
   return {
     endpoints: bindEndpoints(declared, services),
     directory,
+    updates,
     oneTimeKeys,
+    remoteLists: createRemoteLists({ ...needs, directory }),
     upload: (device, given) => uploadKeysFor(device, given, services),
     changed: (reader, afterPos, uptoPos) =>
       recent.after(reader, afterPos, uptoPos) ?? store.changed(reader.userNid, afterPos, uptoPos),
@@ -135,6 +157,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     async sweep() {
       const lost = await store.orphans(sweptUsersMax);
       await Promise.all(lost.map((user) => remove(user, user.deviceNids, [])));
+      directory.forget(await remoteStore.deleteUnshared(unsharedUsersMax));
     },
   };
 }

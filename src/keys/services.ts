@@ -2,22 +2,10 @@ import type { UiAuth } from '../accounts/module.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { KeyDirectory, UserRef } from './key-directory.ts';
 import type { OneTimeKeys } from './one-time-keys.ts';
+import type { RemoteKeys } from './remote-keys.ts';
 import type { Requester } from '../http/endpoint.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { isUserId, serverNameOf } from '../matrix/ids.ts';
-
-/** What another server says of its users' keys; `failures` by server name. */
-export interface RemoteAnswer {
-  failures: Record<string, unknown>;
-  /** Members of the answer of `/keys/query` or `/keys/claim`, by user id. */
-  members: Record<string, Record<string, unknown>>;
-}
-
-/** Keys of other servers' users. */
-export interface RemoteKeys {
-  query(devices: Record<string, string[]>, timeoutMs: number): Promise<RemoteAnswer>;
-  claim(wanted: Record<string, Record<string, string>>, timeoutMs: number): Promise<RemoteAnswer>;
-}
 
 /** Who to look at anew, and who no longer. */
 export interface DeviceListChanges {
@@ -27,6 +15,8 @@ export interface DeviceListChanges {
 
 export interface KeysServices {
   serverName: string;
+  /** Other servers are told the names of devices. */
+  tellsDeviceNames: boolean;
   committer: Committer;
   directory: KeyDirectory;
   oneTimeKeys: OneTimeKeys;
@@ -36,6 +26,8 @@ export interface KeysServices {
   userNidsOf(userIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** What has changed for a user since a durable position. */
   deviceListChanges(user: UserRef, afterPos: number): Promise<DeviceListChanges>;
+  /** What the newest device list update of a user of this server was numbered with; 0: none. */
+  streamIdOf(userNid: number): Promise<number>;
   remoteKeys: RemoteKeys;
   uiAuth: UiAuth;
   /** Stages with which a user confirms who they are. */

@@ -5,7 +5,7 @@ import { require } from './auth-rules/not-authorised.ts';
 import { ownerOf } from './auth-rules/owned-state.ts';
 import { checkPowerLevelsChange } from './auth-rules/power-levels-change.ts';
 import { serverNameOf } from './ids.ts';
-import type { AuthState, JsonObject, Pdu } from './pdu.ts';
+import { isJsonObject, type AuthState, type Pdu } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
 
 export { ownerOf };
@@ -13,9 +13,6 @@ export { NotAuthorised } from './auth-rules/not-authorised.ts';
 
 /** A key of room state. */
 export type StateKey = readonly [type: string, stateKey: string];
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * The state entries an event names in its auth_events, as far as they exist. Source:
@@ -41,7 +38,7 @@ function memberKeys(version: RoomVersion, pdu: Pdu, target: string): StateKey[] 
     keys.push(['m.room.join_rules', '']);
   }
   const invite = pdu.content['third_party_invite'];
-  if (membership === 'invite' && isObject(invite) && isObject(invite['signed'])) {
+  if (membership === 'invite' && isJsonObject(invite) && isJsonObject(invite['signed'])) {
     const { token } = invite['signed'];
     if (typeof token === 'string') keys.push(['m.room.third_party_invite', token]);
   }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { toBase64, toUrlSafeBase64 } from './base64.ts';
 import { canonicalJson, canonicalJsonLenient, NotCanonical } from './canonical-json.ts';
 import { fitsIdBytes, isEventId, isRoomId, isUserId } from './ids.ts';
-import type { JsonObject, JsonValue, Pdu } from './pdu.ts';
+import { isJsonObject, type JsonObject, type JsonValue, type Pdu } from './pdu.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
 
@@ -80,9 +80,6 @@ export function roomIdOf(version: RoomVersion, pdu: Pdu): string {
   return `!${eventIdOf(version, pdu).slice(1)}`;
 }
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const referencesMax = { prev_events: 20, auth_events: 10 } as const;
 
 const isExplicitId = (id: unknown) => typeof id === 'string' && isEventId(id);
@@ -113,8 +110,9 @@ function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   }
   if (!Number.isSafeInteger(depth) || (depth as number) < 0) return 'bad depth';
   if (!Number.isSafeInteger(pdu['origin_server_ts'])) return 'bad origin_server_ts';
-  if (!isObject(content)) return 'content is no object';
-  if (!isObject(pdu['hashes']) || !isObject(pdu['signatures'])) return 'no hashes or signatures';
+  if (!isJsonObject(content)) return 'content is no object';
+  if (!isJsonObject(pdu['hashes']) || !isJsonObject(pdu['signatures']))
+    return 'no hashes or signatures';
   if (version.eventIdFormat === 'explicit' && !isExplicitId(pdu['event_id'])) {
     return 'bad event_id';
   }
@@ -123,7 +121,7 @@ function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
 
 /** What is wrong with the format of an event of another server; null when nothing is. */
 export function checkPduFormat(version: RoomVersion, pdu: unknown): string | null {
-  if (!isObject(pdu)) return 'not an object';
+  if (!isJsonObject(pdu)) return 'not an object';
   const fault =
     fieldFault(version, pdu) ??
     referenceFault(version, pdu['prev_events'], 'prev_events') ??

@@ -47,3 +47,6 @@ export interface IdentifiedPdu {
 export interface AuthState {
   get(type: string, stateKey: string): IdentifiedPdu | undefined;
 }
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -11,19 +11,19 @@ import {
 import { isUserId, serverNameOf } from './ids.ts';
 import type { AuthState, Pdu } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
+import type { ServerKey } from './server-keys.ts';
 import { verifyBytes } from './signing.ts';
 import { keyOf } from './state-resolution/types.ts';
 
-/** A key that servers sign events with. */
-export interface ServerKey {
-  /** Unpadded base64. */
-  publicKey: string;
-  /** Milliseconds since 1970: not good for later events, from room version 5 on. */
-  validUntilTs: number;
-}
-
-/** Finds a server's key; null: not to be had. */
-export type FindServerKey = (serverName: string, keyId: string) => Promise<ServerKey | null>;
+/**
+ * Finds a server's key; null: not to be had. `validAtTs`: when it should be valid, milliseconds since
+ * 1970; what is found may end before.
+ */
+export type FindServerKey = (
+  serverName: string,
+  keyId: string,
+  validAtTs: number,
+) => Promise<ServerKey | null>;
 
 /** Servers whose signatures an event needs (server-server spec, "Validating hashes and signatures"). */
 function signersOf(version: RoomVersion, pdu: Pdu): Set<string> {
@@ -48,9 +48,10 @@ async function isSignedBy(
   const valid = await Promise.all(
     own.map(async ([keyId, signature]) => {
       if (!keyId.startsWith('ed25519:') || typeof signature !== 'string') return false;
-      const key = await findKey(serverName, keyId);
+      const validAtTs = version.strictKeyValidity ? pdu.origin_server_ts : 0;
+      const key = await findKey(serverName, keyId, validAtTs);
       if (!key) return false;
-      if (version.strictKeyValidity && key.validUntilTs < pdu.origin_server_ts) return false;
+      if (key.validUntilTs < validAtTs) return false;
       return verifyBytes(message, signature, key.publicKey);
     }),
   );
@@ -77,8 +78,27 @@ export async function checkReceived(
   findKey: FindServerKey,
 ): Promise<BuiltEvent | string> {
   const fault = checkPduFormat(version, given) ?? placeFault(given as Pdu);
-  if (fault !== null) return fault;
-  const { unsigned: _unsigned, ...rest } = given as Pdu;
+  return fault ?? checkSigned(version, roomId, given as Pdu, findKey);
+}
+
+/** As `checkReceived`, of an event of a room's past, which its create event is part of. */
+export async function checkHistoric(
+  version: RoomVersion,
+  roomId: string,
+  given: unknown,
+  findKey: FindServerKey,
+): Promise<BuiltEvent | string> {
+  const fault = checkPduFormat(version, given);
+  return fault ?? checkSigned(version, roomId, given as Pdu, findKey);
+}
+
+async function checkSigned(
+  version: RoomVersion,
+  roomId: string,
+  given: Pdu,
+  findKey: FindServerKey,
+): Promise<BuiltEvent | string> {
+  const { unsigned: _unsigned, ...rest } = given;
   const pdu: Pdu = rest;
   const eventId = eventIdOf(version, pdu);
   if (roomIdOf(version, pdu) !== roomId) return 'it is of another room';

@@ -1,4 +1,4 @@
-import type { JsonObject } from './pdu.ts';
+import { isJsonObject, type JsonObject } from './pdu.ts';
 import type { RoomVersion } from './room-versions.ts';
 
 const powerLevelKeys = [
@@ -35,9 +35,6 @@ function keysOf(version: RoomVersion, type: string): readonly string[] {
   }
 }
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** What a redaction leaves of an event's content. Source: "Redactions" of each room version. */
 export function redactContent(version: RoomVersion, type: string, content: JsonObject): JsonObject {
   if (version.updatedRedaction && type === 'm.room.create') return content;
@@ -46,7 +43,7 @@ export function redactContent(version: RoomVersion, type: string, content: JsonO
     if (content[key] !== undefined) kept[key] = content[key];
   }
   const invite = content['third_party_invite'];
-  if (version.updatedRedaction && type === 'm.room.member' && isObject(invite)) {
+  if (version.updatedRedaction && type === 'm.room.member' && isJsonObject(invite)) {
     // The object itself stays even when nothing in it does: event ids depend on it.
     kept['third_party_invite'] = invite['signed'] === undefined ? {} : { signed: invite['signed'] };
   }

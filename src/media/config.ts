@@ -12,6 +12,10 @@ export interface MediaConfig {
   /** Images with more are not looked into. */
   pixelsMax: number;
   thumbnails: { isDynamic: boolean; sizes: readonly ThumbnailSize[] };
+  /** Servers whose media are not served, even if they are here. */
+  deniedServers: readonly string[];
+  /** How much is fetched from other servers for one client's address. */
+  remoteDownloads: { bytesPerSecond: number; burstBytes: number };
   /** How long media are kept that nobody looks at; null: for ever. */
   keptMs: { local: number | null; remote: number | null };
 }

@@ -1,8 +1,10 @@
 import type { Caller, Requester } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { MatrixError } from '../kernel/errors.ts';
+import { isServerName } from '../matrix/ids.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { MediaConfig } from './config.ts';
+import type { RemoteMedia } from './remote/remote-media.ts';
 import type { Media, MediaRows } from './store/media.ts';
 import { uploadedStream } from './streams.ts';
 
@@ -15,13 +17,17 @@ export interface MediaQuestion {
   timeoutMs: number;
   /** Asked without an account: what was uploaded for accounts only is not found. */
   isOpen: boolean;
+  /** False: of other servers' media only what is here already. */
+  allowsRemote: boolean;
+  /** Of the client, against whose budget counts what has to be fetched. */
+  remoteAddress: string;
   /** An admin wants to see it in spite of its quarantine. */
   bypassesQuarantine: boolean;
   caller: Caller;
 }
 
 export interface FindMedia {
-  /** Throws M_NOT_FOUND, M_NOT_YET_UPLOADED. */
+  /** Throws M_NOT_FOUND, M_NOT_YET_UPLOADED, and for media of other servers what `RemoteMedia` does. */
   find(question: MediaQuestion): Promise<MediaWithContent>;
   /** Writes when media were last looked at; to be called every minute or so. */
   writeAccess(): Promise<void>;
@@ -34,6 +40,9 @@ const accessGrainMs = 60 * 60 * 1000;
 /** Accesses that wait to be written; more are forgotten, which does little harm. */
 const accessesMax = 50_000;
 
+/** Of another server; this one's are shorter. */
+const mediaIdLengthMax = 255;
+
 const notFound = () => new MatrixError('M_NOT_FOUND', 'There is no such media');
 
 /** Whether a requester may see what is in quarantine, having asked for it. */
@@ -41,12 +50,14 @@ export const mayBypassQuarantine = (requester: Requester | null, asked: boolean 
   asked === true && requester?.isAdmin === true;
 
 export function createFindMedia(needs: {
-  config: Pick<MediaConfig, 'serverName'>;
+  config: Pick<MediaConfig, 'serverName' | 'isAuthenticated' | 'deniedServers'>;
   clock: Clock;
   bus: Bus;
   rows: MediaRows;
+  remote: RemoteMedia;
 }): FindMedia {
-  const { config, clock, bus, rows } = needs;
+  const { config, clock, bus, rows, remote } = needs;
+  const deniedServers = new Set(config.deniedServers);
   const waiting = new Map<string, Set<() => void>>();
   let accesses = new Map<string, { origin: string; mediaId: string; ts: number }>();
 
@@ -73,12 +84,12 @@ export function createFindMedia(needs: {
     });
   }
 
-  async function uploaded(origin: string, question: MediaQuestion): Promise<MediaWithContent> {
+  async function uploaded(question: MediaQuestion): Promise<MediaWithContent> {
     const { mediaId, timeoutMs, caller } = question;
     const untilTs = clock.now() + timeoutMs;
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop
-      const media = await rows.find(origin, mediaId);
+      const media = await rows.find('', mediaId);
       if (media === null) throw notFound();
       if (media.content !== null) return { ...media, content: media.content };
       const now = clock.now();
@@ -91,15 +102,30 @@ export function createFindMedia(needs: {
     }
   }
 
+  /** A copy of another server's media, which is fetched when there is none. */
+  async function copied(question: MediaQuestion): Promise<MediaWithContent> {
+    const { serverName, mediaId, timeoutMs, remoteAddress } = question;
+    const isNamed = isServerName(serverName) && mediaId.length <= mediaIdLengthMax;
+    if (!isNamed || deniedServers.has(serverName)) throw notFound();
+    const known = await rows.find(serverName, mediaId);
+    if (known?.content) return { ...known, content: known.content };
+    // What is fetched now is for those who have an account (client-server spec, "Content Repository").
+    const isForOthers = question.isOpen && config.isAuthenticated;
+    if (!question.allowsRemote || isForOthers) throw notFound();
+    await remote.fetch({ serverName, mediaId, timeoutMs, remoteAddress });
+    const fetched = await rows.find(serverName, mediaId);
+    if (!fetched?.content) throw notFound();
+    return { ...fetched, content: fetched.content };
+  }
+
   return {
     async find(question) {
-      // Other servers' media cannot be reached; copies of them would be found all the same.
-      const origin = question.serverName === config.serverName ? '' : question.serverName;
-      const media = await uploaded(origin, question);
+      const isOwn = question.serverName === config.serverName;
+      const media = await (isOwn ? uploaded(question) : copied(question));
       if (media.quarantinedBy !== null && !question.bypassesQuarantine) throw notFound();
       if (question.isOpen && media.isAuthenticated) throw notFound();
       const now = clock.now();
-      const { mediaId } = media;
+      const { origin, mediaId } = media;
       if (now - (media.lastAccessTs ?? 0) > accessGrainMs && accesses.size < accessesMax) {
         accesses.set(`${origin}/${mediaId}`, { origin, mediaId, ts: now });
       }

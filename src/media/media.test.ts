@@ -32,6 +32,8 @@ const config: MediaConfig = {
   unusedMs: day,
   pixelsMax: 1_000,
   thumbnails: { isDynamic: false, sizes: [] },
+  deniedServers: ['denied.example'],
+  remoteDownloads: { bytesPerSecond: 1, burstBytes: 1 },
   keptMs: { local: 10 * day, remote: null },
 };
 
@@ -121,17 +123,24 @@ test('what loses a race for a media id leaves no content', async () => {
   assert.equal(kept.filter(Boolean).length, 1);
 });
 
+const question = {
+  timeoutMs: 0,
+  isOpen: false,
+  allowsRemote: true,
+  remoteAddress: '192.0.2.1',
+  bypassesQuarantine: false,
+  caller: { isGone: false, onGone: () => undefined, offGone: () => undefined },
+};
+
 test('what nobody has looked at for long is deleted', async () => {
-  const find = createFindMedia({ config, clock, bus, rows });
+  const remote = { fetch: () => assert.fail('nothing is fetched') };
+  const find = createFindMedia({ config, clock, bus, rows, remote });
   const [old, seen, fresh] = [
     await uploads.upload(textUpload('old')),
     await uploads.upload(textUpload('seen')),
     ((now += 9 * day), await uploads.upload(textUpload('fresh'))),
   ];
-  const question = { timeoutMs: 0, isOpen: false, bypassesQuarantine: false };
-  const caller = { isGone: false, onGone: () => undefined, offGone: () => undefined };
-  const serverName = 'test.example';
-  await find.find({ ...question, serverName, mediaId: idOf(seen), caller });
+  await find.find({ ...question, serverName: 'test.example', mediaId: idOf(seen) });
   await find.writeAccess();
   now += 2 * day;
   await sweep();
@@ -165,4 +174,67 @@ test('a row’s content is there, whatever is uploaded and deleted at once', asy
     assert.equal(await contents.has(hashOf(text)), false);
     // oxlint-enable no-await-in-loop
   }
+});
+
+test('copies of other servers’ media are kept once, and are fetched where there is none', async () => {
+  const fetched: string[] = [];
+  const keep = async (mediaId: string, text: string) => {
+    const file = await temporary.write(Readable.from([Buffer.from(text)]));
+    const copy = { origin: 'other.example', mediaId, contentType: 'text/plain', fileName: 'a' };
+    await uploads.keepCopy(file, copy);
+  };
+  const remote = {
+    async fetch({ serverName, mediaId }: { serverName: string; mediaId: string }) {
+      fetched.push(`${serverName}/${mediaId}`);
+      await keep(mediaId, `text of ${mediaId}`);
+    },
+  };
+  const { find } = createFindMedia({ config, clock, bus, rows, remote });
+  const wanted = { ...question, serverName: 'other.example', mediaId: 'one' };
+  const missing = refusedAs('M_NOT_FOUND');
+  await assert.rejects(find({ ...wanted, allowsRemote: false }), missing);
+  await assert.rejects(find({ ...wanted, isOpen: true }), missing);
+  await assert.rejects(find({ ...wanted, serverName: 'denied.example' }), missing);
+  await assert.rejects(find({ ...wanted, serverName: 'no name' }), missing);
+  await assert.rejects(find({ ...wanted, mediaId: 'x'.repeat(256) }), missing);
+  assert.deepEqual(fetched, []);
+  const { content, isAuthenticated } = await find(wanted);
+  assert.equal(content.sha256, hashOf('text of one'));
+  assert.equal(content.fileName, 'a');
+  assert.equal(isAuthenticated, true);
+  await find({ ...wanted, allowsRemote: false });
+  assert.deepEqual(fetched, ['other.example/one']);
+  await assert.rejects(find({ ...wanted, isOpen: true }), missing);
+
+  await keep('one', 'what another process has fetched meanwhile');
+  const { content: first } = await find(wanted);
+  assert.equal(first.sha256, hashOf('text of one'));
+  const late = hashOf('what another process has fetched meanwhile');
+  assert.equal(await contents.has(late), false);
+  await keep('one', 'text of one');
+  assert.equal(await contents.has(first.sha256), true);
+});
+
+test('copies have a time of their own', async () => {
+  const keptMs = { local: null, remote: 5 * day };
+  const sweepCopies = createSweep({
+    config: { keptMs },
+    clock,
+    deletion,
+    temporary,
+    log,
+    previews: null,
+  });
+  const uri = await uploads.upload(textUpload('one of ours'));
+  const file = await temporary.write(Readable.from([Buffer.from('one of theirs')]));
+  const names = { origin: 'other.example', mediaId: 'old' };
+  await uploads.keepCopy(file, { ...names, contentType: 'text/plain', fileName: null });
+  now += 4 * day;
+  await sweepCopies();
+  assert.notEqual(await rows.find('other.example', 'old'), null);
+  now += 2 * day;
+  await sweepCopies();
+  assert.equal(await rows.find('other.example', 'old'), null);
+  assert.equal(await contents.has(hashOf('one of theirs')), false);
+  assert.equal(await isThere(uri), true);
 });

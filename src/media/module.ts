@@ -10,10 +10,14 @@ import { createDeletion } from './deletion.ts';
 import { adminMediaEndpoints } from './endpoints/admin-media.ts';
 import { adminQuarantineEndpoints } from './endpoints/admin-quarantine.ts';
 import { downloadEndpoints } from './endpoints/download.ts';
+import { forServersEndpoints } from './endpoints/for-servers.ts';
 import { uploadEndpoints } from './endpoints/upload.ts';
 import { previewEndpoints } from './endpoints/preview.ts';
 import { createFindMedia } from './find-media.ts';
 import { openPreviews, type PreviewsConfig } from './open-previews.ts';
+import { createDownloadBudget } from './remote/download-budget.ts';
+import { createOpenRemote, type OpenRemoteNeeds } from './remote/open-remote.ts';
+import { createRemoteMedia } from './remote/remote-media.ts';
 import { openStores, type StorageConfig } from './storage/open-stores.ts';
 import { createSmallContents } from './storage/small-contents.ts';
 import { createAdminMediaStore } from './store/admin-media.ts';
@@ -30,7 +34,9 @@ export interface MediaNeeds {
   config: MediaConfig & StorageConfig;
   /** Null: there are no previews of links. */
   previews: PreviewsConfig | null;
-  /** Of requests for them. */
+  /** By which media of other servers are fetched. */
+  otherServers: Pick<OpenRemoteNeeds, 'federation' | 'http'>;
+  /** Of requests for previews. */
   userAgent: string;
   database: Database;
   clock: Clock;
@@ -59,7 +65,13 @@ export function createMediaRepository(needs: MediaNeeds): MediaRepository {
   const rows = createMediaStore(database);
   const deletion = createDeletion(createDeletionStore(database), contents);
   const uploads = createUploads({ config, clock, bus, rows, deletion, ...storage });
-  const media = createFindMedia({ config, clock, bus, rows });
+  const remote = createRemoteMedia({
+    openRemote: createOpenRemote({ ...needs.otherServers, clock, bytesMax: config.uploadBytesMax }),
+    budget: createDownloadBudget(config.remoteDownloads, clock),
+    uploads,
+    temporary,
+  });
+  const media = createFindMedia({ config, clock, bus, rows, remote });
   const thumbnailRows = createThumbnailStore(database);
   const thumbnails = createThumbnails({ config, rows: thumbnailRows, deletion, ...storage });
   const adminRows = createAdminMediaStore(database);
@@ -85,15 +97,12 @@ export function createMediaRepository(needs: MediaNeeds): MediaRepository {
     previews: links?.previews ?? null,
   });
   roles.serve(mediaRole, { methods: {} });
+  const served = { media, thumbnails, contents, small: createSmallContents(contents) };
   return {
     endpoints: [
       ...bindEndpoints(uploadEndpoints, { uploads, config }),
-      ...bindEndpoints(downloadEndpoints, {
-        media,
-        thumbnails,
-        contents,
-        small: createSmallContents(contents),
-      }),
+      ...bindEndpoints(downloadEndpoints, served),
+      ...bindEndpoints(forServersEndpoints, { ...served, serverName }),
       ...bindEndpoints([...adminMediaEndpoints, ...adminQuarantineEndpoints], {
         admin,
         serverName,

@@ -15,7 +15,7 @@ export interface ServedMedia extends ServedContent {
   bytes: number;
 }
 
-interface RawExchange {
+export interface RawExchange {
   req: HttpRequest;
   res: HttpResponse;
 }
@@ -58,7 +58,12 @@ function write(res: HttpResponse, piece: Buffer): Promise<boolean> {
   });
 }
 
-async function copy(content: OpenContent, res: HttpResponse, bytes: number): Promise<void> {
+/** Sends a content in pieces of one buffer. False: the client is gone. */
+export async function copyContent(
+  content: OpenContent,
+  res: HttpResponse,
+  bytes: number,
+): Promise<boolean> {
   const buffer = takeBuffer();
   let left = bytes;
   let isTaken = !res.destroyed;
@@ -71,13 +76,13 @@ async function copy(content: OpenContent, res: HttpResponse, bytes: number): Pro
       // oxlint-disable-next-line no-await-in-loop
       isTaken = await write(res, buffer.subarray(0, read));
     }
-    if (isTaken) res.end();
+    return isTaken;
   } finally {
     giveBack(buffer, !isTaken);
   }
 }
 
-const missing = () => new MatrixError('M_NOT_FOUND', 'The content of this media is lost');
+export const missing = () => new MatrixError('M_NOT_FOUND', 'The content of this media is lost');
 
 /** Answers with a content, or with the part of it that is asked for. */
 export async function serveContent(
@@ -118,7 +123,7 @@ export async function serveContent(
   try {
     begin();
     if (req.method === 'HEAD') res.end();
-    else await copy(content, res, length);
+    else if (await copyContent(content, res, length)) res.end();
   } finally {
     content.close();
   }

@@ -38,7 +38,17 @@ export interface Uploads {
   uploadTo(mediaId: string, upload: Upload): Promise<void>;
   /** Keeps a content that a server process has fetched; gives the media id. */
   keep(file: WrittenFile, kept: Omit<NewContent, 'sha256' | 'bytes'>): Promise<string>;
+  /** Keeps a copy of another server's media, unless there is one already. */
+  keepCopy(file: WrittenFile, copy: RemoteCopy): Promise<void>;
 }
+
+export interface RemoteCopy extends Omit<NewContent, 'sha256' | 'bytes'> {
+  origin: string;
+  mediaId: string;
+}
+
+/** Another process was faster. */
+class AlreadyKept extends Error {}
 
 /** 52^24: nobody can guess one. */
 const mediaIdLetters = 24;
@@ -148,6 +158,19 @@ export function createUploads(needs: UploadsNeeds): Uploads {
       const { sha256, bytes } = file;
       await keepAs(file, () => rows.insert(media, { sha256, bytes, contentType, fileName }));
       return mediaId;
+    },
+    async keepCopy(file, { origin, mediaId, contentType, fileName }) {
+      const { isAuthenticated } = config;
+      const { sha256, bytes } = file;
+      try {
+        await keepAs(file, async () => {
+          const copy = { origin, mediaId, nowTs: clock.now(), isAuthenticated };
+          const isNew = await rows.insertCopy(copy, { sha256, bytes, contentType, fileName });
+          if (!isNew) throw new AlreadyKept();
+        });
+      } catch (error) {
+        if (!(error instanceof AlreadyKept)) throw error;
+      }
     },
   };
 }

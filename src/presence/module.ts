@@ -45,8 +45,8 @@ export interface PresenceModule {
     after: number | null,
     newlySharing?: Iterable<number>,
   ): readonly PresenceEvent[] | Promise<readonly PresenceEvent[]>;
-  /** What another server says of its user, who shares a room with one of this server's. */
-  receive(presence: Omit<Presence, 'isLocal'>): void;
+  /** What other servers say of their users, who share a room with one of this server's. */
+  receive(presences: readonly Omit<Presence, 'isLocal'>[]): Promise<void>;
   stop(): void;
 }
 
@@ -109,8 +109,8 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
       if (changed.length === 0 && newlySharing === undefined) return nobody;
       return sharing(readerNid, changed, newlySharing ?? []);
     },
-    receive(presence) {
-      if (config.isEnabled) tracker.receive(presence);
+    async receive(presences) {
+      if (config.isEnabled) await shared.receive(presences);
     },
     stop() {
       shared.stop();

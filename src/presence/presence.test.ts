@@ -205,6 +205,7 @@ function createModule(config: Partial<PresenceConfig> = {}) {
       query: {},
       body,
       requester: alice as Requester,
+      origin: null,
       request: null as never,
       raw: null as never,
     });

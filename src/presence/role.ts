@@ -1,5 +1,5 @@
 import { defineRole } from '../cluster/role.ts';
-import type { PresenceState } from './streams.ts';
+import type { Presence, PresenceState } from './streams.ts';
 import type { ActiveUser } from './tracker.ts';
 
 type PresenceMethods = {
@@ -8,6 +8,8 @@ type PresenceMethods = {
   /** Devices that sync now. */
   seen(args: { syncing: { user: ActiveUser; state: PresenceState }[] }): void;
   noteActivity(args: { user: ActiveUser }): void;
+  /** What other servers say of their users. */
+  receive(args: { presences: readonly Omit<Presence, 'isLocal'>[] }): void;
 };
 
 /** Who decides how present users are, by user. */

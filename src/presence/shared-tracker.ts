@@ -4,7 +4,12 @@ import type { Bus } from '../streams/bus.ts';
 import type { Board } from './board.ts';
 import type { PresenceConfig } from './config.ts';
 import { presenceRole } from './role.ts';
-import { presenceMissedStream, presenceStream, type PresenceState } from './streams.ts';
+import {
+  presenceMissedStream,
+  presenceStream,
+  type Presence,
+  type PresenceState,
+} from './streams.ts';
 import type { ActiveUser, Tracker } from './tracker.ts';
 
 /** How often the holder is told of those who sync elsewhere; more often when they time out soon. */
@@ -22,6 +27,8 @@ export interface SharedTracker {
   /** A sync begins; call what is returned when it ends. */
   syncing(user: ActiveUser, state: PresenceState): () => void;
   noteActivity(user: ActiveUser): void;
+  /** What other servers say of their users. */
+  receive(presences: readonly Omit<Presence, 'isLocal'>[]): Promise<void>;
   stop(): void;
 }
 
@@ -62,12 +69,17 @@ export function createSharedTracker(needs: SharedTrackerNeeds): SharedTracker {
         for (const { user, state } of syncing) tracker.seen(user, state);
       },
       noteActivity: ({ user }) => tracker.noteActivity(user),
+      receive({ presences }) {
+        for (const presence of presences) tracker.receive(presence);
+      },
     },
     taken(shards) {
       // Who was there has to show again that they are, or times out.
-      for (const { userNid, userId, isLocal, state } of board.present()) {
-        if (!isLocal || !shards.includes(shard(userId))) continue;
-        tracker.seen({ userNid, userId, deviceId: null }, state);
+      for (const presence of board.present()) {
+        const { userNid, userId, isLocal, state } = presence;
+        if (!shards.includes(shard(userId))) continue;
+        if (isLocal) tracker.seen({ userNid, userId, deviceId: null }, state);
+        else tracker.receive(presence);
       }
     },
     released: (shards) => tracker.forget((userId) => shards.includes(shard(userId))),
@@ -166,6 +178,14 @@ export function createSharedTracker(needs: SharedTrackerNeeds): SharedTracker {
       if (device && now - device.activeMs < tellMs) return;
       if (device) device.activeMs = now;
       roles.call(presenceRole, userId, 'noteActivity', { user }).catch(nothing);
+    },
+    async receive(presences) {
+      const groups = Map.groupBy(presences, ({ userId }) => shard(userId));
+      await Promise.all(
+        Array.from(groups.values(), (group) =>
+          roles.call(presenceRole, group[0]!.userId, 'receive', { presences: group }),
+        ),
+      );
     },
     stop() {
       if (timer) clearInterval(timer);

@@ -25,6 +25,7 @@ export interface ActiveUser {
 
 interface RemoteUser {
   userNid: number;
+  userId: string;
   untilMs: number;
 }
 
@@ -197,6 +198,7 @@ export function createTracker(
     },
     forget(isForgotten) {
       for (const [userNid, { userId }] of users) if (isForgotten(userId)) users.delete(userNid);
+      for (const [userNid, { userId }] of remotes) if (isForgotten(userId)) remotes.delete(userNid);
     },
     noteActivity({ userNid, deviceId }) {
       const user = users.get(userNid);
@@ -220,7 +222,7 @@ export function createTracker(
         const remote = remotes.get(userNid);
         if (remote) remote.untilMs = untilMs;
         else {
-          const added = { userNid, untilMs };
+          const added = { userNid, userId: presence.userId, untilMs };
           remotes.set(userNid, added);
           others.set(added, untilMs);
         }

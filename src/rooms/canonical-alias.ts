@@ -46,13 +46,21 @@ export async function checkCanonicalAlias(
   if (added.length > newAliasesMax) {
     throw new MatrixError('M_INVALID_PARAM', `At most ${newAliasesMax} aliases at once`);
   }
-  const bad = added[0];
+  const stands = await Promise.all(added.map((alias) => standsFor(services, alias, roomId)));
+  const bad = added.find((_, i) => !stands[i]);
   if (bad === undefined) return;
-  const where = serverNameOf(bad) === services.config.serverName ? 'here' : 'to this server';
-  throw new MatrixError(
-    'M_BAD_ALIAS',
-    `Room alias ${bad} does not point to the room, as known ${where}`,
-  );
+  throw new MatrixError('M_BAD_ALIAS', `Room alias ${bad} does not point to the room`);
+}
+
+/** Whether an alias that is not one of the room here stands for it on its own server. */
+async function standsFor(services: RoomServices, alias: string, roomId: string): Promise<boolean> {
+  if (serverNameOf(alias) === services.config.serverName) return false;
+  try {
+    return (await services.remoteDirectory.locate(alias)).roomId === roomId;
+  } catch (error) {
+    if (error instanceof MatrixError) return false;
+    throw error;
+  }
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);

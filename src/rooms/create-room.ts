@@ -1,4 +1,5 @@
 import { MatrixError } from '../kernel/errors.ts';
+import { inGroups } from '../kernel/in-groups.ts';
 import { isUserId, localpartOf, serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { roomVersion, isKnownRoomVersion, type RoomVersion } from '../matrix/room-versions.ts';
@@ -211,16 +212,14 @@ export async function createRoom(
     ...initialPowerLevels(version, actor.userId, trusted),
     ...wish.power_level_content_override,
   };
-  const invites = invitees.map(async (userId) => {
-    const extra: JsonObject = wish.is_direct ? { is_direct: true } : {};
-    const own = serverNameOf(userId) === config.serverName;
-    const content = own
-      ? await memberContent(profiles, userId, 'invite', extra)
-      : { ...extra, membership: 'invite' };
+  const direct: JsonObject = wish.is_direct ? { is_direct: true } : {};
+  const isOwn = (userId: string) => serverNameOf(userId) === config.serverName;
+  const invites = invitees.filter(isOwn).map(async (userId) => {
+    const content = await memberContent(profiles, userId, 'invite', direct);
     return { type: 'm.room.member', stateKey: userId, content };
   });
   const [joinContent, ...inviteEvents] = await Promise.all([
-    memberContent(profiles, actor.userId, 'join', wish.is_direct ? { is_direct: true } : {}),
+    memberContent(profiles, actor.userId, 'join', direct),
     ...invites,
   ]);
   const events: Omit<ProtoEvent, 'sender'>[] = [
@@ -259,6 +258,8 @@ export async function createRoom(
     });
   const predecessor = predecessorIn(createContent);
   if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+  const others = invitees.filter((userId) => !isOwn(userId));
+  await inviteOthers(services, actor, roomId, others, { ...direct, membership: 'invite' });
   for (const { medium, address, id_server, id_access_token } of wish.invite_3pid ?? []) {
     const invite = { medium, address, idServer: id_server, idAccessToken: id_access_token };
     // One after the other: identity servers limit how often they are asked.
@@ -266,6 +267,27 @@ export async function createRoom(
     await services.inviteByThreepid(actor, roomId, invite);
   }
   return roomId;
+}
+
+/** Servers that are asked at once to sign invites. */
+const askedAtOnce = 10;
+
+/** Invites users of other servers to a new room. Throws for the first that fails, after all of them. */
+async function inviteOthers(
+  { elsewhere }: RoomServices,
+  actor: Actor,
+  roomId: string,
+  userIds: readonly string[],
+  content: JsonObject,
+): Promise<void> {
+  const failures = await inGroups(userIds, askedAtOnce, (userId) =>
+    elsewhere.invite(actor, roomId, userId, content).then(
+      () => null,
+      (error: unknown) => ({ error }),
+    ),
+  );
+  const failure = failures.find((each) => each !== null);
+  if (failure) throw failure.error;
 }
 
 async function checkAliasFree(services: RoomServices, actor: Actor, alias: string) {

@@ -1,10 +1,12 @@
 import { MatrixError } from '../kernel/errors.ts';
+import { serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { checkActorMayInvite } from './invite-checks.ts';
 import { takeLimit } from './limits.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
 import { examineJoin } from './restricted-join.ts';
+import type { RoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
 import { forgottenRoomStream } from './streams.ts';
 import type { AppendRequest, ProtoEvent } from './writer/proto-event.ts';
@@ -30,19 +32,48 @@ async function change(services: RoomServices, wanted: Change): Promise<string> {
   return (await services.writer.append(request))[0]!.eventId;
 }
 
+/** Whether other servers have to be asked: none of this server's users is in the room. */
+async function isElsewhere({ foreign }: RoomServices, access: RoomAccess | null): Promise<boolean> {
+  if (access?.membership === 'join') return false;
+  return access === null || !(await foreign.isResident(access.roomNid));
+}
+
+/** Servers that may know of a room: those that are named, and that of whoever has invited the user. */
+async function serversFor(
+  services: RoomServices,
+  access: RoomAccess | null,
+  actor: Actor,
+  named: readonly string[],
+): Promise<string[]> {
+  const inviter = access && (await services.members.changerOf(access.roomNid, actor.userNid));
+  return inviter === null ? [...named] : [...named, serverNameOf(inviter)];
+}
+
+/** How a user comes into a room. */
+export interface Entrance {
+  /** Servers that may be in the room. */
+  servers?: readonly string[];
+  /** As in ProtoEvent. */
+  originServerTs?: number;
+}
+
 /** Joins; nothing happens when the user is there already. Gives the id of the member event. */
 export async function join(
   services: RoomServices,
   actor: Actor,
   roomId: string,
   extra: JsonObject = {},
-  at: Pick<ProtoEvent, 'originServerTs'> = {},
+  { servers = [], ...at }: Entrance = {},
 ): Promise<string> {
   const access = await services.access.of(roomId, actor.userNid);
-  if (!access) {
-    throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
+  if (access?.membership !== 'join') takeLimit(services, actor, 'join_room', roomId);
+  if (access === null || (await isElsewhere(services, access))) {
+    const [content, known] = await Promise.all([
+      memberContent(services.profiles, actor.userId, 'join', extra),
+      serversFor(services, access, actor, servers),
+    ]);
+    return services.elsewhere.join(actor, roomId, known, content);
   }
-  if (access.membership !== 'join') takeLimit(services, actor, 'join_room', roomId);
   const [{ authoriser, predecessor }, content] = await Promise.all([
     examineJoin(services, access, actor),
     memberContent(services.profiles, actor.userId, 'join', extra),
@@ -64,12 +95,17 @@ export async function knock(
   actor: Actor,
   roomId: string,
   reason: string | undefined,
+  servers: readonly string[] = [],
 ): Promise<void> {
   const access = await services.access.of(roomId, actor.userNid);
-  if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
   const content = await memberContent(services.profiles, actor.userId, 'knock', {
     reason: reason as string,
   });
+  if (await isElsewhere(services, access)) {
+    const known = await serversFor(services, access, actor, servers);
+    await services.elsewhere.knock(actor, roomId, known, content);
+    return;
+  }
   await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
 }
 
@@ -84,13 +120,15 @@ export async function leave(
   if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
   const content: JsonObject = { membership: 'leave' };
   if (reason !== undefined) content['reason'] = reason;
-  await change(services, {
-    roomId,
-    sender: actor.userId,
-    target: actor.userId,
-    content,
-    ignoreBlock: true,
-  });
+  const isAsked = access.membership === 'invite' || access.membership === 'knock';
+  if (isAsked && (await isElsewhere(services, access))) {
+    const known = await serversFor(services, access, actor, []);
+    await services.elsewhere.leave(actor, roomId, known, content);
+  } else {
+    const { userId } = actor;
+    const event = { roomId, sender: userId, target: userId, content };
+    await change(services, { ...event, ignoreBlock: true });
+  }
   if (services.config.forgetsRoomsOnLeave) await forget(services, actor, roomId);
 }
 
@@ -129,6 +167,10 @@ export async function invite(
   if (options.reason !== undefined) extra['reason'] = options.reason;
   if (options.isDirect) extra['is_direct'] = true;
   const content = await memberContent(services.profiles, target, 'invite', extra);
+  if (serverNameOf(target) !== services.config.serverName) {
+    await services.elsewhere.invite(actor, roomId, target, content);
+    return;
+  }
   await change(services, { roomId, sender: actor.userId, target, content });
 }
 

@@ -4,10 +4,12 @@ import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import type { Database } from '../database/database.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { Questions } from '../federation-client/questions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { creationEndpoints } from './endpoints/creation.ts';
 import { directoryEndpoints } from './endpoints/directory.ts';
 import { membershipEndpoints } from './endpoints/membership.ts';
+import { publicRoomsEndpoints } from './endpoints/public-rooms.ts';
 import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
@@ -15,8 +17,12 @@ import type { Aggregations } from './aggregations.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
+import { createForeignRooms } from './foreign-rooms.ts';
 import { createEventReader } from './recover-events.ts';
+import { createRemoteDirectory } from './remote-directory.ts';
 import { createRoomAccess } from './room-access.ts';
+import { createRoomServers } from './room-servers.ts';
+import { createServerAcls } from './server-acls.ts';
 import type { RoomServices } from './services.ts';
 import { eventStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
@@ -27,13 +33,18 @@ import { createDirectoryStore } from './store/directory.ts';
 import { createForkStore } from './store/fork-events.ts';
 import { withEventNames } from './store/event-names.ts';
 import type { Interned } from './store/interned.ts';
+import { createHistoryStore } from './store/history.ts';
+import { createPduStore } from './store/pdus.ts';
+import { createOutlierStore } from './store/outliers.ts';
 import { createNewRelationStore } from './store/new-relation.ts';
 import { createHeadStore } from './store/load-head.ts';
+import { createRoomServerStore } from './store/room-servers.ts';
 import { createEventStreamStore } from './store/read-stream.ts';
 import { createStateStore } from './store/read-state.ts';
 import { createTimelineStore } from './store/read-timeline.ts';
 import { createTransactionStore } from './store/transactions.ts';
 import { createTransactions } from './transactions.ts';
+import { createAdopter } from './writer/adopt.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
 import { createPolicyServers } from './writer/policy-servers.ts';
@@ -68,9 +79,9 @@ export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
 export { readableState, readableTimeline, worldReadable } from './read-access.ts';
-export { resolveRoom } from './endpoints/parts.ts';
+export { locateAlias, locateRoom, resolveRoom, type LocatedRoom } from './locate-room.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
-export { roomsAllowed } from './restricted-join.ts';
+export { authoriserForOther, roomsAllowed } from './restricted-join.ts';
 export { predecessorIn } from './predecessor.ts';
 export type { Aggregations, PageOfEvents } from './aggregations.ts';
 export { relationIn, relationOf, type Relation } from './relation.ts';
@@ -88,9 +99,16 @@ export { updateMemberProfiles } from './member-profiles.ts';
 export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
 export type { JoinedRooms } from './joined-rooms.ts';
+export { strayState } from './stray-state.ts';
+export type { ForeignRoom, ForeignRooms, Stray } from './foreign-rooms.ts';
+export type { EventTemplate } from './writer/compose.ts';
+export type { ProtoEvent, ReceivedEvent } from './writer/proto-event.ts';
+export type { RoomServers } from './room-servers.ts';
+export type { ServerAcls } from './server-acls.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
+  Elsewhere,
   Profiles,
   RoomsConfig,
   DirectoryRule,
@@ -106,6 +124,8 @@ export interface RoomsNeeds extends RoomsEnvironment {
   roles: Roles;
   interned: Interned;
   signingKey: SigningKey;
+  /** To directories of other servers. */
+  questions: Questions;
   /** To policy servers. */
   federation: Pick<FederationClient, 'request'>;
   /** Memory for the heads of rooms that are being written to, in bytes. */
@@ -144,12 +164,16 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     policies: createPolicyServers({ federation: needs.federation, heads, headStore, clock }),
   };
   const members = createAccessStore(database);
+  const forks = createForkStore(named);
+  const outliers = createOutlierStore(database);
+  const stateStore = createStateStore(named);
   const writer = createRoomWriter(
     { roles, bus, clock, serverName: config.serverName, signingKey },
     {
       ...createLocalRoomWriter(writerNeeds),
       create: createRoomCreator(writerNeeds, database),
-      receive: createReceiver({ ...writerNeeds, forks: createForkStore(named) }),
+      receive: createReceiver({ ...writerNeeds, forks }),
+      ...createAdopter({ ...writerNeeds, forks, outliers }),
     },
   );
   const services: RoomServices = {
@@ -157,6 +181,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     config,
     profiles,
     inviteChecks: needs.inviteChecks,
+    elsewhere: needs.elsewhere,
     limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
@@ -167,10 +192,16 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     access: createRoomAccess(members, bus),
     members,
     joinedRooms: createJoinedRooms(members, bus),
-    states: withStateCache(createStateStore(named), bus),
+    foreign: createForeignRooms({ outliers, interned, clock, members, writer }),
+    pdus: createPduStore(database),
+    history: createHistoryStore(database),
+    servers: createRoomServers(createRoomServerStore(database), bus),
+    serverAcls: createServerAcls(stateStore, bus),
+    states: withStateCache(stateStore, bus),
     timeline: createTimelineStore(named),
     aliases: createAliasStore(database),
     directory: createDirectoryStore(database),
+    remoteDirectory: createRemoteDirectory(needs.questions),
     appserviceDirectories: createAppserviceDirectoryStore(database),
     interned,
     transactions: createTransactions(transactionStore),
@@ -186,6 +217,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     ...stateEndpoints,
     ...timelineEndpoints,
     ...directoryEndpoints,
+    ...publicRoomsEndpoints,
   ];
   return {
     services,

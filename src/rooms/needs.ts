@@ -14,6 +14,8 @@ export interface RoomsConfig {
   encryptedPresets: readonly string[];
   /** [allow_public_rooms_without_auth] */
   publicRoomsWithoutAuth: boolean;
+  /** [allow_public_rooms_over_federation] */
+  publicRoomsForServers: boolean;
   /** [enable_room_list_search] */
   isRoomListSearchEnabled: boolean;
   /** [alias_creation_rules], [room_list_publication_rules]: the first that matches decides. */
@@ -96,7 +98,42 @@ export interface InviteChecks {
   permissionsOf(userId: string): Promise<InvitePermissions>;
 }
 
+/** Memberships that other servers have a say in. */
+export interface Elsewhere {
+  /**
+   * Joins, knocks at, or leaves a room that this server is not in, by way of a server that is.
+   * `servers`: who may be. A join gives its event's id. Throws M_NOT_FOUND, M_FORBIDDEN and what else
+   * a server says.
+   */
+  join(
+    actor: Actor,
+    roomId: string,
+    servers: readonly string[],
+    content: JsonObject,
+  ): Promise<string>;
+  knock(
+    actor: Actor,
+    roomId: string,
+    servers: readonly string[],
+    content: JsonObject,
+  ): Promise<void>;
+  leave(
+    actor: Actor,
+    roomId: string,
+    servers: readonly string[],
+    content: JsonObject,
+  ): Promise<void>;
+  /**
+   * Asks for events from before all that is known of a room, and gives them their places. Whether there
+   * are more now.
+   */
+  fillHistory(room: { roomNid: number; roomId: string; roomVersion: string }): Promise<boolean>;
+  /** Invites a user of another server to a room that this server is in. */
+  invite(actor: Actor, roomId: string, userId: string, content: JsonObject): Promise<void>;
+}
+
 export interface RoomsEnvironment {
+  elsewhere: Elsewhere;
   limits: Pick<RateLimiter, 'take'>;
   clock: Clock;
   config: RoomsConfig;

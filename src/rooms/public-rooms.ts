@@ -1,4 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
+import type { RemoteRoomsWish } from './remote-directory.ts';
 import type { RoomServices } from './services.ts';
 import type { AppserviceNetwork } from './store/appservice-directories.ts';
 import type { PublicRoomPlace, PublicRoomRow } from './store/directory.ts';
@@ -79,14 +81,15 @@ export function wantedDirectory(
   return { appserviceId: instanceId.slice(0, bar), networkId: instanceId.slice(bar + 1) };
 }
 
-const pageMax = 500;
+/** Rooms on one page. */
+export const pageMax = 500;
 const pageDefault = 100;
+
+const nothing = { chunk: [], total_room_count_estimate: 0 };
 
 /** A page of the directory, largest rooms first. Source: client-server spec, "Listing rooms". */
 export async function publicRooms(services: RoomServices, wish: PublicRoomsWish) {
-  if (!services.config.isRoomListSearchEnabled) {
-    return { chunk: [], total_room_count_estimate: 0 };
-  }
+  if (!services.config.isRoomListSearchEnabled) return nothing;
   const limit = Math.min(Math.max(wish.limit ?? pageDefault, 1), pageMax);
   const term = wish.searchTerm?.trim();
   const pattern = term ? `%${term.replace(/[\\%_]/g, '\\$&')}%` : null;
@@ -105,4 +108,17 @@ export async function publicRooms(services: RoomServices, wish: PublicRoomsWish)
     total_room_count_estimate: rows[0]?.total ?? 0,
     ...(rows.length > limit ? { next_batch: formatAfter(shown.at(-1)!) } : {}),
   };
+}
+
+/** A page of the directory of another server. Throws M_FORBIDDEN, M_UNKNOWN (502). */
+export async function remotePublicRooms(
+  { config, remoteDirectory }: RoomServices,
+  serverName: string,
+  wish: RemoteRoomsWish,
+): Promise<JsonObject> {
+  if (!config.isRoomListSearchEnabled) return nothing;
+  // A limit of 0 means no limit where it is sent on.
+  const limit =
+    wish.limit === 0 ? pageMax : Math.min(Math.max(wish.limit ?? pageDefault, 1), pageMax);
+  return remoteDirectory.publicRooms(serverName, { ...wish, limit });
 }

@@ -73,11 +73,17 @@ export async function createEventWriter(
 
 const placeAt = (event: StoredEvent): TimelinePlace => ({ pos: event.pos!, sub: event.sub });
 
-/** The place just before an event. */
-export const placeBefore = (event: StoredEvent): TimelinePlace => ({
-  pos: event.sub === 0 ? event.pos! - 1 : event.pos!,
-  sub: event.sub === 0 ? 0 : event.sub - 1,
-});
+/**
+ * The place just before an event. What fills the gap before an event on a fork, such as the join by
+ * which this server came, has the event's own position.
+ */
+export const placeBefore = (event: StoredEvent): TimelinePlace =>
+  event.sub === 0 && !event.isForked
+    ? { pos: event.pos! - 1, sub: 0 }
+    : { pos: event.pos!, sub: event.sub - 1 };
+
+/** The last position that is wholly at or before a place. */
+export const positionOf = ({ pos, sub }: TimelinePlace): number => (sub < 0 ? pos - 1 : pos);
 
 interface Page {
   /** What the user may see of the page, in the order of reading. */
@@ -86,15 +92,32 @@ interface Page {
   next: TimelinePlace | null;
 }
 
-/** Reads a page; events that the user may not see are left out of it. */
+/**
+ * Reads a page; events that the user may not see are left out of it. Where the timeline ends before the
+ * room's first event, other servers are asked for what was before.
+ */
 export async function readPage(
   services: RoomServices,
   access: RoomAccess,
   visibility: Visibility,
   page: Omit<TimelinePage, 'roomNid'>,
 ): Promise<Page> {
+  const read = await readKnown(services, access, visibility, page);
+  const isEnd = page.direction === 'b' && page.limit > 0 && !page.match && !read.hasMore;
+  if (!isEnd || read.lastType === 'm.room.create') return read;
+  const isLonger = await services.elsewhere.fillHistory(access);
+  return isLonger ? readKnown(services, access, visibility, page) : read;
+}
+
+/** Reads a page of what is known here. */
+async function readKnown(
+  services: RoomServices,
+  access: RoomAccess,
+  visibility: Visibility,
+  page: Omit<TimelinePage, 'roomNid'>,
+): Promise<Page & { hasMore: boolean; lastType: string | null }> {
   const { direction, limit, from } = page;
-  if (limit === 0) return { shown: [], next: from };
+  if (limit === 0) return { shown: [], next: from, hasMore: true, lastType: null };
   const events = await services.timeline.page({
     ...page,
     roomNid: access.roomNid,
@@ -108,7 +131,8 @@ export async function readPage(
   let next: TimelinePlace | null = null;
   if (last && direction === 'f') next = placeAt(last);
   else if (last && (hasMore || page.match)) next = placeBefore(last);
-  return { shown: read.filter((event) => visibility.allows(event)), next };
+  const shown = read.filter((event) => visibility.allows(event));
+  return { shown, next, hasMore, lastType: last?.type ?? null };
 }
 
 /** An event and its surroundings, as far as the user may see them. */

@@ -3,7 +3,8 @@ import type { DescribedRow } from './store/spaces.ts';
 
 /** What a room says of itself to those who are not in it (client-server spec, RoomSummary). */
 export type RoomDescription = RoomSummary & {
-  room_version: string;
+  /** Other servers need not tell it. */
+  room_version?: string;
   encryption?: string;
   allowed_room_ids?: string[];
 };
@@ -35,6 +36,14 @@ export function describe(row: DescribedRow): RoomDescription {
 const isOpen = (joinRule: unknown) =>
   joinRule === 'public' || joinRule === 'knock' || joinRule === 'knock_restricted';
 
+/** Whether everybody may know what a room says of itself. */
+export function isKnownToAll(row: DescribedRow): boolean {
+  const visibility = contentIn(row, 'm.room.history_visibility')['history_visibility'];
+  return (
+    visibility === 'world_readable' || isOpen(contentIn(row, 'm.room.join_rules')['join_rule'])
+  );
+}
+
 /**
  * Whether a user may know what a room says of itself. `joined`: the allowed rooms that the user is
  * in. Source: client-server spec, getSpaceHierarchy.
@@ -42,8 +51,19 @@ const isOpen = (joinRule: unknown) =>
 export function mayKnow(row: DescribedRow, joined: ReadonlySet<string>): boolean {
   if (row.membership === 'join' || row.membership === 'invite') return true;
   const visibility = contentIn(row, 'm.room.history_visibility')['history_visibility'];
-  if (visibility === 'world_readable') return true;
-  if (row.membership === 'ban') return false;
-  if (isOpen(contentIn(row, 'm.room.join_rules')['join_rule'])) return true;
-  return allowedRooms(row).some((roomId) => joined.has(roomId));
+  if (row.membership === 'ban') return visibility === 'world_readable';
+  return isKnownToAll(row) || allowedRooms(row).some((roomId) => joined.has(roomId));
+}
+
+/** The same of a room that another server has described. `membership`: the user's, as known here. */
+export function mayKnowRemote(
+  room: RoomDescription,
+  membership: string | null,
+  joined: ReadonlySet<string>,
+): boolean {
+  if (membership === 'join' || membership === 'invite' || room.world_readable) return true;
+  if (membership === 'ban') return false;
+  return (
+    isOpen(room.join_rule) || (room.allowed_room_ids ?? []).some((roomId) => joined.has(roomId))
+  );
 }

@@ -1,10 +1,12 @@
 import { MatrixError } from '../kernel/errors.ts';
-import type { RoomServices } from '../rooms/module.ts';
-import { allowedRooms, describe, mayKnow, type RoomDescription } from './described-room.ts';
-import type { ChildRow, DescribedRow, SpaceStore } from './store/spaces.ts';
+import type { RoomDescription } from './described-room.ts';
+import type { ChildRow } from './store/spaces.ts';
+import { createTree, type TreeNeeds } from './tree.ts';
 
 export interface HierarchyWish {
   roomId: string;
+  /** Servers to ask when this one is not in the room. */
+  via: readonly string[];
   suggestedOnly: boolean;
   /** How far down the tree; 0: the room alone. */
   depthMax: number;
@@ -20,8 +22,10 @@ export interface HierarchyPage {
   hasMore: boolean;
 }
 
-interface Child {
+/** A child of a space, as its m.space.child event says. */
+export interface Child {
   roomId: string;
+  via: string[];
   order: string | null;
   isSuggested: boolean;
   originServerTs: number;
@@ -31,16 +35,19 @@ interface Child {
 /** A valid `order` (client-server spec, "Ordering of children within a space"). */
 const orderPattern = /^[\x20-\x7e]{1,50}$/;
 
-function childrenOf(row: DescribedRow, suggestedOnly: boolean): Child[] {
-  const children = (row.children ?? []).flatMap((child): Child[] => {
-    const content = JSON.parse(child.content) as Record<string, unknown>;
-    if (!Array.isArray(content['via'])) return [];
-    const { order, suggested } = content;
+/** Those of the children that are in a space still, in their order. */
+export function childrenOf(rows: readonly ChildRow[], suggestedOnly: boolean): Child[] {
+  const children = rows.flatMap((row): Child[] => {
+    const content = JSON.parse(row.content) as Record<string, unknown>;
+    const { via, order, suggested } = content;
+    if (!Array.isArray(via)) return [];
     const isSuggested = suggested === true;
     if (suggestedOnly && !isSuggested) return [];
-    const { stateKey: roomId, originServerTs } = child;
+    const { stateKey: roomId, originServerTs } = row;
     const isOrdered = typeof order === 'string' && orderPattern.test(order);
-    return [{ roomId, order: isOrdered ? order : null, isSuggested, originServerTs, row: child }];
+    const servers = via.filter((server) => typeof server === 'string');
+    const place = { order: isOrdered ? order : null, isSuggested, originServerTs };
+    return [{ roomId, via: servers, ...place, row }];
   });
   return children.sort(compareChildren);
 }
@@ -56,7 +63,7 @@ function compareChildren(a: Child, b: Child): number {
   return a.originServerTs - b.originServerTs || compareText(a.roomId, b.roomId);
 }
 
-const strippedChild = ({ row }: Child) => ({
+export const strippedChild = ({ row }: Child) => ({
   type: 'm.space.child',
   state_key: row.stateKey,
   content: JSON.parse(row.content) as unknown,
@@ -64,67 +71,77 @@ const strippedChild = ({ row }: Child) => ({
   origin_server_ts: row.originServerTs,
 });
 
-interface WalkOptions {
+/** A room of a walk that has not been visited yet. */
+export interface Waiting {
+  roomId: string;
+  via: readonly string[];
+  depth: number;
+}
+
+/** A room as the user may see it. */
+export interface TreeRoom {
+  description: RoomDescription;
+  children: readonly ChildRow[];
+}
+
+export interface WalkOptions {
   suggestedOnly: boolean;
   depthMax: number;
-  mayKnow(row: DescribedRow): boolean;
+  /**
+   * Null: nothing of it is shown. `upcoming`: the rooms that come after it unless others come before
+   * them, the last one first.
+   */
+  find(next: Waiting, upcoming: readonly Waiting[]): TreeRoom | null | Promise<TreeRoom | null>;
 }
+
+/** Rooms that one walk visits. */
+const visitsMax = 5_000;
 
 /** Rooms of a tree, each once, parents before children, one child's tree before the next. */
-export function* walk(
-  rows: ReadonlyMap<string, DescribedRow>,
-  rootId: string,
-  options: WalkOptions,
-): Generator<HierarchyRoom> {
+export async function* walk(
+  root: Waiting,
+  { suggestedOnly, depthMax, find }: WalkOptions,
+): AsyncGenerator<HierarchyRoom> {
   const seen = new Set<string>();
-  const waiting = [{ roomId: rootId, depth: 0 }];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    const row = rows.get(next.roomId);
-    if (seen.has(next.roomId) || !row) continue;
+  const waiting = [root];
+  for (let next = waiting.pop(); next && seen.size < visitsMax; next = waiting.pop()) {
+    if (seen.has(next.roomId)) continue;
     seen.add(next.roomId);
-    if (!options.mayKnow(row)) continue;
-    const described = describe(row);
-    const isSpace = described.room_type === 'm.space';
-    const children = isSpace ? childrenOf(row, options.suggestedOnly) : [];
-    yield { ...described, children_state: children.map(strippedChild) };
-    if (next.depth === options.depthMax) continue;
+    const found = find(next, waiting);
+    // oxlint-disable-next-line no-await-in-loop -- what comes next depends on what is found
+    const room = found instanceof Promise ? await found : found;
+    if (room === null) continue;
+    const isSpace = room.description.room_type === 'm.space';
+    const children = isSpace ? childrenOf(room.children, suggestedOnly) : [];
+    yield { ...room.description, children_state: children.map(strippedChild) };
+    if (next.depth === depthMax) continue;
     const depth = next.depth + 1;
-    for (const { roomId } of children.toReversed()) waiting.push({ roomId, depth });
+    for (const { roomId, via } of children.toReversed()) waiting.push({ roomId, via, depth });
   }
-}
-
-/** Rows that the user may know of, as a question: answered with one query for all. */
-export async function knowledgeOf(
-  rooms: Pick<RoomServices, 'members'>,
-  rows: readonly DescribedRow[],
-  userNid: number,
-): Promise<(row: DescribedRow) => boolean> {
-  const allowed = [...new Set(rows.flatMap(allowedRooms))];
-  const joined = allowed.length > 0 ? await rooms.members.joinedAmong(userNid, allowed) : [];
-  const inThese = new Set(joined);
-  return (row) => mayKnow(row, inThese);
 }
 
 /** A page of a space's tree. Throws M_FORBIDDEN when the user may not know of its root. */
 export async function hierarchy(
-  needs: { rooms: Pick<RoomServices, 'members'>; store: SpaceStore },
+  needs: TreeNeeds,
   user: { userId: string; userNid: number },
   wish: HierarchyWish,
 ): Promise<HierarchyPage> {
-  const { store } = needs;
-  const forbidden = () =>
-    new MatrixError(
+  const { roomId, via, suggestedOnly, depthMax, limit, skip } = wish;
+  const tree = createTree(needs, user.userNid, depthMax);
+  await tree.load([roomId]);
+  const options = { suggestedOnly, depthMax, find: tree.find };
+  const rooms: HierarchyRoom[] = [];
+  let visited = 0;
+  for await (const room of walk({ roomId, via, depth: 0 }, options)) {
+    visited++;
+    if (visited > skip) rooms.push(room);
+    if (rooms.length > limit) break;
+  }
+  if (visited === 0) {
+    throw new MatrixError(
       'M_FORBIDDEN',
-      `User ${user.userId} not in room ${wish.roomId}, and cannot preview it`,
+      `User ${user.userId} not in room ${roomId}, and cannot preview it`,
     );
-  const rootNid = await store.roomNid(wish.roomId);
-  if (rootNid === null) throw forbidden();
-  const rows = await store.described(await store.tree(rootNid, wish.depthMax), user.userNid);
-  const mayKnowOf = await knowledgeOf(needs.rooms, rows, user.userNid);
-  const byId = new Map(rows.map((row) => [row.roomId, row]));
-  const root = byId.get(wish.roomId);
-  if (!root || !mayKnowOf(root)) throw forbidden();
-  const { suggestedOnly, depthMax, limit, skip } = wish;
-  const rooms = [...walk(byId, wish.roomId, { suggestedOnly, depthMax, mayKnow: mayKnowOf })];
-  return { rooms: rooms.slice(skip, skip + limit), hasMore: rooms.length > skip + limit };
+  }
+  return { rooms: rooms.slice(0, limit), hasMore: rooms.length > limit };
 }

@@ -1,6 +1,7 @@
 import {
   contentOf,
   redactedCopies,
+  strayState,
   visibilityFor,
   type Envelope,
   type ErasedAmong,
@@ -244,7 +245,9 @@ export function createRoomLoader(
     const byRoom = new Map(plans.map((plan) => [plan.room.roomNid, plan]));
     for (const event of rows) {
       const plan = byRoom.get(event.roomNid)!;
-      if (!plan.state.some((known) => known.eventId === event.eventId)) plan.state.push(event);
+      const stray = strayState(event);
+      if (stray) plan.state = [...stray, event];
+      else if (!plan.state.some((known) => known.eventId === event.eventId)) plan.state.push(event);
     }
   }
 

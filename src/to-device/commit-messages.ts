@@ -1,3 +1,4 @@
+import type { BatchItem } from '../database/database.ts';
 import type { CommitKind } from '../streams/committer.ts';
 import type { StreamRow } from '../streams/define-stream.ts';
 import {
@@ -6,7 +7,8 @@ import {
   separator,
   type DeliveredRow,
 } from './store/inbox.ts';
-import { toDeviceStream, type ToDeviceRow } from './streams.ts';
+import { queueMessages } from './store/outbox.ts';
+import { toDeviceOutboxStream, toDeviceStream, type ToDeviceRow } from './streams.ts';
 
 /** One message for a device of a user of this server, or for all of them: `*`. */
 export interface NewMessage {
@@ -16,16 +18,27 @@ export interface NewMessage {
   message: string;
 }
 
+/** A message for devices of another server. */
+export interface RemoteMessage {
+  serverName: string;
+  /** JSON text of the EDU. */
+  edu: string;
+}
+
 /** The messages of one request. */
 export interface Sending {
+  /** 0: a user of another server. */
   senderNid: number;
   /** 0: the request came without a device. */
   senderDeviceNid: number;
+  /** What transaction ids count in: the event type, or the name of the other server. */
   type: string;
   txnId: string;
   /** Milliseconds since 1970. */
   nowTs: number;
   messages: readonly NewMessage[];
+  /** Those for users of other servers. */
+  remote: readonly RemoteMessage[];
 }
 
 const keyOf = (sending: Sending) =>
@@ -42,33 +55,56 @@ function firsts(sendings: readonly Sending[]): Sending[] {
   return [...byKey.values()];
 }
 
-/** All messages that are sent together are written with one statement. */
+const transactionsOf = (sendings: readonly Sending[]) => [
+  sendings.map((sending) => sending.senderNid),
+  sendings.map((sending) => sending.senderDeviceNid),
+  sendings.map((sending) => sending.type),
+  sendings.map((sending) => sending.txnId),
+  sendings.map((sending) => sending.nowTs),
+];
+
+/** Puts those for other servers into the outbox; null: there are none. */
+function queueing(sendings: readonly Sending[]): BatchItem | null {
+  const messages = sendings.flatMap((sending) => sending.remote);
+  if (messages.length === 0) return null;
+  const params = [
+    ...transactionsOf(sendings),
+    sendings.flatMap((sending, i) => sending.remote.map(() => i + 1)),
+    messages.map(({ serverName }) => serverName),
+    messages.map(({ edu }) => edu),
+  ];
+  return { statement: queueMessages as never, params };
+}
+
+/** All messages that are sent together are written with one statement, and one for other servers. */
 export const sendingCommits: CommitKind<Sending, void> = {
   name: 'to_device',
   statements(units) {
     const sendings = firsts(units);
     const messages = sendings.flatMap((sending) => sending.messages);
     const params = [
-      sendings.map((sending) => sending.senderNid),
-      sendings.map((sending) => sending.senderDeviceNid),
-      sendings.map((sending) => sending.type),
-      sendings.map((sending) => sending.txnId),
-      sendings.map((sending) => sending.nowTs),
+      ...transactionsOf(sendings),
       sendings.flatMap((sending, i) => sending.messages.map(() => i + 1)),
       messages.map((message) => message.userNid),
       messages.map((message) => message.deviceId),
       messages.map((message) => message.message).join(separator),
     ];
-    return [{ statement: deliverMessages as never, params }];
+    const queued = queueing(sendings);
+    const delivered = { statement: deliverMessages as never, params };
+    return queued ? [queued, delivered] : [delivered];
   },
   complete(units, rows) {
     const messages = firsts(units).flatMap((sending) => sending.messages);
-    const publish = (rows[0] as DeliveredRow[]).map(
-      ({ nth, pos, userNid, deviceNid }): StreamRow<ToDeviceRow> => {
-        const { message } = messages[nth - 1]!;
-        return { stream: toDeviceStream, pos, row: { userNid, deviceNid, message } };
-      },
-    );
+    const queued = (rows.length > 1 ? rows[0] : []) as { pos: number; serverName: string }[];
+    const publish: StreamRow[] = queued.map(({ pos, serverName }) => ({
+      stream: toDeviceOutboxStream,
+      pos,
+      row: { serverName },
+    }));
+    for (const { nth, pos, userNid, deviceNid } of rows.at(-1) as DeliveredRow[]) {
+      const row: ToDeviceRow = { userNid, deviceNid, message: messages[nth - 1]!.message };
+      publish.push({ stream: toDeviceStream, pos, row });
+    }
     return { results: units.map(() => undefined), publish };
   },
 };

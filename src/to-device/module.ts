@@ -11,12 +11,13 @@ import { sendToDevice } from './endpoints/send-to-device.ts';
 import { createRecentMessages } from './recent-messages.ts';
 import type { ToDeviceServices } from './services.ts';
 import { createInboxStore, type InboxSpan, type WaitingMessage } from './store/inbox.ts';
-import { toDeviceStream } from './streams.ts';
+import { createOutboxStore, type OutboxMessage } from './store/outbox.ts';
+import { toDeviceOutboxStream, toDeviceStream } from './streams.ts';
 
-export { toDeviceStream } from './streams.ts';
+export { toDeviceOutboxStream, toDeviceStream } from './streams.ts';
 export type { ToDeviceRow } from './streams.ts';
 export type { NewMessage, Sending } from './commit-messages.ts';
-export type { RemoteMessages } from './services.ts';
+export type { OutboxMessage } from './store/outbox.ts';
 export type { InboxSpan, WaitingMessage } from './store/inbox.ts';
 
 export interface ToDeviceNeeds extends Omit<ToDeviceServices, 'deliver'> {
@@ -50,6 +51,15 @@ export interface ToDevice {
    * be said again.
    */
   acknowledge(device: DeviceRef, pos: number): Promise<boolean>;
+  /** Messages for devices of other servers that have not arrived yet. */
+  outbox: {
+    /** The oldest for a server, at most `limit`. */
+    waiting(serverName: string, limit: number): Promise<OutboxMessage[]>;
+    /** Servers that something waits for. */
+    servers(): Promise<string[]>;
+    /** They have arrived: they are deleted. */
+    sent(positions: readonly number[]): Promise<void>;
+  };
   accountEvents: AccountSubscriber;
   /** Removes what belongs to devices that are no more, and old transaction ids. */
   sweep(): Promise<void>;
@@ -61,6 +71,8 @@ const inboxMessagesMax = 10_000;
 const messagesPerTrim = 1_000;
 /** Devices whose messages are counted. */
 const countedDevicesMax = 50_000;
+/** How long messages wait for a server that is away. */
+const outboxKeptMs = 30 * 24 * 60 * 60 * 1000;
 /** How long a transaction id is known (client-server spec, "Transaction identifiers"). */
 const transactionKeptMs = 24 * 60 * 60 * 1000;
 
@@ -68,6 +80,7 @@ const transactionKeptMs = 24 * 60 * 60 * 1000;
 export function createToDevice(needs: ToDeviceNeeds): ToDevice {
   const { clock, database, committer, bus, log } = needs;
   const store = createInboxStore(database);
+  const outbox = createOutboxStore(database);
   const recent = createRecentMessages(bus);
   const counts = boundedCache<number, number>(countedDevicesMax);
 
@@ -99,8 +112,13 @@ export function createToDevice(needs: ToDeviceNeeds): ToDevice {
   });
 
   const deliver = (sending: Sending) => commit(sendingCommits, sending);
-  const { serverName, userNidsOf, sendToServers } = needs;
-  const services = { clock, serverName, userNidsOf, sendToServers, deliver };
+  bus.recoverWith(toDeviceOutboxStream, async (afterPos, uptoPos) => {
+    const rows = await outbox.stream(afterPos, uptoPos);
+    return rows.map(({ pos, ...row }) => ({ pos, row }));
+  });
+
+  const { serverName, userNidsOf, mayContact } = needs;
+  const services = { clock, serverName, userNidsOf, mayContact, deliver };
   return {
     endpoints: bindEndpoints([sendToDevice], services),
     deliver,
@@ -118,12 +136,16 @@ export function createToDevice(needs: ToDeviceNeeds): ToDevice {
         return false;
       }
     },
+    outbox,
     accountEvents: {
       async devicesDeleted(user, devices) {
         const nids = devices.map(({ deviceNid }) => deviceNid);
         await store.deleteInboxes(user.userNid, nids);
       },
     },
-    sweep: () => store.sweep(clock.now() - transactionKeptMs),
+    async sweep() {
+      await store.sweep(clock.now() - transactionKeptMs);
+      await outbox.forget(clock.now() - outboxKeptMs);
+    },
   };
 }

@@ -13,3 +13,10 @@ export const toDeviceStream = defineStream<ToDeviceRow>({
   durable: true,
   shardedBy: 'device',
 });
+
+/** A message waits for devices of another server. */
+export const toDeviceOutboxStream = defineStream<{ serverName: string }>({
+  name: 'to_device_outbox',
+  durable: true,
+  shardedBy: 'none',
+});

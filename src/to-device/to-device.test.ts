@@ -37,7 +37,8 @@ before(async () => {
       ephemeralPosition: 0,
       onReaderError: (error) => assert.fail(String(error)),
     }),
-    recoverWith: (_stream, read) => {
+    recoverWith: (stream, read) => {
+      if (stream.name !== toDeviceStream.name) return;
       readAgain = read as unknown as RowsReader<ToDeviceRow>;
     },
   };
@@ -52,7 +53,7 @@ before(async () => {
     log: createLog('error'),
     serverName: 'test',
     userNidsOf: async () => new Map(),
-    sendToServers: async () => undefined,
+    mayContact: () => true,
   });
 });
 after(() => opened.close());
@@ -66,6 +67,7 @@ const send = (...messages: [userNid: number, deviceId: string, message: string][
     txnId: `t${++transactions}`,
     nowTs: now,
     messages: messages.map(([userNid, deviceId, message]) => ({ userNid, deviceId, message })),
+    remote: [],
   });
 
 async function newDevice(userNid: number, deviceId: string) {

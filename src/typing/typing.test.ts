@@ -107,6 +107,7 @@ function createModule() {
       query: {},
       body,
       requester: alice as Requester,
+      origin: null,
       request: null as never,
       raw: null as never,
     });

@@ -246,8 +246,11 @@ test('what another process had begun when it died is done at the next look', asy
   let take: () => void = () => undefined;
   const roles = {
     ...createLocalRoles(),
-    serve: (_: unknown, service: { taken?(shards: number[]): void }) => {
-      take = () => service.taken?.([0]);
+    serve: (
+      _: unknown,
+      service: { taken?(shards: readonly number[], fences: readonly []): void },
+    ) => {
+      take = () => service.taken?.([0], []);
     },
   };
   const one = directory({}, [], roles);

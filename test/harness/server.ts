@@ -4,12 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config/config.ts';
-import { startServer } from '../../src/apps/start-server.ts';
-import { writeConfig } from '../../src/commands/generate-config.ts';
-import { createLog } from '../../src/kernel/log.ts';
+import type { AppName } from '../../src/config/workers.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+
+/** `registration_shared_secret` of all test servers. */
+export const adminSecret = 'a secret for tests';
 
 /** A server of its own, with its own database, for one test file. */
 export interface TestServer {
@@ -28,8 +28,16 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Servers that tests play are on this machine, with certificates of their own making. */
+const remoteServersOfTests = `
+federation_ip_range_blacklist: []
+federation_verify_certificates: false
+trusted_key_servers: []
+`;
+
 /** A folder with a configuration for open registration. `extra`: YAML that is added to it. */
 export async function makeDataDir(extra = ''): Promise<{ dataDir: string; configPaths: string[] }> {
+  const { writeConfig } = await import('../../src/commands/generate-config.ts');
   const dataDir = await mkdtemp(join(tmpdir(), 'lattice-test-'));
   const configPath = await writeConfig({
     serverName: 'test.example',
@@ -39,33 +47,58 @@ export async function makeDataDir(extra = ''): Promise<{ dataDir: string; config
     databaseUrl: null,
     isOpen: true,
   });
+  const remotePath = join(dataDir, 'remote-servers.yaml');
+  await writeFile(remotePath, remoteServersOfTests);
   const extraPath = join(dataDir, 'extra.yaml');
-  await writeFile(extraPath, `log_level: error\n${extra}\n`);
-  return { dataDir, configPaths: [configPath, extraPath] };
+  const common = `log_level: error\nregistration_shared_secret: ${adminSecret}`;
+  await writeFile(extraPath, `${common}\n${extra}\n`);
+  return { dataDir, configPaths: [configPath, remotePath, extraPath] };
 }
 
-/** The URL of a worker set that all tests share, when the suite runs on one; see `test/run.mjs`. */
-const sharedUrl = process.env['LATTICE_TEST_URL'];
+/** Where worker sets are asked for, when the suite runs on them; see `serve-sets.ts`. */
+const setsUrl = process.env['LATTICE_TEST_SETS'];
 
-/**
- * A server: inside the test's own process, or, when the suite runs on a worker set, that set; one of
- * its own for tests with a configuration of their own.
- */
-export async function startTestServer(extra = ''): Promise<TestServer> {
-  if (sharedUrl !== undefined) {
-    if (extra === '') return { url: sharedUrl, dataDir: '', close: async () => undefined };
-    const { fewWorkers, startWorkerSet } = await import('./topology.ts');
-    const { set, dataDir } = await startWorkerSet(extra, fewWorkers);
-    return {
-      url: set.urls[0]!,
-      dataDir,
-      async close() {
-        await set.close();
-        await rm(dataDir, { recursive: true, force: true });
-      },
-    };
-  }
+/** Whether the suite runs on worker sets, and not on the single process. */
+export const isOnWorkers = setsUrl !== undefined;
+
+/** For tests of processes that they start themselves, which are the same in either case. */
+export const onceOnly = { skip: isOnWorkers && 'has run with those of the single process' };
+
+/** What is wanted of a worker set. */
+export interface WantedSet {
+  /** YAML. */
+  options: string;
+  /** Beside two writers, when the set is not a shared one. */
+  apps: readonly AppName[];
+}
+
+export interface StartedSet {
+  url: string;
+  dataDir: string;
+  /** For its end; null: others use it, too. */
+  id: string | null;
+}
+
+async function startOnWorkers(wanted: WantedSet): Promise<TestServer> {
+  const answer = await fetch(setsUrl!, { method: 'POST', body: JSON.stringify(wanted) });
+  if (!answer.ok) throw new Error(`no worker set starts: ${await answer.text()}`);
+  const { url, dataDir, id } = (await answer.json()) as StartedSet;
+  return {
+    url,
+    dataDir,
+    async close() {
+      if (id !== null) await fetch(`${setsUrl}/${id}`, { method: 'DELETE' });
+    },
+  };
+}
+
+async function startSingle(extra: string): Promise<TestServer> {
+  const { loadConfig } = await import('../../src/config/config.ts');
+  const { startServer } = await import('../../src/apps/start-server.ts');
+  const { createLog } = await import('../../src/kernel/log.ts');
+  const { putDatabase } = await import('./database-template.ts');
   const { dataDir, configPaths } = await makeDataDir(extra);
+  await putDatabase(join(dataDir, 'data'));
   const { config } = await loadConfig(configPaths);
   const server = await startServer(config, createLog('error'));
   return {
@@ -76,6 +109,18 @@ export async function startTestServer(extra = ''): Promise<TestServer> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * A server with the options `extra` (YAML): inside the test's own process, or, when the suite runs
+ * on worker sets, a shared one that has them all. Where none has, it is a set of the test's own, with
+ * two writers and those `apps` that its subject needs: every process costs a second of CPU.
+ */
+export async function startTestServer(
+  extra = '',
+  apps: readonly AppName[] = [],
+): Promise<TestServer> {
+  return isOnWorkers ? startOnWorkers({ options: extra, apps }) : startSingle(extra);
 }
 
 /** A server in a process of its own, which can be killed. */

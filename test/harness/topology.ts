@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AppName } from '../../src/config/workers.ts';
 import { createLog } from '../../src/kernel/log.ts';
 import { startUp, type RunningSet } from '../../src/up/start-up.ts';
+import { putDatabase } from './database-template.ts';
 import { makeDataDir } from './server.ts';
 
 /** One of each worker app, and two that write. */
@@ -18,14 +20,10 @@ stream_writers:
   events: [generic_worker1, generic_worker2]
 `;
 
-/** Fewer, for tests that need a configuration of their own: every process costs half a second of CPU. */
-export const fewWorkers = `
-workers:
-  generic_worker: 2
-  media_repository: 1
-  pusher: 1
-stream_writers:
-  events: [generic_worker1, generic_worker2]
+/** Two that write, and one of each of the apps. */
+export const twoWritersAnd = (apps: readonly AppName[]) => `
+workers: {generic_worker: 2${apps.map((app) => `, ${app}: 1`).join('')}}
+stream_writers: {events: [generic_worker1, generic_worker2]}
 `;
 
 /** A set of processes with its own database, and the folder it keeps. */
@@ -34,6 +32,7 @@ export async function startWorkerSet(
   workers = workerCounts,
 ): Promise<{ set: RunningSet; dataDir: string; configPaths: string[] }> {
   const { dataDir, configPaths } = await makeDataDir(extra);
+  await putDatabase(join(dataDir, 'data'));
   const workersPath = join(dataDir, 'workers.yaml');
   await writeFile(workersPath, workers);
   const paths = [...configPaths, workersPath];

@@ -4,11 +4,9 @@ import { registerAdmin } from '../harness/admin.ts';
 import { TestClient } from '../harness/client.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret';
 let server: TestServer;
 before(async () => {
   server = await startTestServer(`
-registration_shared_secret: ${secret}
 account_validity: { enabled: true, period: 1d }`);
 });
 after(() => server.close());
@@ -17,7 +15,7 @@ const v3 = '/_matrix/client/v3';
 const path = '/_synapse/admin/v1/account_validity/validity';
 
 test('an expired account can do nothing but log out, until it is renewed', async () => {
-  const admin = await registerAdmin(server.url, secret);
+  const admin = await registerAdmin(server.url);
   const alice = await TestClient.register(server.url, 'alice');
   await alice.ok('GET', `${v3}/account/whoami`);
   const set = (body: object) => admin.ok('POST', path, { user_id: alice.userId, ...body });

@@ -47,8 +47,7 @@ user_consent:
   template_dir: ${folder}
   version: '1.0'
   require_at_registration: true
-  policy_name: Our terms
-rc_registration: { per_second: 1000, burst_count: 1000 }`);
+  policy_name: Our terms`);
 });
 after(async () => {
   await server.close();

@@ -119,8 +119,10 @@ describe('two users in a room', () => {
     const secret = await alice.send(roomId, 'before');
     await bob.join(roomId);
     await alice.send(roomId, 'after');
-    const page = await bob.ok('GET', `${bob.room(roomId)}/messages?dir=b&limit=50`);
-    assert.deepEqual(bodies(page['chunk']), ['after']);
+    await eventually(async () => {
+      const page = await bob.ok('GET', `${bob.room(roomId)}/messages?dir=b&limit=50`);
+      assert.deepEqual(bodies(page['chunk']), ['after']);
+    });
     assert.equal(
       await bob.refused('GET', `${bob.room(roomId)}/event/${secret}`),
       '404 M_NOT_FOUND',

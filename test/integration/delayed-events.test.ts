@@ -3,7 +3,13 @@ import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
-import { makeDataDir, ServerProcess, startTestServer, type TestServer } from '../harness/server.ts';
+import {
+  makeDataDir,
+  onceOnly,
+  ServerProcess,
+  startTestServer,
+  type TestServer,
+} from '../harness/server.ts';
 
 let server: TestServer;
 before(async () => {
@@ -163,7 +169,7 @@ test('what cannot be is refused, or not sent when its time comes', async () => {
   );
 });
 
-test('what was due while the server was away is sent when it is back', async () => {
+test('what was due while the server was away is sent when it is back', onceOnly, async () => {
   const { dataDir, configPaths } = await makeDataDir();
   const own = new ServerProcess(configPaths);
   try {

@@ -7,16 +7,14 @@ import { startTestServer, type TestServer } from '../harness/server.ts';
 
 // Small endpoints that no other topic calls, and the old forms of others.
 
-const secret = 'a secret for tests';
 const policyKey = '6yhHGKhCiXTSEN2ksjV7kX/N6rBQZ3Xb+M7LlC6NS+s';
 let server: TestServer;
 before(async () => {
-  server = await startTestServer(
-    `registration_shared_secret: ${secret}\n` +
-      'public_baseurl: https://matrix.test.example/\n' +
-      'admin_contact: mailto:admin@test.example\n' +
-      `policy_server_public_keys: {ed25519: ${policyKey}}\n`,
-  );
+  server = await startTestServer(`
+public_baseurl: https://matrix.test.example/
+admin_contact: mailto:admin@test.example
+policy_server_public_keys: {ed25519: ${policyKey}}
+`);
 });
 after(() => server.close());
 
@@ -24,10 +22,7 @@ const v3 = '/_matrix/client/v3';
 const r0 = '/_matrix/client/r0';
 
 test('admins see from where users come, and whether they are locked or suspended', async () => {
-  const [admin, alice] = [
-    await registerAdmin(server.url, secret),
-    await TestClient.register(server.url),
-  ];
+  const [admin, alice] = [await registerAdmin(server.url), await TestClient.register(server.url)];
   const whois = await admin.ok('GET', `${v3}/admin/whois/${alice.userId}`);
   assert.equal(whois['user_id'], alice.userId);
   const v1 = '/_matrix/client/v1/admin';

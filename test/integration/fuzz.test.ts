@@ -8,9 +8,9 @@ import fc from 'fast-check';
 import '../../src/apps/domains.ts';
 import { bindEndpoints, declaredEndpoints, type Endpoint } from '../../src/http/endpoint.ts';
 import { requestsTo, send, type FuzzAnswer, type FuzzRequest } from '../harness/fuzz/requests.ts';
-import { createWorld, worldSecret, type World } from '../harness/fuzz/world.ts';
+import { createWorld, type World } from '../harness/fuzz/world.ts';
 import { freePort } from '../harness/proxies.ts';
-import { makeDataDir, ServerProcess, startTestServer } from '../harness/server.ts';
+import { isOnWorkers, makeDataDir, ServerProcess, startTestServer } from '../harness/server.ts';
 
 // Requests made from the schemas of the endpoints: half of them as the schema says, the others with
 // something odd in them. Whatever comes, the server answers in time, and never with an error of its
@@ -46,14 +46,18 @@ const destructive = new Set([
 ]);
 
 /** What is rightly answered with 5xx: the failure of another server. */
-const failuresElsewhere = ['Failed to contact identity server'];
+const failuresElsewhere = [
+  'Failed to contact identity server',
+  'could not be fetched from',
+  'does not answer',
+  'via any server',
+];
 
 const endpoints = bindEndpoints(declaredEndpoints(), undefined as never).toSorted(
   (a, b) => Number(destructive.has(a.operation)) - Number(destructive.has(b.operation)),
 );
 
 const options = `
-registration_shared_secret: ${worldSecret}
 allow_guest_access: true
 enable_metrics: true
 `;
@@ -67,8 +71,8 @@ interface Subject {
 
 /** A process of its own, so that what it holds is the server's; or a worker set. */
 async function startSubject(): Promise<Subject> {
-  if (process.env['LATTICE_TEST_URL'] !== undefined) {
-    const { url, close } = await startTestServer(options);
+  if (isOnWorkers) {
+    const { url, close } = await startTestServer(options, ['media_repository', 'pusher']);
     return { url, close, residentBytes: async () => null };
   }
   const port = await freePort();

@@ -5,14 +5,11 @@ import { TestClient, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret for tests';
 let server: TestServer;
 let bob: TestClient;
 
 before(async () => {
-  server = await startTestServer(
-    `registration_shared_secret: ${secret}\nexperimental_features:\n  msc4155_enabled: true\n`,
-  );
+  server = await startTestServer('experimental_features: { msc4155_enabled: true }');
   bob = await TestClient.register(server.url, 'bob');
 });
 after(() => server.close());
@@ -65,7 +62,7 @@ test('who wants no invites gets none, by any way of inviting', async () => {
 });
 
 test('an admin may invite all the same, and sees no invites either', async () => {
-  const admin = await registerAdmin(server.url, secret);
+  const admin = await registerAdmin(server.url);
   const alice = await TestClient.register(server.url, 'alice');
   await configure(alice, stable, { default_action: 'block' });
   const roomId = await admin.createRoom();

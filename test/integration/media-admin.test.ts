@@ -9,7 +9,6 @@ import { TestClient } from '../harness/client.ts';
 import { codeOf, downloadPath, pathOf, rawRequest, upload } from '../harness/media.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'secret of the admins';
 const api = '/_synapse/admin/v1';
 const folder = await mkdtemp(join(tmpdir(), 'lattice-media-'));
 let server: TestServer;
@@ -17,10 +16,8 @@ let admin: TestClient;
 let alice: TestClient;
 
 before(async () => {
-  server = await startTestServer(
-    `registration_shared_secret: ${secret}\nmedia_store_path: ${folder}`,
-  );
-  admin = await registerAdmin(server.url, secret);
+  server = await startTestServer(`media_store_path: ${folder}`, ['media_repository']);
+  admin = await registerAdmin(server.url);
   alice = await TestClient.register(server.url, 'alice');
 });
 after(async () => {

@@ -18,7 +18,7 @@ let server: TestServer;
 let alice: TestClient;
 
 before(async () => {
-  server = await startTestServer(`
+  const options = `
 media_store_path: ${folder}
 enable_local_media_storage: false
 media_storage_providers:
@@ -27,7 +27,8 @@ media_storage_providers:
       bucket: media
       endpoint_url: ${objects.endpoint}
       access_key_id: someone
-      secret_access_key: ${secret}`);
+      secret_access_key: ${secret}`;
+  server = await startTestServer(options, ['media_repository']);
   alice = await TestClient.register(server.url, 'alice');
 });
 after(async () => {

@@ -146,11 +146,9 @@ describe('uploads and downloads', () => {
     assert.equal(await codeOf(refused), '401 M_MISSING_TOKEN');
   });
 
-  test('unknown media, and other servers’, are not found', async () => {
-    for (const uri of ['mxc://test.example/unknown', 'mxc://other.example/abc']) {
-      // oxlint-disable-next-line no-await-in-loop
-      assert.equal(await codeOf(await download(alice, uri)), '404 M_NOT_FOUND');
-    }
+  test('unknown media are not found', async () => {
+    const uri = 'mxc://test.example/unknown';
+    assert.equal(await codeOf(await download(alice, uri)), '404 M_NOT_FOUND');
   });
 
   test('uploads are bounded, with and without a length', async () => {

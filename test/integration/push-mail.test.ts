@@ -9,7 +9,7 @@ let smtp: SmtpServer;
 let server: TestServer;
 before(async () => {
   smtp = await startSmtpServer();
-  server = await startTestServer(`
+  const options = `
 public_baseurl: https://matrix.test.example
 registrations_require_3pid: [email]
 email:
@@ -19,7 +19,8 @@ email:
   enable_notifs: true
   notif_delay_before_mail: 1500
   client_base_url: https://chat.test.example/
-`);
+`;
+  server = await startTestServer(options, ['pusher']);
 });
 after(async () => {
   await server.close();

@@ -4,7 +4,13 @@ import { after, before, test } from 'node:test';
 import { TestClient, uniqueName, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startPushGateway, type PushGateway } from '../harness/push-gateway.ts';
-import { makeDataDir, ServerProcess, startTestServer, type TestServer } from '../harness/server.ts';
+import {
+  makeDataDir,
+  onceOnly,
+  ServerProcess,
+  startTestServer,
+  type TestServer,
+} from '../harness/server.ts';
 
 const extra = `ip_range_whitelist: [127.0.0.1]`;
 let gateway: PushGateway;
@@ -160,28 +166,32 @@ test('who has muted a room, or ignores the sender, is left alone', async () => {
   assert.equal((await pushes(key, 1))[0]!['event_id'], eventId);
 });
 
-test('what was not pushed when the server was killed is pushed when it is back', async () => {
-  const { dataDir, configPaths } = await makeDataDir(extra);
-  const child = new ServerProcess(configPaths);
-  try {
-    await child.start();
-    const { alice, bob, roomId } = await chat(child.url);
-    const key = await pushTo(alice);
-    const told = await bob.send(roomId, 'one');
-    await pushes(key, 1);
-    gateway.answerWith(500);
-    const untold = await bob.send(roomId, 'two');
-    await eventually(async () => assert.ok(gateway.pushes(key).length > 1));
-    await child.end('SIGKILL');
-    gateway.answerWith(200);
-    const before = gateway.pushes(key).length;
-    await child.start();
-    await eventually(async () => assert.ok(gateway.pushes(key).length > before));
-    assert.equal(gateway.pushes(key).at(-1)!['event_id'], untold);
-    assert.equal(gateway.pushes(key).filter((push) => push['event_id'] === told).length, 1);
-  } finally {
-    gateway.answerWith(200);
-    await child.end('SIGTERM');
-    await rm(dataDir, { recursive: true, force: true });
-  }
-});
+test(
+  'what was not pushed when the server was killed is pushed when it is back',
+  onceOnly,
+  async () => {
+    const { dataDir, configPaths } = await makeDataDir(extra);
+    const child = new ServerProcess(configPaths);
+    try {
+      await child.start();
+      const { alice, bob, roomId } = await chat(child.url);
+      const key = await pushTo(alice);
+      const told = await bob.send(roomId, 'one');
+      await pushes(key, 1);
+      gateway.answerWith(500);
+      const untold = await bob.send(roomId, 'two');
+      await eventually(async () => assert.ok(gateway.pushes(key).length > 1));
+      await child.end('SIGKILL');
+      gateway.answerWith(200);
+      const before = gateway.pushes(key).length;
+      await child.start();
+      await eventually(async () => assert.ok(gateway.pushes(key).length > before));
+      assert.equal(gateway.pushes(key).at(-1)!['event_id'], untold);
+      assert.equal(gateway.pushes(key).filter((push) => push['event_id'] === told).length, 1);
+    } finally {
+      gateway.answerWith(200);
+      await child.end('SIGTERM');
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  },
+);

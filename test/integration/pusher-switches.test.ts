@@ -9,9 +9,10 @@ let gateway: PushGateway;
 let server: TestServer;
 before(async () => {
   gateway = await startPushGateway();
-  server = await startTestServer(
-    'ip_range_whitelist: [127.0.0.1]\nexperimental_features:\n  msc3881_enabled: true\n',
-  );
+  server = await startTestServer(`
+ip_range_whitelist: [127.0.0.1]
+experimental_features: { msc3881_enabled: true }
+`);
 });
 after(async () => {
   await server.close();

@@ -5,10 +5,9 @@ import { TestClient, uniqueName, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret';
 let server: TestServer;
 before(async () => {
-  server = await startTestServer(`registration_shared_secret: ${secret}`);
+  server = await startTestServer();
 });
 after(() => server.close());
 
@@ -56,7 +55,7 @@ test('a key is one user’s, unless the pusher is appended', async () => {
 });
 
 test('admins see the pushers of users', async () => {
-  const admin = await registerAdmin(server.url, secret);
+  const admin = await registerAdmin(server.url);
   const alice = await TestClient.register(server.url, 'alice');
   const pusher = wish({ profile_tag: '' });
   await set(alice, pusher);

@@ -7,8 +7,7 @@ let server: TestServer;
 before(async () => {
   server = await startTestServer(`
 public_baseurl: https://matrix.test.example/
-experimental_features: { msc4108_enabled: true, msc4388_mode: authenticated }
-rc_login: { address: { per_second: 1000, burst_count: 1000 } }`);
+experimental_features: { msc4108_enabled: true, msc4388_mode: authenticated }`);
 });
 after(() => server.close());
 

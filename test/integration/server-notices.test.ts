@@ -4,12 +4,10 @@ import { registerAdmin } from '../harness/admin.ts';
 import { TestClient, type Json } from '../harness/client.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret for tests';
 let server: TestServer;
 let admin: TestClient;
 before(async () => {
   server = await startTestServer(`
-registration_shared_secret: ${secret}
 encryption_enabled_by_default_for_room_type: all
 server_notices:
   system_mxid_localpart: notices
@@ -17,7 +15,7 @@ server_notices:
   room_name: News
   room_topic: From the server
 `);
-  admin = await registerAdmin(server.url, secret);
+  admin = await registerAdmin(server.url);
 });
 after(() => server.close());
 

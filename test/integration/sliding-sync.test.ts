@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
-import { makeDataDir, ServerProcess, startTestServer, type TestServer } from '../harness/server.ts';
+import {
+  makeDataDir,
+  onceOnly,
+  ServerProcess,
+  startTestServer,
+  type TestServer,
+} from '../harness/server.ts';
 
 let server: TestServer;
 
@@ -362,7 +368,7 @@ describe('connections', () => {
     assert.equal(await alice.refused('POST', path, odd), '400 M_INVALID_PARAM');
   });
 
-  test('go on in another process', async () => {
+  test('go on in another process', onceOnly, async () => {
     const { dataDir, configPaths } = await makeDataDir();
     const process = new ServerProcess(configPaths);
     await process.start();

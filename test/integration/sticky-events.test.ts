@@ -9,9 +9,7 @@ let alice: TestClient;
 let sent = 0;
 
 before(async () => {
-  server = await startTestServer(
-    'max_event_delay_duration: 1h\nexperimental_features:\n  msc4354_enabled: true\n',
-  );
+  server = await startTestServer('experimental_features: { msc4354_enabled: true }');
   alice = await TestClient.register(server.url, 'alice');
 });
 after(() => server.close());

@@ -1,33 +1,18 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../harness/eventually.ts';
-import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { TestClient, uniqueName } from '../harness/client.ts';
+import { registerAdmin } from '../harness/admin.ts';
+import { TestClient } from '../harness/client.ts';
+import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-const secret = 'a secret for tests';
 let server: TestServer;
 before(async () => {
-  server = await startTestServer(`registration_shared_secret: ${secret}`);
+  server = await startTestServer();
 });
 after(() => server.close());
 
-async function registerAdmin(): Promise<TestClient> {
-  const admin = new TestClient(server.url);
-  const path = '/_synapse/admin/v1/register';
-  const { nonce } = await admin.ok('GET', path);
-  const [username, password] = [uniqueName('admin'), 'password'];
-  const mac = createHmac('sha1', secret)
-    .update([nonce, username, password, 'admin'].join('\0'))
-    .digest('hex');
-  const made = await admin.ok('POST', path, { nonce, username, password, admin: true, mac });
-  admin.token = made['access_token'] as string;
-  admin.userId = made['user_id'] as string;
-  return admin;
-}
-
 test('a suspended user can read and leave, and do nothing that others see', async () => {
-  const admin = await registerAdmin();
+  const admin = await registerAdmin(server.url);
   const [alice, bob] = await Promise.all([
     TestClient.register(server.url, 'alice'),
     TestClient.register(server.url, 'bob'),
@@ -68,7 +53,7 @@ test('a suspended user can read and leave, and do nothing that others see', asyn
 
 test('admins are told that they can suspend and lock', async () => {
   const [admin, alice] = await Promise.all([
-    registerAdmin(),
+    registerAdmin(server.url),
     TestClient.register(server.url, 'alice'),
   ]);
   const path = '/_matrix/client/v3/capabilities';
@@ -79,7 +64,7 @@ test('admins are told that they can suspend and lock', async () => {
 });
 
 test('a locked user is told so, keeps its data, and can log out', async () => {
-  const admin = await registerAdmin();
+  const admin = await registerAdmin(server.url);
   const bob = await TestClient.register(server.url, 'bob');
   const path = `/_matrix/client/v1/admin/lock/${bob.userId}`;
   await admin.ok('PUT', path, { locked: true });

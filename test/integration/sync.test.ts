@@ -5,7 +5,7 @@ import { startTestServer, type TestServer } from '../harness/server.ts';
 
 let server: TestServer;
 before(async () => {
-  server = await startTestServer('rc_message: { per_second: 1000000, burst_count: 1000000 }');
+  server = await startTestServer();
 });
 after(() => server.close());
 

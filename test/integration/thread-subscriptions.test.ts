@@ -10,7 +10,7 @@ let bob: TestClient;
 let sent = 0;
 
 before(async () => {
-  server = await startTestServer('experimental_features:\n  msc4306_enabled: true\n');
+  server = await startTestServer('experimental_features: { msc4306_enabled: true }');
   [alice, bob] = await Promise.all([
     TestClient.register(server.url, 'alice'),
     TestClient.register(server.url, 'bob'),

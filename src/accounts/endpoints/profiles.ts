@@ -57,16 +57,7 @@ const getProfileField = declare({
   async handle({ params, requester }, services) {
     const { userId, keyName } = params;
     await checkMayLook(services, userId!, requester);
-    try {
-      return await services.profiles.getField(userId!, keyName!);
-    } catch (error) {
-      const isOldField = keyName === 'displayname' || keyName === 'avatar_url';
-      if (!isOldField || !(error instanceof MatrixError) || error.code !== 'M_NOT_FOUND')
-        throw error;
-      // A user without a name has a profile all the same.
-      await services.profiles.get(userId!);
-      return {};
-    }
+    return services.profiles.getField(userId!, keyName!);
   },
 });
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
+import type { RemoteUserKeys } from '../remote-keys.ts';
 import { askedUsers, remoteTimeoutMs, type KeysServices } from '../services.ts';
 import type { UserSignature } from '../store/keys-of-users.ts';
 import { withSignatures, type UserKeys } from '../user-keys.ts';
@@ -28,11 +29,11 @@ function devicesJson(keys: UserKeys, deviceIds: readonly string[]): string {
 }
 
 /** The master key with the reader's own signatures on it. */
-function masterJson(userNid: number, keys: UserKeys, reader: Reader): string | null {
+function masterJson(userNid: number | null, keys: UserKeys, reader: Reader): string | null {
   const { master } = keys.crossSigning;
   if (!master) return null;
-  const own = reader.signatures
-    .get(userNid)
+  const signatures = userNid === null ? undefined : reader.signatures.get(userNid);
+  const own = signatures
     ?.filter(({ targetId }) => targetId === master.publicKey)
     .map(({ keyId, signature }) => [keyId, signature] as const);
   if (!own || own.length === 0) return master.json;
@@ -41,7 +42,7 @@ function masterJson(userNid: number, keys: UserKeys, reader: Reader): string | n
 
 function addUser(
   sections: Sections,
-  user: { userId: string; userNid: number; keys: UserKeys },
+  user: RemoteUserKeys,
   deviceIds: readonly string[],
   reader: Reader,
 ): void {
@@ -75,10 +76,7 @@ export const queryKeys = endpoint<KeysServices>()({
     const wanted = body.device_keys;
     // As Synapse does, what is no user id is passed over: it is a user without keys.
     const { local, remote } = askedUsers(wanted, services.serverName);
-    const asksOthers = Object.keys(remote).length > 0;
-    const answered = asksOthers
-      ? services.remoteKeys.query(remote, remoteTimeoutMs(body.timeout))
-      : null;
+    const answered = services.remoteKeys.query(remote, remoteTimeoutMs(body.timeout));
     const nids = await services.userNidsOf(local);
     const users = Array.from(nids, ([userId, userNid]) => ({ userId, userNid }));
     const [keys, signatures, others] = await Promise.all([
@@ -101,14 +99,8 @@ export const queryKeys = endpoint<KeysServices>()({
         addUser(sections, user, wanted[userId]!, reader);
       }
     }
-    for (const [name, list] of Object.entries(sections)) {
-      for (const [userId, value] of Object.entries(others?.members[name] ?? {})) {
-        list.push(`${JSON.stringify(userId)}:${JSON.stringify(value)}`);
-      }
-    }
+    for (const user of others.users) addUser(sections, user, wanted[user.userId]!, reader);
     const parts = Object.entries(sections).map(([name, list]) => `"${name}":{${list.join(',')}}`);
-    return new JsonText(
-      `{"failures":${JSON.stringify(others?.failures ?? {})},${parts.join(',')}}`,
-    );
+    return new JsonText(`{"failures":${JSON.stringify(others.failures)},${parts.join(',')}}`);
   },
 });

@@ -11,13 +11,26 @@ export interface AnnouncedRow {
 const roomsOf = (user: string) =>
   `array(select room_nid from memberships where user_nid = ${user} and membership = 'join')`;
 
-/** Ends a statement: gives the user ($1) a new position if `condition` holds. */
-const announcing = (condition: string) => `
+/** What other servers are told of as a change of the user's cross-signing keys. */
+const ofCrossSigning = `select false, ''`;
+
+/**
+ * Ends a statement: gives the user ($1) a new position if `condition` holds. `changed`: SQL for what
+ * other servers are told has changed, as (is_device, device_id).
+ */
+const announcing = (condition: string, changed: string) => `
    announced as (
      insert into device_list_changes (user_nid, pos)
        select $1, nextval('stream_position') where ${condition}
        on conflict (user_nid) do update set pos = excluded.pos
-       returning pos)
+       returning pos),
+   told as (
+     insert into device_changes (user_nid, is_device, device_id, pos, prev_pos)
+       select $1, w.is_device, w.device_id, a.pos,
+         (select max(c.pos) from device_changes c where c.user_nid = $1 and c.is_device)
+       from announced a cross join (${changed}) as w(is_device, device_id)
+       on conflict (user_nid, is_device, device_id)
+         do update set pos = excluded.pos, prev_pos = excluded.prev_pos)
    select pos, ${roomsOf('$1')} as "roomNids" from announced`;
 
 /** Unchanged keys are not announced. */
@@ -28,15 +41,19 @@ export const setDeviceKeys = statement<[number, deviceNid: number, keys: string]
        on conflict (user_nid, device_nid) do update set keys = excluded.keys
          where k.keys <> excluded.keys
        returning user_nid),
-   ${announcing('exists (select from changed)')}`,
+   ${announcing(
+     'exists (select from changed)',
+     'select true, device_id from devices where user_nid = $1 and device_nid = $2',
+   )}`,
 );
 
 /** Announces devices that have keys. */
 export const announceDevices = statement<[number, deviceIds: string[]], AnnouncedRow>(
   'keys.announce_devices',
-  `with ${announcing(`exists (
-     select from device_keys k join devices d using (user_nid, device_nid)
-       where k.user_nid = $1 and d.device_id = any($2))`)}`,
+  `with named as materialized (
+     select d.device_id from device_keys k join devices d using (user_nid, device_nid)
+       where k.user_nid = $1 and d.device_id = any($2)),
+   ${announcing('exists (select from named)', 'select true, device_id from named')}`,
 );
 
 /** Everything the devices have left here; announced when they had keys. */
@@ -53,7 +70,11 @@ export const deleteDevicesKeys = statement<
      delete from key_signatures
        where target_nid = $1 and (target_id = any($3)
          or (signer_nid = $1 and substr(key_id, strpos(key_id, ':') + 1) = any($3)))),
-   ${announcing('exists (select from gone)')}`,
+   ${announcing(
+     'exists (select from gone)',
+     `select true, i.device_id from unnest($2::bigint[], $3::text[]) as i(device_nid, device_id)
+        join gone g on g.device_nid = i.device_nid where i.device_id is not null`,
+   )}`,
 );
 
 /**
@@ -79,7 +100,7 @@ export const setCrossSigningKeys = statement<
        select $1, usage, public_key, key from new
        on conflict (user_nid, usage) do update
          set public_key = excluded.public_key, key = excluded.key),
-   ${announcing('true')}`,
+   ${announcing('true', ofCrossSigning)}`,
 );
 
 /** Keeps signatures of a user's own keys: signing key, target and signature of each. */
@@ -94,7 +115,12 @@ export const addOwnSignatures = statement<
        on conflict (target_nid, signer_nid, target_id, key_id) do update
          set signature = excluded.signature where s.signature <> excluded.signature
        returning 1),
-   ${announcing('exists (select from written)')}`,
+   ${announcing(
+     'exists (select from written)',
+     `select distinct d.device_id is not null, coalesce(d.device_id, '')
+        from unnest($3::text[]) as t(id)
+        left join devices d on d.user_nid = $1 and d.device_id = t.id`,
+   )}`,
 );
 
 /** Keeps a user's signatures of others' keys, which only the user will see. */

@@ -6,7 +6,7 @@ export interface KeyRow {
   userNid: number;
   /**
    * `device`, the usage of a cross-signing key, `signature`: of one of the user's own keys, or
-   * `position`: of the last change.
+   * `position`: of the last change; for users of other servers a number that grows with each.
    */
   kind: 'device' | 'master' | 'self_signing' | 'user_signing' | 'signature' | 'position';
   /** Device id, public key, or what is signed. */
@@ -17,6 +17,14 @@ export interface KeyRow {
   name: string | null;
 }
 
+/** Of users of other servers both grow: with what was announced, and with what was fetched. */
+const positions = `
+  select user_nid, sum(pos)::bigint as pos from (
+      select user_nid, pos from device_list_changes where user_nid = any($1)
+      union all
+      select user_nid, version from remote_device_lists where user_nid = any($1)) changes
+    group by user_nid`;
+
 const selectKeys = statement<[userNids: number[]], KeyRow>(
   'keys.of_users',
   `select k.user_nid as "userNid", 'device' as kind, d.device_id as id, k.keys as value,
@@ -25,18 +33,20 @@ const selectKeys = statement<[userNids: number[]], KeyRow>(
      join devices d on d.user_nid = k.user_nid and d.device_nid = k.device_nid
      where k.user_nid = any($1)
    union all
+   select user_nid, 'device', device_id, keys, display_name from remote_device_keys
+     where user_nid = any($1)
+   union all
    select user_nid, usage, public_key, key, null from cross_signing_keys where user_nid = any($1)
    union all
    select target_nid, 'signature', target_id, signature, key_id from key_signatures
      where target_nid = any($1) and signer_nid = target_nid
    union all
-   select user_nid, 'position', '', pos::text, null from device_list_changes
-     where user_nid = any($1)`,
+   select user_nid, 'position', '', pos::text, null from (${positions}) p`,
 );
 
 const selectPositions = statement<[userNids: number[]], { userNid: number; pos: number }>(
   'keys.positions',
-  'select user_nid as "userNid", pos from device_list_changes where user_nid = any($1)',
+  `select user_nid as "userNid", pos from (${positions}) p`,
 );
 
 const selectHasDevice = statement<[userNid: number, deviceIds: string[]], { has: boolean }>(

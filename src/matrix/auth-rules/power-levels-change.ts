@@ -1,5 +1,5 @@
 import { isUserId } from '../ids.ts';
-import type { JsonObject, JsonValue } from '../pdu.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../pdu.ts';
 import { creatorsOf, levelOf } from '../power-levels.ts';
 import type { RoomVersion } from '../room-versions.ts';
 import type { RuleContext } from './context.ts';
@@ -15,10 +15,7 @@ const topLevel = [
   'invite',
 ];
 
-const isObject = (value: JsonValue | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const objectOf = (value: JsonValue | undefined): JsonObject => (isObject(value) ? value : {});
+const objectOf = (value: JsonValue | undefined): JsonObject => (isJsonObject(value) ? value : {});
 
 function checkShape({ version, pdu, create }: RuleContext): void {
   const { content } = pdu;
@@ -31,13 +28,13 @@ function checkShape({ version, pdu, create }: RuleContext): void {
     const value = content[key];
     if (value === undefined || !version.integerPowerLevels) continue;
     requireForm(
-      isObject(value) && Object.values(value).every(isLevel),
+      isJsonObject(value) && Object.values(value).every(isLevel),
       `${key} must be an object of integers`,
     );
   }
   const users = content['users'];
   if (users === undefined) return;
-  requireForm(isObject(users), 'users must be an object');
+  requireForm(isJsonObject(users), 'users must be an object');
   for (const [userId, level] of Object.entries(users)) {
     requireForm(isUserId(userId), `${userId} is not a user id`);
     requireForm(isLevel(level), `the level of ${userId} is not an integer`);

@@ -1,27 +1,25 @@
-import type { JsonObject, JsonValue } from '../pdu.ts';
+import { isJsonObject, type JsonObject } from '../pdu.ts';
 import { signableBytes, verifyBytes } from '../signing.ts';
 import { membershipIn, type RuleContext } from './context.ts';
 import { require } from './not-authorised.ts';
-
-const isObject = (value: JsonValue | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function publicKeysOf(content: JsonObject): string[] {
   const keys: string[] = [];
   if (typeof content['public_key'] === 'string') keys.push(content['public_key']);
   const listed = content['public_keys'];
   for (const entry of Array.isArray(listed) ? listed : []) {
-    if (isObject(entry) && typeof entry['public_key'] === 'string') keys.push(entry['public_key']);
+    if (isJsonObject(entry) && typeof entry['public_key'] === 'string')
+      keys.push(entry['public_key']);
   }
   return keys;
 }
 
 function isSignedByOne(signed: JsonObject, publicKeys: readonly string[]): boolean {
   const { signatures } = signed;
-  if (!isObject(signatures)) return false;
+  if (!isJsonObject(signatures)) return false;
   const message = signableBytes(signed);
   for (const byKey of Object.values(signatures)) {
-    for (const signature of isObject(byKey) ? Object.values(byKey) : []) {
+    for (const signature of isJsonObject(byKey) ? Object.values(byKey) : []) {
       if (typeof signature !== 'string') continue;
       if (publicKeys.some((key) => verifyBytes(message, signature, key))) return true;
     }
@@ -33,9 +31,9 @@ function isSignedByOne(signed: JsonObject, publicKeys: readonly string[]): boole
 export function checkThirdPartyInvite({ pdu, state }: RuleContext, target: string): void {
   require(membershipIn(state, target) !== 'ban', `${target} is banned from the room`);
   const invite = pdu.content['third_party_invite'];
-  require(isObject(invite), 'third_party_invite must be an object');
+  require(isJsonObject(invite), 'third_party_invite must be an object');
   const { signed } = invite;
-  require(isObject(signed), 'third_party_invite has nothing signed');
+  require(isJsonObject(signed), 'third_party_invite has nothing signed');
   const { mxid, token } = signed;
   require(typeof mxid === 'string' && typeof token === 'string', 'signed needs mxid and token');
   require(mxid === target, 'the third-party invite is for somebody else');

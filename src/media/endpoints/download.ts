@@ -1,35 +1,28 @@
 import { Type, type Static } from 'typebox';
 import { endpoint, type DeclaredEndpoint, type EndpointContext } from '../../http/endpoint.ts';
 import type { Requester } from '../../http/endpoint.ts';
-import { MatrixError } from '../../kernel/errors.ts';
 import { mayBypassQuarantine, type FindMedia } from '../find-media.ts';
 import { authedPaths, mediaPaths } from '../paths.ts';
 import { serveContent, type ServeNeeds } from '../serve-content.ts';
 import type { Thumbnails } from '../thumbnails/thumbnails.ts';
+import { sizeQuery, thumbnailName, thumbnailWish, waitMsOf, waitQuery } from './wishes.ts';
 
 export interface DownloadNeeds extends ServeNeeds {
   media: FindMedia;
   thumbnails: Thumbnails;
 }
 
-/** How long a client waits for an upload when it does not say, and at most. */
-const timeoutMsDefault = 20_000;
-const timeoutMsMax = 60_000;
-
 const params = Type.Object({ serverName: Type.String(), mediaId: Type.String() });
 const namedParams = Type.Object({ ...params.properties, fileName: Type.String() });
 const query = Type.Object({
-  timeout_ms: Type.Optional(Type.Integer({ minimum: 0 })),
+  ...waitQuery.properties,
   allow_remote: Type.Optional(Type.Boolean()),
   allow_redirect: Type.Optional(Type.Boolean()),
   admin_unsafely_bypass_quarantine: Type.Optional(Type.Boolean()),
 });
 const thumbnailQuery = Type.Object({
   ...query.properties,
-  width: Type.Integer({ minimum: 1 }),
-  height: Type.Integer({ minimum: 1 }),
-  method: Type.Optional(Type.Union([Type.Literal('crop'), Type.Literal('scale')])),
-  animated: Type.Optional(Type.Boolean()),
+  ...sizeQuery.properties,
 });
 
 type Context = EndpointContext<
@@ -46,8 +39,10 @@ function find(
   return needs.media.find({
     serverName,
     mediaId,
-    timeoutMs: Math.min(asked.timeout_ms ?? timeoutMsDefault, timeoutMsMax),
+    timeoutMs: waitMsOf(asked),
     isOpen: requester === null,
+    allowsRemote: asked.allow_remote ?? true,
+    remoteAddress: request.remoteAddress,
     bypassesQuarantine: mayBypassQuarantine(requester, asked.admin_unsafely_bypass_quarantine),
     caller: request,
   });
@@ -64,15 +59,10 @@ async function thumbnail(
   context: Context & { query: Static<typeof thumbnailQuery> },
   needs: DownloadNeeds,
 ): Promise<void> {
-  const { width, height, method = 'scale', animated = false } = context.query;
-  if (method !== 'crop' && method !== 'scale') {
-    throw new MatrixError('M_INVALID_PARAM', 'method must be crop or scale');
-  }
-  const media = await find(context, needs);
-  const size = { width, height, method };
-  const made = await needs.thumbnails.of(media, { size, isAnimated: animated });
-  const type = made.contentType.split('/')[1]!;
-  const served = { ...made, fileName: `thumbnail.${type}`, isPublic: context.requester === null };
+  const wish = thumbnailWish(context.query);
+  const made = await needs.thumbnails.of(await find(context, needs), wish);
+  const fileName = thumbnailName(made.contentType);
+  const served = { ...made, fileName, isPublic: context.requester === null };
   await serveContent(needs, context.raw, served, context.request.id);
 }
 
@@ -81,13 +71,12 @@ const shared = {
   method: 'GET',
   resource: 'media',
   runsOn: { group: 'media', balance: 'none' },
-  errors: ['M_NOT_FOUND', 'M_NOT_YET_UPLOADED'],
+  errors: ['M_NOT_FOUND', 'M_NOT_YET_UPLOADED', 'M_UNKNOWN', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
 } as const;
 /** The older paths need no token; with one they serve everything, as the newer ones do. */
 const older = { auth: 'optional', deprecated: true } as const;
 const ofThumbnails = {
   ...shared,
-  errors: ['M_NOT_FOUND', 'M_NOT_YET_UPLOADED', 'M_UNKNOWN', 'M_TOO_LARGE', 'M_LIMIT_EXCEEDED'],
   summary: 'A small form of an image',
 } as const;
 

@@ -89,6 +89,28 @@ const insertMedia = statement<
      select $5, $6, $7, $8, locked.sha256, $2, $3, $4, $9, $10, ${quarantinedAlike} from locked`,
 );
 
+/** None: there is one already. */
+const insertCopy = statement<
+  [
+    sha256: string,
+    bytes: number,
+    contentType: string,
+    fileName: string | null,
+    origin: string,
+    mediaId: string,
+    nowTs: number,
+    isAuthenticated: boolean,
+  ],
+  { mediaId: string }
+>(
+  'insert_media_copy',
+  `with ${lockContent}
+   insert into media (origin, media_id, created_ts, sha256, bytes, content_type, file_name,
+       is_authenticated, quarantined_by)
+     select $5, $6, $7, locked.sha256, $2, $3, $4, $8, ${quarantinedAlike} from locked
+   on conflict do nothing returning media_id as "mediaId"`,
+);
+
 const selectMedia = statement<[origin: string, mediaId: string], MediaRow>(
   'select_media',
   `select ${mediaColumns} from media where origin = $1 and media_id = $2`,
@@ -166,6 +188,16 @@ export function createMediaStore(database: Database) {
         isAuthenticated,
         isPreview,
       ]);
+    },
+    /** A copy of another server's media. False: there is one already. */
+    async insertCopy(
+      copy: Pick<NewMedia, 'origin' | 'mediaId' | 'nowTs' | 'isAuthenticated'>,
+      { sha256, bytes, contentType, fileName }: NewContent,
+    ): Promise<boolean> {
+      const { origin, mediaId, nowTs, isAuthenticated } = copy;
+      const content = [sha256, bytes, contentType, fileName] as const;
+      const params = [...content, origin, mediaId, nowTs, isAuthenticated] as const;
+      return (await database.query(insertCopy, [...params])).length > 0;
     },
     async find(origin: string, mediaId: string): Promise<Media | null> {
       const [row] = await database.query(selectMedia, [origin, mediaId]);

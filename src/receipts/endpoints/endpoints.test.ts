@@ -73,6 +73,7 @@ function setUp() {
       query: {},
       body,
       requester: alice,
+      origin: null,
       request: null as never,
       raw: null as never,
     });

@@ -3,7 +3,7 @@ import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isRoomAlias, serverNameOf } from '../../matrix/ids.ts';
 import * as aliases from '../alias-directory.ts';
-import { publicRooms, wantedDirectory } from '../public-rooms.ts';
+import { locateAlias } from '../locate-room.ts';
 import type { RoomServices } from '../services.ts';
 
 const declare = endpoint<RoomServices>();
@@ -29,9 +29,8 @@ const getRoomIdByAlias = declare({
   errors: ['M_NOT_FOUND', 'M_INVALID_PARAM'],
   async handle({ params }, services) {
     const alias = checkedAlias(params['roomAlias']!);
-    const found = await services.aliases.find(alias);
-    if (!found) throw new MatrixError('M_NOT_FOUND', `Room alias ${alias} not found`);
-    return { room_id: found.roomId, servers: [services.config.serverName] };
+    const { roomId, servers } = await locateAlias(services, alias);
+    return { room_id: roomId, servers };
   },
 });
 
@@ -156,71 +155,24 @@ const appserviceDirectory = (['PUT', 'DELETE'] as const).map((method) =>
   }),
 );
 
-const limit = Type.Optional(Type.Integer());
-const listQuery = Type.Object({
-  limit,
-  since: Type.Optional(Type.String()),
-  server: Type.Optional(Type.String()),
-});
-
-function checkServer(server: string | undefined, own: string): void {
-  if (server !== undefined && server !== '' && server !== own) {
-    throw new MatrixError('M_UNKNOWN', `The directory of ${server} cannot be reached from here`);
-  }
-}
-
-const getPublicRooms = declare({
-  operation: 'getPublicRooms',
+const queryRoomDirectory = declare({
+  operation: 'queryRoomDirectory',
   method: 'GET',
-  paths: clientPaths('/publicRooms'),
-  auth: 'optional',
-  runsOn,
-  summary: 'The room directory',
-  source: 'CS 1.19, getPublicRooms',
-  query: listQuery,
-  async handle({ query, requester }, services) {
-    if (!requester && !services.config.publicRoomsWithoutAuth) {
-      throw new MatrixError('M_MISSING_TOKEN', 'The room directory is for logged-in users');
+  paths: ['/_matrix/federation/v1/query/directory'],
+  auth: 'server',
+  resource: 'federation',
+  runsOn: { group: 'federation', balance: 'origin' },
+  summary: 'Tells another server which room an alias of this one stands for',
+  source: 'SS 1.19, queryRoomDirectory',
+  query: Type.Object({ room_alias: Type.String() }),
+  errors: ['M_NOT_FOUND', 'M_INVALID_PARAM'],
+  async handle({ query }, services) {
+    const alias = checkedAlias(query.room_alias);
+    if (serverNameOf(alias) !== services.config.serverName) {
+      throw new MatrixError('M_INVALID_PARAM', 'The alias is not one of this server');
     }
-    checkServer(query.server, services.config.serverName);
-    return publicRooms(services, { limit: query.limit, since: query.since });
-  },
-});
-
-const queryPublicRooms = declare({
-  operation: 'queryPublicRooms',
-  method: 'POST',
-  paths: clientPaths('/publicRooms'),
-  auth: 'guest',
-  runsOn,
-  summary: 'Searches the room directory',
-  source: 'CS 1.19, queryPublicRooms',
-  query: Type.Object({ server: Type.Optional(Type.String()) }),
-  body: Type.Object({
-    limit,
-    since: Type.Optional(Type.String()),
-    filter: Type.Optional(
-      Type.Object({
-        generic_search_term: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-        room_types: Type.Optional(
-          Type.Union([Type.Array(Type.Union([Type.String(), Type.Null()])), Type.Null()]),
-        ),
-      }),
-    ),
-    include_all_networks: Type.Optional(Type.Boolean()),
-    third_party_instance_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  }),
-  bodyMode: 'optional',
-  errors: ['M_INVALID_PARAM'],
-  handle({ query, body }, services) {
-    checkServer(query.server, services.config.serverName);
-    return publicRooms(services, {
-      limit: body.limit,
-      since: body.since,
-      searchTerm: body.filter?.generic_search_term ?? undefined,
-      roomTypes: body.filter?.room_types ?? undefined,
-      directory: wantedDirectory(body.include_all_networks, body.third_party_instance_id),
-    });
+    const { roomId, servers } = await locateAlias(services, alias);
+    return { room_id: roomId, servers };
   },
 });
 
@@ -232,6 +184,5 @@ export const directoryEndpoints = [
   getRoomVisibilityOnDirectory,
   setRoomVisibilityOnDirectory,
   ...appserviceDirectory,
-  getPublicRooms,
-  queryPublicRooms,
+  queryRoomDirectory,
 ];

@@ -1,13 +1,14 @@
 import { Type, type Static } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { isUserId } from '../../matrix/ids.ts';
+import { isServerName, isUserId } from '../../matrix/ids.ts';
 import type { JsonObject } from '../../matrix/pdu.ts';
 import { takeLimit } from '../limits.ts';
+import { locateEntrance } from '../locate-room.ts';
 import * as membership from '../membership.ts';
 import type { ThreepidInvite } from '../needs.ts';
 import type { RoomServices } from '../services.ts';
-import { reasonBody, resolveRoom, targetBody } from './parts.ts';
+import { reasonBody, targetBody } from './parts.ts';
 
 const declare = endpoint<RoomServices>();
 const runsOn = { group: 'event_sending', balance: 'room' } as const;
@@ -15,6 +16,14 @@ const runsOn = { group: 'event_sending', balance: 'room' } as const;
 /** Each membership request has an older form with a transaction id, which is idempotent anyway. */
 const roomPaths = (action: string) => clientPaths(`/rooms/:roomId/${action}`);
 const txnPaths = (action: string) => clientPaths(`/rooms/:roomId/${action}/:txnId`);
+
+/** Servers that may be in the room; `server_name` before version 1.12 of the specification. */
+const viaQuery = Type.Object({
+  via: Type.Optional(Type.Array(Type.String())),
+  server_name: Type.Optional(Type.Array(Type.String())),
+});
+const serversIn = ({ via, server_name: names }: Static<typeof viaQuery>): string[] =>
+  [...(via ?? names ?? [])].filter(isServerName);
 
 const joinBody = Type.Object({
   reason: Type.Optional(Type.String()),
@@ -63,12 +72,14 @@ const joinRoom = (['POST', 'PUT'] as const).map((method) =>
     summary: 'Joins a room by its id or alias',
     source: 'CS 1.19, joinRoom',
     deprecated: method === 'PUT',
+    query: viaQuery,
     body: joinBody,
     bodyMode: 'optional',
     errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
-    async handle({ params, body, requester }, services) {
-      const roomId = await resolveRoom(services, params['roomIdOrAlias']!);
-      await membership.join(services, requester, roomId, joinContent(body));
+    async handle({ params, query, body, requester }, services) {
+      const named = serversIn(query);
+      const { roomId, servers } = await locateEntrance(services, params['roomIdOrAlias']!, named);
+      await membership.join(services, requester, roomId, joinContent(body), { servers });
       return { room_id: roomId };
     },
   }),
@@ -84,12 +95,14 @@ const knockRoom = declare({
   runsOn,
   summary: 'Asks to be let into a room',
   source: 'CS 1.19, knockRoom',
+  query: viaQuery,
   body: reasonBody,
   bodyMode: 'optional',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_LIMIT_EXCEEDED'],
-  async handle({ params, body, requester }, services) {
-    const roomId = await resolveRoom(services, params['roomIdOrAlias']!);
-    await membership.knock(services, requester, roomId, body.reason);
+  async handle({ params, query, body, requester }, services) {
+    const named = serversIn(query);
+    const { roomId, servers } = await locateEntrance(services, params['roomIdOrAlias']!, named);
+    await membership.knock(services, requester, roomId, body.reason, servers);
     return { room_id: roomId };
   },
 });

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { parsePlace } from '../../streams/position.ts';
+import { positionOf } from '../timeline-page.ts';
 import { readableState, visibilityOf } from '../read-access.ts';
 import type { RoomServices } from '../services.ts';
 import { clientEventJson, contentOf, type StoredEvent } from '../stored-event.ts';
@@ -84,7 +85,7 @@ const getMembersByRoom = declare({
       if (!place) throw new MatrixError('M_INVALID_PARAM', '`at` is not a token of this server');
       const { firstJoinedPos } = await visibilityOf(services, access.roomNid, requester.userId);
       // A token from before the user came stands for their coming.
-      const wanted = Math.max(place.pos, firstJoinedPos);
+      const wanted = Math.max(positionOf(place), firstJoinedPos);
       pos = atPos === null ? wanted : Math.min(wanted, atPos);
     }
     let events = await services.states.members(access.roomNid, pos);

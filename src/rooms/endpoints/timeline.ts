@@ -9,6 +9,7 @@ import {
   createEventWriter,
   parseFilterParameter,
   placeParameter,
+  positionOf,
   readContext,
   readPage,
 } from '../timeline-page.ts';
@@ -51,7 +52,7 @@ const getRoomEvents = declare({
     const { shown, next } = await readPage(services, access, visibility, {
       direction,
       from,
-      bound: to?.pos ?? (direction === 'b' ? -1 : Number.MAX_SAFE_INTEGER),
+      bound: to ? positionOf(to) : direction === 'b' ? -1 : Number.MAX_SAFE_INTEGER,
       limit: Math.min(boundedLimit(query.limit), filter?.limit ?? limitMax),
       match: filter && timelineMatchOf(filter),
     });

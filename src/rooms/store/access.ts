@@ -21,6 +21,11 @@ const selectAccess = statement<[string, number], AccessRow>(
    where r.room_id = $1`,
 );
 
+const selectRoom = statement<[string], { roomNid: number; roomVersion: string }>(
+  'select_room_version_by_id',
+  `select room_nid as "roomNid", room_version as "roomVersion" from rooms where room_id = $1`,
+);
+
 const selectRoomsOfUser = statement<[number, string], { roomId: string }>(
   'select_rooms_of_user',
   `select r.room_id as "roomId" from memberships m join rooms r on r.room_nid = m.room_nid
@@ -32,6 +37,13 @@ const selectJoinedAmong = statement<[number, string[]], { roomId: string }>(
   `select r.room_id as "roomId" from rooms r
      join memberships m on m.room_nid = r.room_nid and m.user_nid = $1
    where r.room_id = any($2) and m.membership = 'join'`,
+);
+
+const selectResidentAmong = statement<[string[]], { roomId: string }>(
+  'select_resident_among',
+  `select r.room_id as "roomId" from rooms r
+   where r.room_id = any($1) and exists (select from memberships m
+     where m.room_nid = r.room_nid and m.membership = 'join' and m.is_local)`,
 );
 
 const selectLocalMembers = statement<[number], { userId: string; userNid: number }>(
@@ -53,6 +65,12 @@ const selectLocalMemberAmong = statement<[number, string[], boolean], { userId: 
   `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.user_nid
    where m.room_nid = $1 and m.membership = 'join' and m.is_local
      and ($3 or u.user_id = any($2)) limit 1`,
+);
+
+const selectChanger = statement<[roomNid: number, userNid: number], { userId: string }>(
+  'select_changer_of_membership',
+  `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.sender_nid
+   where m.room_nid = $1 and m.user_nid = $2`,
 );
 
 const markForgotten = statement<[number, number], { pos: number }>(
@@ -80,6 +98,10 @@ export function createAccessStore(database: Queryable) {
     async access(roomId: string, userNid: number) {
       return (await database.query(selectAccess, [roomId, userNid]))[0] ?? null;
     },
+    /** Null: unknown here. */
+    async room(roomId: string) {
+      return (await database.query(selectRoom, [roomId]))[0] ?? null;
+    },
     async roomsOf(userNid: number, membership: string): Promise<string[]> {
       const rows = await database.query(selectRoomsOfUser, [userNid, membership]);
       return rows.map((row) => row.roomId);
@@ -87,6 +109,11 @@ export function createAccessStore(database: Queryable) {
     /** Those of the rooms that the user is joined to. */
     async joinedAmong(userNid: number, roomIds: string[]): Promise<string[]> {
       const rows = await database.query(selectJoinedAmong, [userNid, roomIds]);
+      return rows.map((row) => row.roomId);
+    },
+    /** Those of the rooms that users of this server are joined to. */
+    async residentAmong(roomIds: string[]): Promise<string[]> {
+      const rows = await database.query(selectResidentAmong, [roomIds]);
       return rows.map((row) => row.roomId);
     },
     /** Joined users of this server. */
@@ -98,6 +125,11 @@ export function createAccessStore(database: Queryable) {
     },
     members: (roomNid: number, membership: string) =>
       database.query(selectMembers, [roomNid, membership]),
+    /** Who has given a user the membership: whose invite it is. Null: never a member. */
+    async changerOf(roomNid: number, userNid: number): Promise<string | null> {
+      const [row] = await database.query(selectChanger, [roomNid, userNid]);
+      return row?.userId ?? null;
+    },
     /** False when the user is joined, or has never been there. */
     async forget(userNid: number, roomNid: number): Promise<boolean> {
       return (await database.query(markForgotten, [userNid, roomNid])).length > 0;

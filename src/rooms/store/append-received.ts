@@ -29,8 +29,10 @@ export interface ReceivedColumns {
   status: number;
   /** The redaction that came before it. */
   redactedBy: string | null;
-  /** The state before it, as differences to the current state; null: the current state. */
+  /** The state before it, as differences to `differsFrom`; null: the current state. */
   differences: readonly ChangedEntry[] | null;
+  /** `own_position`: the state that the room has with the event. Default: the one just before. */
+  differsFrom?: 'position_before' | 'own_position';
   entries: readonly ChangedEntry[];
   members: readonly ChangedMember[];
   joinedDelta: number;
@@ -48,7 +50,8 @@ const receiveEvent = statement<unknown[], { pos: number }>(
          redacted_by)
        select $1::bigint, pos, case when $13::int = 0 then pos end, $2::text, $3::int, $4::text,
          $5::bigint, $6::bigint, $7::bigint, $8::text, $9::text, $10::int, $11::text, $12::text,
-         $13::int, case when $14::bool then pos - 1 end, $28::text
+         $13::int, case $14::text when 'position_before' then pos - 1 when 'own_position' then pos end,
+         $28::text
        from input),
    differences as (
      insert into event_state_differences (room_nid, event_nid, type_nid, state_key, entry_nid)
@@ -103,7 +106,7 @@ export function receiveItem(received: ReceivedColumns): BatchItem {
     event.unsigned,
     event.redacts,
     status,
-    differences !== null || status !== 0,
+    differences !== null || status !== 0 ? (received.differsFrom ?? 'position_before') : null,
     apart.map(({ typeNid }) => typeNid),
     apart.map(({ stateKey }) => stateKey),
     apart.map(({ entryNid }) => entryNid),

@@ -9,6 +9,7 @@ import { NotCanonical } from '../../matrix/canonical-json.ts';
 import { canonicalFor } from '../../matrix/event-format.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
+import { parseServerAcl } from '../../matrix/server-acl.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { prevEventsMax, type Extremity, type HeadEntry, type RoomHead } from './head.ts';
@@ -70,6 +71,27 @@ function authorise(head: RoomHead, pdu: Pdu): void {
   }
 }
 
+/** An event for others to complete: all but hashes and signatures. */
+export interface EventTemplate {
+  roomVersion: string;
+  event: UnsignedPdu;
+}
+
+/** The event at its place in the room, authorised. Throws M_FORBIDDEN, M_BAD_JSON. */
+export function templateOf(head: RoomHead, proto: ProtoEvent, now: number): EventTemplate {
+  const place = placeOf(head, proto, now);
+  authorise(head, place);
+  const { hashes: _hashes, signatures: _signatures, ...event } = place;
+  return { roomVersion: head.version.id, event };
+}
+
+/** Throws M_UNKNOWN (400) for access rules that shut out this server: nobody here could set them right. */
+function checkServerAcl({ type, stateKey, content }: ProtoEvent, serverName: string): void {
+  if (type !== 'm.room.server_acl' || stateKey !== '') return;
+  if (parseServerAcl(content).allows(serverName)) return;
+  throw new MatrixError('M_UNKNOWN', "Can't create an ACL event that denies the local server");
+}
+
 /** Whether the event would be authorised against the head as it is. */
 export function isAllowed(head: RoomHead, proto: ProtoEvent, now: number): boolean {
   try {
@@ -110,10 +132,8 @@ export function signEvent(
  * when it is not allowed or too large.
  */
 export function buildNext(head: RoomHead, proto: ProtoEvent, context: ComposeContext): BuiltEvent {
-  const place = placeOf(head, proto, context.now);
-  authorise(head, place);
-  const { hashes: _hashes, signatures: _signatures, ...parts } = place;
-  return signEvent(head.version, parts, context);
+  checkServerAcl(proto, context.serverName);
+  return signEvent(head.version, templateOf(head, proto, context.now).event, context);
 }
 
 /** Whether a state event would say just what the state says already. Throws M_BAD_JSON. */

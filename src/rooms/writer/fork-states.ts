@@ -21,6 +21,10 @@ const eventsMax = 100_000;
 
 export const rejected = 2;
 
+/** Whether an event has no place in the room here, so that the state before it is not known. */
+export const isOutlier = ({ pos, basePos }: KnownEventRow): boolean =>
+  pos === null && basePos === null;
+
 /** The two parts of a key of `keyOf`. */
 export function partsOf(key: string): [type: string, stateKey: string] {
   const at = key.indexOf('\0');
@@ -125,6 +129,22 @@ export class ForkStates {
       const isBefore = event.basePos !== null && event.status !== rejected;
       return isBefore ? withEvent(state, event.eventId, event.pdu) : state;
     });
+  }
+
+  /** A state that is given by the ids of its events, which must be stored. */
+  async given(eventIds: readonly string[]): Promise<StateDelta> {
+    await this.load(eventIds);
+    const state = new Map<string, string | null>();
+    for (const id of eventIds) {
+      const { pdu } = this.#known.get(id)!;
+      state.set(keyOf(pdu.type, pdu.state_key!), id);
+    }
+    for (const { type, stateKey, eventId } of await this.#store.stateIds(this.#roomNid)) {
+      const key = keyOf(type, stateKey);
+      if (state.get(key) === eventId) state.delete(key);
+      else if (!state.has(key)) state.set(key, null);
+    }
+    return state;
   }
 
   /** What several states are together, by the room version's algorithm. */

@@ -42,6 +42,11 @@ export interface AppendRequest {
 export interface ReceiveRequest {
   roomId: string;
   events: BuiltEvent[];
+  /**
+   * Ids of the states after events that are not known here, by their ids: what is told by the server
+   * that the events come from. All of those states must be stored.
+   */
+  statesAfter?: Record<string, string[]>;
 }
 
 /** What became of a received event. Source: server-server spec, "Checks performed on receipt of a PDU". */

@@ -18,7 +18,14 @@ import type { StoredEvent } from '../stored-event.ts';
 import type { EventRow, MembershipChange } from '../streams.ts';
 import { HeadLost, redactionItem } from './commit-events.ts';
 import { receivedCommit } from './commit-received.ts';
-import { ForkStates, partsOf, rejected, withEvent, type StateDelta } from './fork-states.ts';
+import {
+  ForkStates,
+  isOutlier,
+  partsOf,
+  rejected,
+  withEvent,
+  type StateDelta,
+} from './fork-states.ts';
 import { headEntryOf, type RoomHead } from './head.ts';
 import type { ReceivedEvent } from './proto-event.ts';
 import type { RoomWriterNeeds } from './room-writer.ts';
@@ -57,6 +64,8 @@ export interface ForkOptions {
   target: WholeEvent | null;
   /** Redactions of the event may have come before it. */
   isRedacted: boolean;
+  /** Ids of states after events that are not known, by their ids. */
+  statesAfter: Readonly<Record<string, readonly string[]>>;
   /** Why the room's policy server does not recommend the event; null: it does, or there is none. */
   unrecommended: string | null;
   /** To be committed with nothing else. */
@@ -82,12 +91,15 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     head: RoomHead,
     states: ForkStates,
     event: BuiltEvent,
-    unrecommended: string | null,
+    { unrecommended, statesAfter }: ForkOptions,
   ): Promise<Verdict> {
     const { version } = head;
     const { pdu, eventId } = event;
     const prevIds = referencedIds(pdu.prev_events);
-    const before = await states.resolve(await states.after(prevIds));
+    const before = await states.resolve([
+      ...(await states.after(prevIds.filter((id) => !isUnplaced(states, id)))),
+      ...(await statesGiven(states, prevIds, statesAfter)),
+    ]);
     const keys = authTypesFor(version, pdu).map(([type, key]) => keyOf(type, key));
     await states.load(keys.flatMap((key) => before.get(key) ?? []));
     const authEvents = referencedIds(pdu.auth_events).map((id) => {
@@ -106,6 +118,26 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     await states.load(others);
     const ends = [...(await states.after(others)), withEvent(before, eventId, pdu)];
     return { status: accepted, reason: null, before, next: await states.resolve(ends) };
+  }
+
+  const isUnplaced = (states: ForkStates, eventId: string): boolean => {
+    const found = states.get(eventId);
+    return !found || isOutlier(found);
+  };
+
+  /** The states after those of the events that are not known, as another server tells them. */
+  async function statesGiven(
+    states: ForkStates,
+    eventIds: readonly string[],
+    statesAfter: ForkOptions['statesAfter'],
+  ): Promise<StateDelta[]> {
+    const given: StateDelta[] = [];
+    for (const id of eventIds) {
+      if (!isUnplaced(states, id)) continue;
+      // oxlint-disable-next-line no-await-in-loop -- few, and each may be large
+      given.push(await states.given(statesAfter[id]!));
+    }
+    return given;
   }
 
   /** The event as if it were stored, so that states can name it. */
@@ -259,11 +291,17 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     const states = new ForkStates(forks, head.roomNid, head.version);
     const named = [...referencedIds(pdu.prev_events), ...referencedIds(pdu.auth_events)];
     await states.load(named);
-    const missing = [...new Set(named)].filter((id) => !states.get(id));
-    if (missing.length > 0)
+    const prevIds = new Set(referencedIds(pdu.prev_events));
+    const missing = [...new Set(named)].filter((id) =>
+      prevIds.has(id)
+        ? isUnplaced(states, id) && !Object.hasOwn(options.statesAfter, id)
+        : !states.get(id),
+    );
+    if (missing.length > 0) {
       return { eventId, outcome: 'missing', reason: null, missing, pos: null };
+    }
 
-    const verdict = await judge(head, states, event, options.unrecommended);
+    const verdict = await judge(head, states, event, options);
     const { before, next, status, reason } = verdict;
     await loadEntries(head, states, [before, next]);
     const { stored, steps, items, row } = await planWrite(head, states, event, verdict, options);

@@ -48,6 +48,7 @@ interface Receiving {
   /** Ids of events whose redactions came before them. */
   redactedEarly: Set<string | null>;
   policy: ReceivedPolicy;
+  statesAfter: Readonly<Record<string, readonly string[]>>;
   alone: boolean;
   /** Commits under way. */
   pending: Promise<unknown>[];
@@ -102,7 +103,13 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
       return { result: done.then((pos) => ({ ...base, outcome: 'accepted', pos })) };
     }
     const received = await head.gate.alone(() =>
-      receiveFork(head, whole, { target, isRedacted, unrecommended, alone: receiving.alone }),
+      receiveFork(head, whole, {
+        target,
+        isRedacted,
+        unrecommended,
+        statesAfter: receiving.statesAfter,
+        alone: receiving.alone,
+      }),
     );
     if (received.outcome !== 'missing') known.add(eventId);
     return { result: received };
@@ -121,7 +128,7 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
 
   async function receiveAll(
     head: RoomHead,
-    events: readonly BuiltEvent[],
+    { events, statesAfter = {} }: ReceiveRequest,
     policy: ReceivedPolicy,
     alone: boolean,
   ) {
@@ -135,6 +142,7 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
       known: new Set(rows.map(({ eventId }) => eventId)),
       redactedEarly: new Set(redactions.map(({ redacts }) => redacts)),
       policy,
+      statesAfter,
       alone,
       pending: [],
     };
@@ -151,7 +159,8 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
     }
   }
 
-  return async ({ roomId, events }, fence) => {
+  return async (request, fence) => {
+    const { roomId, events } = request;
     const protos = events.map(protoOf);
     await internNames(interned, protos);
     const policy = new ReceivedPolicy(policies);
@@ -163,7 +172,7 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
         // oxlint-disable-next-line no-await-in-loop
         await askBefore(head, events, policy);
         // oxlint-disable-next-line no-await-in-loop
-        return await head.receipt.alone(() => receiveAll(head, events, policy, tries > 1));
+        return await head.receipt.alone(() => receiveAll(head, request, policy, tries > 1));
       } catch (error) {
         const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
         if (!mayRetry || tries === attemptsMax) {

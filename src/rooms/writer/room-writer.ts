@@ -9,7 +9,7 @@ import type { SigningKey } from '../../matrix/signing.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import type { Interned } from '../store/interned.ts';
 import type { TransactionStore } from '../store/transactions.ts';
-import { isAllowed, type ComposeContext } from './compose.ts';
+import { isAllowed, templateOf, type ComposeContext, type EventTemplate } from './compose.ts';
 import { composeRequest, type Composed } from './compose-request.ts';
 import { eventCommit, HeadLost } from './commit-events.ts';
 import type { RoomHead } from './head.ts';
@@ -88,6 +88,8 @@ export interface LocalRoomWriter {
   append(request: AppendRequest, fence: Fence | null): Promise<AppendedEvent[]>;
   /** Whether the room's rules would let the event in now. */
   allows(roomId: string, event: ProtoEvent, fence: Fence | null): Promise<boolean>;
+  /** The event as it would be now, for another server to sign. Throws M_NOT_FOUND, M_FORBIDDEN. */
+  template(roomId: string, event: ProtoEvent, fence: Fence | null): Promise<EventTemplate>;
 }
 
 export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
@@ -225,6 +227,15 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
       if (!head) return false;
       try {
         return isAllowed(head, event, clock.now());
+      } finally {
+        heads.unpin(head);
+      }
+    },
+    async template(roomId, event, fence) {
+      const head = await heads.pinned(roomId, membersConcerned([event]), fence);
+      if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
+      try {
+        return templateOf(head, event, clock.now());
       } finally {
         heads.unpin(head);
       }

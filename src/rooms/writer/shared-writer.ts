@@ -4,6 +4,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import { randomLetters } from '../../kernel/random.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
 import type { Bus } from '../../streams/bus.ts';
+import type { AdoptRequest, Adopter, StrayRequest } from './adopt.ts';
+import type { EventTemplate } from './compose.ts';
 import { planRoom, type CreatedPos, type RoomPlan } from './create.ts';
 import type {
   AppendedEvent,
@@ -21,6 +23,12 @@ type WriterMethods = {
   allows(question: { roomId: string; event: ProtoEvent }, fence: Fence | null): Promise<boolean>;
   create(plan: RoomPlan, fence: Fence | null): Promise<CreatedPos>;
   receive: Receive;
+  template(
+    question: { roomId: string; event: ProtoEvent },
+    fence: Fence | null,
+  ): Promise<EventTemplate>;
+  adopt: Adopter['adopt'];
+  takeStray: Adopter['takeStray'];
 };
 
 /** Event writers, by room. The shards are many, so that many writers get fair shares. */
@@ -42,6 +50,12 @@ export interface RoomWriter {
   receive(request: ReceiveRequest): Promise<ReceivedEvent[]>;
   /** Makes a room in one transaction; gives its id. */
   create(request: CreateRequest): Promise<string>;
+  /** The event as it would be now, for another server to sign. Throws M_NOT_FOUND, M_FORBIDDEN. */
+  template(roomId: string, event: ProtoEvent): Promise<EventTemplate>;
+  /** Enters a room of other servers with a join. Throws M_NOT_FOUND for an unknown room. */
+  adopt(request: AdoptRequest): Promise<void>;
+  /** Stores a membership in a room that this server is not in. Throws M_NOT_FOUND. */
+  takeStray(request: StrayRequest): Promise<void>;
 }
 
 export interface SharedWriterNeeds {
@@ -66,7 +80,7 @@ const repeatable = (request: AppendRequest): AppendRequest =>
 /** Serves this process's share of the rooms, and reaches the others'. */
 export function createRoomWriter(
   needs: SharedWriterNeeds,
-  local: LocalRoomWriter & Pick<WriterMethods, 'create' | 'receive'>,
+  local: LocalRoomWriter & Adopter & Pick<WriterMethods, 'create' | 'receive'>,
 ): RoomWriter {
   const { roles, bus } = needs;
   let lastCreatedTs = 0;
@@ -76,6 +90,9 @@ export function createRoomWriter(
       allows: ({ roomId, event }, fence) => local.allows(roomId, event, fence),
       create: (plan, fence) => local.create(plan, fence),
       receive: (request, fence) => local.receive(request, fence),
+      template: ({ roomId, event }, fence) => local.template(roomId, event, fence),
+      adopt: (request, fence) => local.adopt(request, fence),
+      takeStray: (request, fence) => local.takeStray(request, fence),
     },
   });
 
@@ -93,6 +110,13 @@ export function createRoomWriter(
       const last = received.findLast(({ pos }) => pos !== null)?.pos;
       if (last) await bus.reached(last);
       return received;
+    },
+    template: (roomId, event) => roles.call(eventWriterRole, roomId, 'template', { roomId, event }),
+    async adopt(request) {
+      await bus.reached(await roles.call(eventWriterRole, request.roomId, 'adopt', request));
+    },
+    async takeStray(request) {
+      await bus.reached(await roles.call(eventWriterRole, request.roomId, 'takeStray', request));
     },
     allows: (roomId, event) => roles.call(eventWriterRole, roomId, 'allows', { roomId, event }),
     async create(request) {

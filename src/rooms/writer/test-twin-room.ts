@@ -7,20 +7,23 @@ import { systemClock } from '../../kernel/clock.ts';
 import { authTypesFor } from '../../matrix/auth-rules.ts';
 import { buildPdu, joinPdu, type BuiltEvent } from '../../matrix/event-builder.ts';
 import { referenceHash } from '../../matrix/event-format.ts';
+import { serverNameOf } from '../../matrix/ids.ts';
 import { referencedIds, type JsonObject, type Pdu } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import { generateSigningKeyLine, parseSigningKey } from '../../matrix/signing.ts';
 import { users } from '../../matrix/state-resolution/test-rooms.ts';
 import { keyOf } from '../../matrix/state-resolution/types.ts';
-import { createLocalBus } from '../../streams/bus.ts';
+import { createLocalBus, type Bus } from '../../streams/bus.ts';
 import { createCommitter } from '../../streams/committer.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
 import { withEventNames } from '../store/event-names.ts';
 import { createForkStore } from '../store/fork-events.ts';
 import { createHeadStore } from '../store/load-head.ts';
 import { createInterned } from '../store/interned.ts';
+import { createOutlierStore } from '../store/outliers.ts';
 import { createTransactionStore } from '../store/transactions.ts';
 import { eventStream, type EventRow } from '../streams.ts';
+import { createAdopter } from './adopt.ts';
 import { createRoomCreator } from './create.ts';
 import { ForkStates } from './fork-states.ts';
 import { createHeadCache } from './head-cache.ts';
@@ -31,13 +34,14 @@ import { createRoomWriter, type RoomWriter } from './shared-writer.ts';
 import { LiteralRoom } from './test-literal-room.ts';
 
 const serverName = 'x';
-const signingKey = parseSigningKey(generateSigningKeyLine('test'));
-const otherKey = parseSigningKey(generateSigningKeyLine('other'));
+export const signingKey = parseSigningKey(generateSigningKeyLine('test'));
+export const otherKey = parseSigningKey(generateSigningKeyLine('other'));
 
 /** Rooms in a database of their own, without a server around them. */
 export interface TestRooms {
   database: ReturnType<typeof withEventNames>;
   sql: pg.Client;
+  bus: Bus;
   /** What readers of the stream have been told. */
   published: StreamRow<EventRow>[];
   /** A writer as a process has it that has just started: it remembers nothing. */
@@ -67,6 +71,7 @@ export async function openTestRooms(
 
   function freshWriter(): RoomWriter {
     const headStore = createHeadStore(named);
+    const forks = createForkStore(named);
     const heads = createHeadCache(headStore, 1_000_000);
     const needs = {
       committer: createCommitter(database, bus),
@@ -84,7 +89,8 @@ export async function openTestRooms(
       {
         ...createLocalRoomWriter(needs),
         create: createRoomCreator(needs, database),
-        receive: createReceiver({ ...needs, forks: createForkStore(named) }),
+        receive: createReceiver({ ...needs, forks }),
+        ...createAdopter({ ...needs, forks, outliers: createOutlierStore(database) }),
       },
     );
   }
@@ -92,6 +98,7 @@ export async function openTestRooms(
   return {
     database: named,
     sql,
+    bus,
     published,
     freshWriter,
     async close() {
@@ -228,7 +235,8 @@ export class TwinRoom {
       if (id !== undefined) pdu.auth_events.push(reference(id));
     }
     const { hashes: _hashes, signatures: _signatures, ...parts } = pdu;
-    return buildPdu(version, parts, 'y', otherKey);
+    const origin = serverNameOf(sender);
+    return buildPdu(version, parts, origin, origin === serverName ? signingKey : otherKey);
   }
 
   async receive(event: BuiltEvent): Promise<void> {

@@ -9,6 +9,9 @@ const limitMax = 50;
 /** Spaces in spaces; further down nobody looks, and loops end. */
 const depthLimit = 20;
 
+/** Servers to ask when this one is not in the room (MSC4235). */
+const via = Type.Optional(Type.Array(Type.String()));
+
 interface Place {
   skip: number;
   depthMax: number;
@@ -34,12 +37,14 @@ export const getSpaceHierarchy = endpoint<SpaceNeeds>()({
   auth: 'guest',
   runsOn: { group: 'client', balance: 'room' },
   summary: 'The rooms of a space, and of the spaces in it',
-  source: 'CS 1.19, getSpaceHierarchy',
+  source: 'CS 1.19, getSpaceHierarchy; MSC4235',
   query: Type.Object({
     suggested_only: Type.Optional(Type.Boolean()),
     limit: Type.Optional(Type.Integer({ minimum: 1 })),
     max_depth: Type.Optional(Type.Integer({ minimum: 0 })),
     from: Type.Optional(Type.String()),
+    via,
+    'org.matrix.msc4235.via': via,
   }),
   errors: ['M_FORBIDDEN', 'M_INVALID_PARAM'],
   async handle({ params, query, requester }, needs) {
@@ -58,7 +63,8 @@ export const getSpaceHierarchy = endpoint<SpaceNeeds>()({
       );
     }
     const limit = Math.min(query.limit ?? limitDefault, limitMax);
-    const wish = { ...place, roomId: params['roomId']!, limit };
+    const servers = query.via ?? query['org.matrix.msc4235.via'] ?? [];
+    const wish = { ...place, roomId: params['roomId']!, via: servers, limit };
     const { rooms, hasMore } = await hierarchy(needs, requester, wish);
     const next = formatPlace({ ...place, skip: place.skip + limit });
     return { rooms, ...(hasMore ? { next_batch: next } : {}) };

@@ -1,7 +1,6 @@
 import type { RoomServices } from '../../rooms/module.ts';
-import type { SpaceStore } from '../store/spaces.ts';
+import type { TreeNeeds } from '../tree.ts';
 
-export interface SpaceNeeds {
+export interface SpaceNeeds extends TreeNeeds {
   rooms: RoomServices;
-  store: SpaceStore;
 }

@@ -10,10 +10,10 @@ const now = '9223372036854775807';
 const typeNid = (type: string) => `(select type_nid from event_types where event_type = '${type}')`;
 const entry = 'join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid';
 
-const selectTree = statement<[rootNid: number, depthMax: number], { roomNid: number }>(
+const selectTree = statement<[rootNids: number[], depthMax: number], { roomNid: number }>(
   'spaces.tree',
   `with recursive tree as (
-     select $1::bigint as room_nid, 0 as depth
+     select unnest($1::bigint[]) as room_nid, 0 as depth
      union
      select c.room_nid, t.depth + 1 from tree t
        join room_state s on s.room_nid = t.room_nid and s.to_pos = ${now}
@@ -64,7 +64,33 @@ const selectDescribed = statement<[roomNids: number[], readerNid: number], Descr
            and s.to_pos = ${now} and e.content like '%"via":[%' limit ${childrenMax}) c
        join users u on u.user_nid = c.sender_nid) as children
    from rooms r left join memberships m on m.room_nid = r.room_nid and m.user_nid = $2
-   where r.room_nid = any($1) and r.joined_count > 0`,
+   where r.room_nid = any($1) and exists (
+     select from memberships l
+     where l.room_nid = r.room_nid and l.membership = 'join' and l.is_local)`,
+);
+
+/** The server is what follows the first colon of a user id. */
+const selectInvited = statement<[roomNids: number[], serverName: string], { roomNid: number }>(
+  'spaces.rooms_with_invited_server',
+  `select distinct m.room_nid as "roomNid"
+   from memberships m join users u on u.user_nid = m.user_nid
+   where m.room_nid = any($1) and m.membership = 'invite' and not m.is_local
+     and substr(u.user_id, strpos(u.user_id, ':') + 1) = $2`,
+);
+
+const selectRoomNids = statement<[roomIds: string[]], { roomId: string; roomNid: number }>(
+  'spaces.room_nids',
+  'select room_id as "roomId", room_nid as "roomNid" from rooms where room_id = any($1)',
+);
+
+const selectMemberships = statement<
+  [userNid: number, roomIds: string[]],
+  { roomId: string; membership: string }
+>(
+  'spaces.memberships_among',
+  `select r.room_id as "roomId", m.membership from rooms r
+     join memberships m on m.room_nid = r.room_nid and m.user_nid = $1
+   where r.room_id = any($2)`,
 );
 
 const selectRoomNid = statement<[roomId: string], { roomNid: number }>(
@@ -89,14 +115,25 @@ const selectMutual = statement<
 
 export function createSpaceStore(database: Queryable) {
   return {
-    /** Rooms of the tree below a room, itself included, in no particular order. */
-    async tree(rootNid: number, depthMax: number): Promise<number[]> {
-      const rows = await database.query(selectTree, [rootNid, depthMax]);
+    /** Rooms of the trees below rooms, themselves included, in no particular order. */
+    async tree(rootNids: number[], depthMax: number): Promise<number[]> {
+      const rows = await database.query(selectTree, [rootNids, depthMax]);
       return rows.map((row) => row.roomNid);
     },
-    /** Those of the rooms that anybody is in. */
+    /** Those of the rooms that anybody of this server is in. */
     described: (roomNids: number[], readerNid: number) =>
       database.query(selectDescribed, [roomNids, readerNid]),
+    /** Those of the rooms that a user of another server is invited to. */
+    async invitedServer(roomNids: number[], serverName: string): Promise<number[]> {
+      const rows = await database.query(selectInvited, [roomNids, serverName]);
+      return rows.map((row) => row.roomNid);
+    },
+    /** What a user is in rooms, by room. */
+    async memberships(userNid: number, roomIds: string[]): Promise<ReadonlyMap<string, string>> {
+      const rows = await database.query(selectMemberships, [userNid, roomIds]);
+      return new Map(rows.map((row) => [row.roomId, row.membership]));
+    },
+    roomNids: (roomIds: string[]) => database.query(selectRoomNids, [roomIds]),
     async roomNid(roomId: string) {
       return (await database.query(selectRoomNid, [roomId]))[0]?.roomNid ?? null;
     },

@@ -53,7 +53,11 @@ const selectStripped = statement<[number[], number[], string, number], StoredEve
    join users sender on sender.user_nid = o.sender_nid
    join room_state s on s.room_nid = w.room_nid and s.type_nid = (select nid from member)
      and s.state_key in ($3, sender.user_id) and s.from_pos <= w.at_pos and s.to_pos > w.at_pos
-   ${entryJoin}`,
+   ${entryJoin}
+   union all
+   select ${eventColumns}
+   from unnest($1::bigint[], $2::bigint[]) as w(room_nid, at_pos)
+   join events e on e.room_nid = w.room_nid and e.event_nid = w.at_pos`,
 );
 
 export interface SummaryRow {

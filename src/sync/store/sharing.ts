@@ -25,6 +25,7 @@ export interface SharingRow {
   sharedBefore: boolean;
 }
 
+// Who comes to a room is among those who are there: the user's other devices look again as well.
 const selectSharing = statement<
   [number, number, number, number[], number[], number[], string[]],
   SharingRow
@@ -44,7 +45,7 @@ const selectSharing = statement<
          and m.membership in ('join', 'leave', 'ban'))
    select u.user_id as "userId", true as shares, false as "sharedBefore"
      from memberships m join users u on u.user_nid = m.user_nid
-     where m.room_nid = any($4) and m.membership = 'join' and m.user_nid <> $1
+     where m.room_nid = any($4) and m.membership = 'join'
    union
    select u.user_id, coalesce(s.shares, false), coalesce(s.before, false)
      from candidates c join users u on u.user_nid = c.user_nid

@@ -1,8 +1,9 @@
 import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
-import { serverNameOf } from '../../matrix/ids.ts';
+import { isServerName, serverNameOf } from '../../matrix/ids.ts';
 import type { NewMessage } from '../commit-messages.ts';
+import { remoteMessages } from '../remote-messages.ts';
 import type { ToDeviceServices } from '../services.ts';
 
 /** As large as an event may be; a message that has to cross to another server is bounded so too. */
@@ -51,8 +52,12 @@ export const sendToDevice = endpoint<ToDeviceServices>()({
     const local: string[] = [];
     const remote: Record<string, Record<string, unknown>> = {};
     for (const [userId, devices] of Object.entries(body.messages)) {
-      if (serverNameOf(userId) === services.serverName) local.push(userId);
-      else remote[userId] = devices;
+      const name = serverNameOf(userId);
+      if (name === services.serverName) local.push(userId);
+      else {
+        for (const one of Object.values(devices)) messageText(senderId, type, one);
+        if (isServerName(name) && services.mayContact(name)) remote[userId] = devices;
+      }
     }
     const userNids = await services.userNidsOf(local);
     const messages: NewMessage[] = [];
@@ -66,8 +71,6 @@ export const sendToDevice = endpoint<ToDeviceServices>()({
         messages.push({ userNid: nid, deviceId, message });
       }
     }
-    const isForOthers = Object.keys(remote).length > 0;
-    if (isForOthers) await services.sendToServers({ senderId, type, messages: remote });
     await services.deliver({
       senderNid: userNid,
       senderDeviceNid: deviceNid ?? 0,
@@ -75,6 +78,12 @@ export const sendToDevice = endpoint<ToDeviceServices>()({
       txnId,
       nowTs: services.clock.now(),
       messages,
+      remote: remoteMessages({
+        senderId,
+        type,
+        requestKey: JSON.stringify([senderId, deviceNid, type, txnId]),
+        messages: remote,
+      }),
     });
     return {};
   },

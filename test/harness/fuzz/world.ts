@@ -5,7 +5,6 @@ import { pathOf, upload } from '../media.ts';
 import { oddText } from './odd-values.ts';
 import type { Known } from './schema-values.ts';
 
-export const worldSecret = 'a secret for tests';
 export const serverName = 'test.example';
 
 /** Users, a room and other things that requests name. They do not outlive a round of requests. */
@@ -157,7 +156,7 @@ export async function createWorld(url: string): Promise<World> {
   const [user, other, admin] = [
     await TestClient.register(url),
     await TestClient.register(url),
-    await registerAdmin(url, worldSecret),
+    await registerAdmin(url),
   ];
   const made = await furnish(user, other);
   return {

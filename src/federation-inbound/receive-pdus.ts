@@ -1,0 +1,140 @@
+import { MatrixError } from '../kernel/errors.ts';
+import type { Log } from '../kernel/log.ts';
+import type { BuiltEvent } from '../matrix/event-builder.ts';
+import { eventIdOf, checkPduFormat } from '../matrix/event-format.ts';
+import { serverNameOf } from '../matrix/ids.ts';
+import type { JsonObject, Pdu } from '../matrix/pdu.ts';
+import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
+import { roomVersion } from '../matrix/room-versions.ts';
+import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
+import type { InboundRoom, MissingEvents } from './missing-events.ts';
+
+export interface ReceivePdusNeeds {
+  serverName: string;
+  findKey: FindServerKey;
+  rooms: () => RoomServices;
+  missing: MissingEvents;
+  log: Log;
+}
+
+/** What became of each event, by its id: nothing to say, or what is wrong. */
+export type PduResults = Record<string, { error?: string }>;
+
+/** Receives the events that a server sends, room by room. */
+export function createReceivePdus(needs: ReceivePdusNeeds) {
+  const { serverName, findKey, missing, log } = needs;
+  /** Gaps of one room are filled one after the other. */
+  const filling = new Map<string, Promise<void>>();
+
+  async function inTurn<T>(roomId: string, work: () => Promise<T>): Promise<T> {
+    const before = filling.get(roomId);
+    const { promise: turn, resolve: end } = Promise.withResolvers<void>();
+    filling.set(roomId, turn);
+    try {
+      await before;
+      return await work();
+    } finally {
+      if (filling.get(roomId) === turn) filling.delete(roomId);
+      end();
+    }
+  }
+
+  async function whole(
+    origin: string,
+    room: InboundRoom,
+    event: BuiltEvent,
+    received: ReceivedEvent,
+  ): Promise<ReceivedEvent> {
+    if (received.outcome !== 'missing') return received;
+    const { roomId } = room;
+    return inTurn(roomId, async () => {
+      // Whoever was before may have brought what is missing.
+      const [again] = await needs.rooms().writer.receive({ roomId, events: [event] });
+      if (again!.outcome !== 'missing') return again!;
+      return missing.receive(origin, room, event, again!);
+    });
+  }
+
+  /** In a room that this server is not in, only the end of a local user's invite or knock counts. */
+  async function receiveStray(room: InboundRoom, event: BuiltEvent): Promise<void> {
+    const { type, state_key: userId, content } = event.pdu;
+    const isEnd = content['membership'] === 'leave' || content['membership'] === 'ban';
+    if (type !== 'm.room.member' || userId === undefined || !isEnd) return;
+    if (serverNameOf(userId) !== serverName) return;
+    const { interned, members, foreign } = needs.rooms();
+    const userNid = await interned.find(userId);
+    const access = userNid === null ? null : await members.access(room.roomId, userNid);
+    const { membership } = access ?? {};
+    if (membership !== 'invite' && membership !== 'knock') return;
+    await foreign.takeStray({ ...room, event, strippedState: null });
+  }
+
+  async function receiveInRoom(
+    origin: string,
+    room: InboundRoom,
+    pdus: readonly Pdu[],
+  ): Promise<PduResults> {
+    const { serverAcls, foreign, writer } = needs.rooms();
+    const version = roomVersion(room.roomVersion);
+    const results: PduResults = {};
+    const wellFormed = pdus.filter((pdu) => checkPduFormat(version, pdu) === null);
+    const ids = wellFormed.map((pdu) => eventIdOf(version, pdu));
+    if (!(await serverAcls.allows(room.roomNid, origin))) {
+      for (const id of ids) results[id] = { error: 'Your server may not take part in this room' };
+      return results;
+    }
+    const checked = await Promise.all(
+      wellFormed.map((pdu) => checkReceived(version, room.roomId, pdu, findKey)),
+    );
+    const events: BuiltEvent[] = [];
+    checked.forEach((event, i) => {
+      if (typeof event === 'string') results[ids[i]!] = { error: event };
+      else events.push(event);
+    });
+    if (!(await foreign.isResident(room.roomNid))) {
+      for (const event of events) {
+        // oxlint-disable-next-line no-await-in-loop -- one at most means something here
+        await receiveStray(room, event);
+        results[event.eventId] = {};
+      }
+      return results;
+    }
+    if (events.length === 0) return results;
+    const received = await writer.receive({ roomId: room.roomId, events });
+    for (const [i, first] of received.entries()) {
+      // oxlint-disable-next-line no-await-in-loop -- each may build on the one before
+      const { eventId, outcome, reason } = await whole(origin, room, events[i]!, first);
+      const isRefused = outcome === 'rejected' || outcome === 'missing';
+      const error = reason ?? 'the events that it follows are not known here';
+      results[eventId] = isRefused ? { error } : {};
+    }
+    return results;
+  }
+
+  /** Gives what became of each event. Rooms that are not known here are passed over. */
+  return async function receivePdus(
+    origin: string,
+    given: readonly JsonObject[],
+  ): Promise<PduResults> {
+    const byRoom = Map.groupBy(given as unknown as Pdu[], (pdu) => pdu.room_id);
+    const { members } = needs.rooms();
+    const parts = await Promise.all(
+      [...byRoom].map(async ([roomId, pdus]): Promise<PduResults> => {
+        if (typeof roomId !== 'string') return {};
+        const room = await members.room(roomId);
+        if (!room) return {};
+        try {
+          return await receiveInRoom(origin, { roomId, ...room }, pdus);
+        } catch (error) {
+          // The others' events are not lost for it; the origin sends these again.
+          if (error instanceof MatrixError && error.code === 'M_NOT_FOUND') return {};
+          log.warn({ err: error, origin, roomId }, 'events of another server were not received');
+          throw error;
+        }
+      }),
+    );
+    return Object.assign({}, ...parts) as PduResults;
+  };
+}
+
+export type ReceivePdus = ReturnType<typeof createReceivePdus>;

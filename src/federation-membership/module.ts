@@ -1,0 +1,69 @@
+import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { FederationRooms } from '../federation-rooms/module.ts';
+import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { FindServerKey } from '../matrix/received-pdu.ts';
+import type { SigningKey } from '../matrix/signing.ts';
+import type { Elsewhere, RoomServices } from '../rooms/module.ts';
+import { inviteEndpoints } from './endpoints/invites.ts';
+import { joinEndpoints } from './endpoints/joins.ts';
+import { knockEndpoints } from './endpoints/knocks.ts';
+import { leaveEndpoints } from './endpoints/leaves.ts';
+import { createHandshake } from './handshake.ts';
+import { createInvites } from './invites.ts';
+import {
+  createOthersMemberships,
+  type OthersMemberships,
+  type OthersMembershipsNeeds,
+} from './others-memberships.ts';
+import { createOwnMemberships } from './own-memberships.ts';
+import {
+  createReceivedInvites,
+  type ReceivedInvites,
+  type ReceivedInvitesNeeds,
+} from './received-invites.ts';
+import { createShownState, type ShownState } from './shown-state.ts';
+
+export interface MembershipNeeds {
+  serverName: string;
+  signingKey: SigningKey;
+  federation: Pick<FederationClient, 'request'>;
+  findKey: FindServerKey;
+  /** Asked for when it is needed: rooms in turn need what this module does. */
+  rooms: () => RoomServices;
+  roomsForServers: () => Pick<FederationRooms, 'before'>;
+  passOn: OthersMembershipsNeeds['passOn'];
+  users: ReceivedInvitesNeeds['users'];
+  clock: Clock;
+  log: Log;
+}
+
+/** What endpoints for other servers are made of. */
+export interface Memberships {
+  serverName: string;
+  others: OthersMemberships;
+  receivedInvites: ReceivedInvites;
+  shownState: ShownState;
+  roomBefore: FederationRooms['before'];
+}
+
+/** Joins, leaves, knocks and invites between servers. */
+export function createFederationMembership(needs: MembershipNeeds): {
+  elsewhere: Omit<Elsewhere, 'fillHistory'>;
+  endpoints: Endpoint[];
+} {
+  const shownState = createShownState(needs.rooms);
+  const handshake = createHandshake(needs);
+  const own = createOwnMemberships({ ...needs, handshake });
+  const { invite } = createInvites({ ...needs, shownState });
+  const services: Memberships = {
+    serverName: needs.serverName,
+    others: createOthersMemberships(needs),
+    receivedInvites: createReceivedInvites(needs),
+    shownState,
+    roomBefore: (roomId, eventId) => needs.roomsForServers().before(roomId, eventId),
+  };
+  const declared = [...joinEndpoints, ...leaveEndpoints, ...knockEndpoints, ...inviteEndpoints];
+  return { elsewhere: { ...own, invite }, endpoints: bindEndpoints(declared, services) };
+}

@@ -1,0 +1,2 @@
+export { createServerAuthenticator, type AuthenticateServerNeeds } from './authenticate-server.ts';
+export { aboutEndpoints } from './endpoints/about.ts';

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { TestClient, type Json } from '../harness/client.ts';
+import { startFederatedServer, type FederatedServer } from '../harness/federated-server.ts';
+
+let one: FederatedServer;
+let other: FederatedServer;
+before(async () => {
+  [one, other] = await Promise.all([startFederatedServer(), startFederatedServer()]);
+});
+after(() => Promise.all([one.close(), other.close()]));
+
+const v3 = '/_matrix/client/v3';
+const encoded = encodeURIComponent;
+const via = (roomId: string, server: FederatedServer) =>
+  `${v3}/join/${encoded(roomId)}?via=${encoded(server.name)}`;
+const roomPath = (roomId: string) => `${v3}/rooms/${encoded(roomId)}`;
+
+async function membersOf(client: TestClient, roomId: string): Promise<string[]> {
+  const { joined } = await client.ok('GET', `${roomPath(roomId)}/joined_members`);
+  return Object.keys(joined as Json).toSorted();
+}
+
+for (const version of ['1', '5', '10', '12']) {
+  test(`a user of one server joins a room of the other, version ${version}`, async () => {
+    const alice = await TestClient.register(one.url, 'alice');
+    const bob = await TestClient.register(other.url, 'bob');
+    const made = { preset: 'public_chat', room_version: version, name: 'Shared' };
+    const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, made);
+    await bob.ok('POST', via(roomId as string, one), {});
+    const both = [alice.userId, bob.userId].toSorted();
+    assert.deepEqual(await membersOf(bob, roomId as string), both);
+    assert.deepEqual(await membersOf(alice, roomId as string), both);
+    const name = await bob.ok('GET', `${roomPath(roomId as string)}/state/m.room.name/`);
+    assert.deepEqual(name, { name: 'Shared' });
+  });
+}
+
+test('who leaves and comes back has the room as it is by then', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  const path = roomPath(roomId as string);
+  await bob.ok('POST', via(roomId as string, one), {});
+  await bob.ok('POST', `${path}/leave`, {});
+  await alice.ok('PUT', `${path}/state/m.room.topic/`, { topic: 'changed' });
+  await bob.ok('POST', via(roomId as string, one), {});
+  assert.deepEqual(await bob.ok('GET', `${path}/state/m.room.topic/`), { topic: 'changed' });
+  assert.deepEqual(await membersOf(bob, roomId as string), [alice.userId, bob.userId].toSorted());
+});
+
+test('a room that is not open lets nobody in but who is invited', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, {
+    preset: 'private_chat',
+  });
+  const path = roomPath(roomId as string);
+  assert.equal(await bob.refused('POST', via(roomId as string, one), {}), '403 M_FORBIDDEN');
+  await alice.ok('POST', `${path}/invite`, { user_id: bob.userId });
+  const { rooms } = await bob.ok('GET', `${v3}/sync?timeout=0`);
+  assert.ok(rooms.invite[roomId as string]);
+  await bob.ok('POST', `${path}/join`, {});
+  assert.deepEqual(await membersOf(bob, roomId as string), [alice.userId, bob.userId].toSorted());
+  assert.equal(
+    await alice.refused('POST', `${path}/invite`, { user_id: `@nobody:${other.name}` }),
+    '403 M_FORBIDDEN',
+  );
+});
+
+test('a restricted room lets in who is in the other room', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const space = await alice.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  const allow = [{ type: 'm.room_membership', room_id: space['room_id'] as string }];
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, {
+    preset: 'private_chat',
+    initial_state: [
+      { type: 'm.room.join_rules', state_key: '', content: { join_rule: 'restricted', allow } },
+    ],
+  });
+  assert.equal(await bob.refused('POST', via(roomId as string, one), {}), '403 M_FORBIDDEN');
+  await bob.ok('POST', via(space['room_id'] as string, one), {});
+  await bob.ok('POST', via(roomId as string, one), {});
+  const event = await bob.ok(
+    'GET',
+    `${roomPath(roomId as string)}/state/m.room.member/${encoded(bob.userId)}`,
+  );
+  assert.equal(event['join_authorised_via_users_server'], alice.userId);
+});
+
+test('a knock is answered with an invite', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const rule = { type: 'm.room.join_rules', state_key: '', content: { join_rule: 'knock' } };
+  const made = { preset: 'private_chat', name: 'Door', initial_state: [rule] };
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, made);
+  await bob.ok('POST', `${v3}/knock/${encoded(roomId as string)}?via=${encoded(one.name)}`, {});
+  const { rooms } = await bob.ok('GET', `${v3}/sync?timeout=0`);
+  assert.ok(rooms.knock[roomId as string]);
+  await alice.ok('POST', `${roomPath(roomId as string)}/invite`, { user_id: bob.userId });
+  await bob.ok('POST', `${roomPath(roomId as string)}/join`, {});
+  assert.deepEqual(await membersOf(alice, roomId as string), [alice.userId, bob.userId].toSorted());
+});
+
+test('what is said on one server is heard on the other, both ways', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const made = { preset: 'private_chat', invite: [bob.userId] };
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, made);
+  const path = roomPath(roomId as string);
+  await bob.ok('POST', `${path}/join`, {});
+  const { next_batch: since } = await bob.ok('GET', `${v3}/sync?timeout=0`);
+  await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'to bob' });
+  const heard = await bob.ok('GET', `${v3}/sync?timeout=20000&since=${since as string}`);
+  const events = heard['rooms'].join[roomId as string].timeline.events as Json[];
+  assert.deepEqual(
+    events.map((event) => event['content'].body),
+    ['to bob'],
+  );
+  const { next_batch: before } = await alice.ok('GET', `${v3}/sync?timeout=0`);
+  await bob.ok('PUT', `${path}/send/m.room.message/1`, { body: 'to alice' });
+  const answer = await alice.ok('GET', `${v3}/sync?timeout=20000&since=${before as string}`);
+  const [said] = answer['rooms'].join[roomId as string].timeline.events as Json[];
+  assert.equal(said!['content'].body, 'to alice');
+});
+
+test('who joins reads what was before, page by page, to the beginning', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  const path = roomPath(roomId as string);
+  const bodies = Array.from({ length: 12 }, (_, i) => `message ${i}`);
+  for (const body of bodies) {
+    // oxlint-disable-next-line no-await-in-loop
+    await alice.ok('PUT', `${path}/send/m.room.message/${encoded(body)}`, { body });
+  }
+  await bob.ok('POST', via(roomId as string, one), {});
+  const { rooms } = await bob.ok('GET', `${v3}/sync?timeout=0`);
+  const { prev_batch: from } = rooms.join[roomId as string].timeline as Json;
+  const read = async (client: TestClient, begin: string | undefined) => {
+    const events: Json[] = [];
+    let at: string | undefined = begin;
+    do {
+      const page: Json = await client.ok(
+        'GET',
+        `${path}/messages?dir=b&limit=5${at === undefined ? '' : `&from=${at}`}`,
+      );
+      events.push(...(page['chunk'] as Json[]));
+      at = page['end'] as string | undefined;
+    } while (at !== undefined);
+    return events.map((event) => event['content'].body ?? event['type']) as string[];
+  };
+  const whole = await read(alice, undefined);
+  assert.equal(whole.at(-1), 'm.room.create');
+  assert.deepEqual(await read(bob, from as string), whole.slice(1), 'from where the sync began');
+  assert.deepEqual(await read(bob, undefined), whole, 'from now');
+  const late = await TestClient.register(other.url, 'late');
+  await late.ok('POST', `${path}/join`, {});
+  assert.ok((await read(late, undefined)).includes('message 0'));
+});
+
+test('history for those who were there is not asked for', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const content = { history_visibility: 'joined' };
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, {
+    preset: 'public_chat',
+    initial_state: [{ type: 'm.room.history_visibility', state_key: '', content }],
+  });
+  const path = roomPath(roomId as string);
+  await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'among us' });
+  await bob.ok('POST', via(roomId as string, one), {});
+  const { chunk } = await bob.ok('GET', `${path}/messages?dir=b&limit=50`);
+  assert.deepEqual(
+    (chunk as Json[]).map((event) => event['type']),
+    ['m.room.member'],
+  );
+});
