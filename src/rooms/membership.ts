@@ -5,10 +5,12 @@ import { checkActorMayInvite } from './invite-checks.ts';
 import { takeLimit } from './limits.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
+import { predecessorIn } from './predecessor.ts';
 import { examineJoin } from './restricted-join.ts';
 import type { RoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
 import { forgottenRoomStream } from './streams.ts';
+import { contentOf } from './stored-event.ts';
 import type { AppendRequest, ProtoEvent } from './writer/proto-event.ts';
 
 interface Change {
@@ -49,6 +51,14 @@ async function serversFor(
   return inviter === null ? [...named] : [...named, serverNameOf(inviter)];
 }
 
+/** What a user has set for the room that this one replaces moves along. */
+async function carryFromPredecessor(services: RoomServices, actor: Actor, roomId: string) {
+  const { roomNid } = await services.access.joined(roomId, actor);
+  const [create] = await services.states.entries(roomNid, [['m.room.create', '']]);
+  const predecessor = predecessorIn(create && contentOf(create));
+  if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+}
+
 /** How a user comes into a room. */
 export interface Entrance {
   /** Servers that may be in the room. */
@@ -72,7 +82,9 @@ export async function join(
       memberContent(services.profiles, actor.userId, 'join', extra),
       serversFor(services, access, actor, servers),
     ]);
-    return services.elsewhere.join(actor, roomId, known, content);
+    const eventId = await services.elsewhere.join(actor, roomId, known, content);
+    await carryFromPredecessor(services, actor, roomId);
+    return eventId;
   }
   const [{ authoriser, predecessor }, content] = await Promise.all([
     examineJoin(services, access, actor),

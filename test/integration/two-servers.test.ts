@@ -177,3 +177,19 @@ test('history for those who were there is not asked for', async () => {
     ['m.room.member'],
   );
 });
+
+test('what a user has set for a room moves along to the one that replaces it', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  await bob.ok('POST', via(roomId as string, one), {});
+  const tags = (room: string) => `${v3}/user/${encoded(bob.userId)}/rooms/${encoded(room)}/tags`;
+  await bob.ok('PUT', `${tags(roomId as string)}/m.favourite`, { order: 0.5 });
+  const upgraded = await alice.ok('POST', `${roomPath(roomId as string)}/upgrade`, {
+    new_version: '11',
+  });
+  const next = upgraded['replacement_room'] as string;
+  await bob.ok('POST', via(next, one), {});
+  const { tags: carried } = await bob.ok('GET', tags(next));
+  assert.deepEqual(carried, { 'm.favourite': { order: 0.5 } });
+});
