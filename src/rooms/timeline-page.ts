@@ -92,6 +92,9 @@ interface Page {
   next: TimelinePlace | null;
 }
 
+/** Times that other servers are asked for one page, each time for a hundred events. */
+const fillsMax = 10;
+
 /**
  * Reads a page; events that the user may not see are left out of it. Where the timeline ends before the
  * room's first event, other servers are asked for what was before.
@@ -102,11 +105,16 @@ export async function readPage(
   visibility: Visibility,
   page: Omit<TimelinePage, 'roomNid'>,
 ): Promise<Page> {
-  const read = await readKnown(services, access, visibility, page);
-  const isEnd = page.direction === 'b' && page.limit > 0 && !page.match && !read.hasMore;
-  if (!isEnd || read.lastType === 'm.room.create') return read;
-  const isLonger = await services.elsewhere.fillHistory(access);
-  return isLonger ? readKnown(services, access, visibility, page) : read;
+  let read = await readKnown(services, access, visibility, page);
+  const mayAsk = page.direction === 'b' && page.limit > 0 && !page.match;
+  for (let fills = 0; mayAsk && fills < fillsMax; fills++) {
+    if (read.hasMore || read.lastType === 'm.room.create') break;
+    // oxlint-disable-next-line no-await-in-loop -- each goes on where the one before ended
+    if (!(await services.elsewhere.fillHistory(access))) break;
+    // oxlint-disable-next-line no-await-in-loop
+    read = await readKnown(services, access, visibility, page);
+  }
+  return read;
 }
 
 /** Reads a page of what is known here. */
