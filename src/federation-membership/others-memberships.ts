@@ -1,6 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
-import { splitPdu, withSignature, type BuiltEvent } from '../matrix/event-builder.ts';
-import { checkPduFormat, eventIdOf, signableText } from '../matrix/event-format.ts';
+import { countersign, type BuiltEvent } from '../matrix/event-builder.ts';
+import { checkPduFormat, eventIdOf } from '../matrix/event-format.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
@@ -63,10 +63,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
     if (typeof authoriser !== 'string' || serverNameOf(authoriser) !== serverName) return pdu;
     await authoriserForOther(needs.rooms(), room, pdu.sender);
     const version = roomVersion(room.roomVersion);
-    const event: BuiltEvent = { eventId: '', pdu, ...splitPdu(version, pdu) };
-    const signature = signingKey.sign(signableText(version, pdu));
-    return withSignature(version, event, { entity: serverName, keyId: signingKey.id, signature })
-      .pdu;
+    return countersign(version, { eventId: '', pdu }, serverName, signingKey).pdu;
   }
 
   return {

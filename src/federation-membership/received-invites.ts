@@ -1,7 +1,7 @@
 import { listOf } from '../federation-client/answers.ts';
 import { MatrixError } from '../kernel/errors.ts';
-import { splitPdu, withSignature, type BuiltEvent } from '../matrix/event-builder.ts';
-import { checkPduFormat, eventIdOf, roomIdOf, signableText } from '../matrix/event-format.ts';
+import { countersign } from '../matrix/event-builder.ts';
+import { checkPduFormat, eventIdOf, roomIdOf } from '../matrix/event-format.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { JsonObject, JsonValue, Pdu } from '../matrix/pdu.ts';
@@ -94,7 +94,7 @@ export function createReceivedInvites(needs: ReceivedInvitesNeeds) {
       await checkUser(pdu);
       const checked = await checkReceived(version, roomId, pdu, findKey);
       if (typeof checked === 'string') throw invalid(`The event is refused: ${checked}`);
-      const event = signed(version, checked);
+      const event = countersign(version, checked, serverName, signingKey);
       // The server that invites sends the event on to all who are in the room.
       const isResident = room !== null && (await foreign.isResident(room.roomNid));
       if (!isResident) {
@@ -104,12 +104,6 @@ export function createReceivedInvites(needs: ReceivedInvitesNeeds) {
       return pduOf(event);
     },
   };
-
-  function signed(version: RoomVersion, { pdu }: BuiltEvent): BuiltEvent {
-    const event: BuiltEvent = { eventId: eventIdOf(version, pdu), pdu, ...splitPdu(version, pdu) };
-    const signature = signingKey.sign(signableText(version, pdu));
-    return withSignature(version, event, { entity: serverName, keyId: signingKey.id, signature });
-  }
 }
 
 export type ReceivedInvites = ReturnType<typeof createReceivedInvites>;

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { toBase64 } from './base64.ts';
 import { isCanonicalNumber, NotCanonical } from './canonical-json.ts';
-import { canonicalFor, eventBytesMax, eventIdFromText } from './event-format.ts';
+import { canonicalFor, eventBytesMax, eventIdFromText, signableText } from './event-format.ts';
 import { fitsIdBytes, idBytesMax } from './ids.ts';
 import type { Pdu } from './pdu.ts';
 import { redactContent } from './redaction.ts';
@@ -158,7 +158,7 @@ export function joinPdu(envelope: string, contentAt: number, content: string): s
 /** An event with one more signature; its id stays. Throws EventTooLarge. */
 export function withSignature(
   version: RoomVersion,
-  event: BuiltEvent,
+  event: Pick<BuiltEvent, 'eventId' | 'pdu'>,
   by: { entity: string; keyId: string; signature: string },
 ): BuiltEvent {
   const { signatures } = event.pdu;
@@ -167,4 +167,15 @@ export function withSignature(
   const split = splitPdu(version, pdu);
   checkSize(split.content, split.envelope);
   return { eventId: event.eventId, pdu, ...split };
+}
+
+/** An event that others have made, signed by this server too. Throws EventTooLarge. */
+export function countersign(
+  version: RoomVersion,
+  event: Pick<BuiltEvent, 'eventId' | 'pdu'>,
+  serverName: string,
+  key: SigningKey,
+): BuiltEvent {
+  const signature = key.sign(signableText(version, event.pdu));
+  return withSignature(version, event, { entity: serverName, keyId: key.id, signature });
 }
