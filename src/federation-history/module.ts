@@ -135,11 +135,11 @@ export function createFederationHistory(needs: HistoryNeeds) {
 
   async function fill(room: Room): Promise<boolean> {
     const { servers, history } = needs.rooms();
-    const others = (await servers.joined([room.roomNid])).get(room.roomNid) ?? new Set<string>();
-    if (others.size === 0) return false;
+    const others = [...((await servers.joined([room.roomNid])).get(room.roomNid)?.keys() ?? [])];
+    if (others.length === 0) return false;
     const [earliest, mayAsk] = await Promise.all([history.earliest(room.roomNid), isShared(room)]);
     if (!earliest || earliest.type === 'm.room.create' || !mayAsk) return false;
-    const candidates = [...others].filter((name) => name !== serverName).slice(0, serversMax);
+    const candidates = others.filter((name) => name !== serverName).slice(0, serversMax);
     for (const server of candidates) {
       // oxlint-disable-next-line no-await-in-loop -- the next only when one has nothing
       if (await fillFrom(server, room, earliest.eventId)) return true;

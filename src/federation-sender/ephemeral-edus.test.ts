@@ -30,11 +30,12 @@ test('receipts of a room go to one server after the other, and gather meanwhile'
     onReaderError: (error) => assert.fail(String(error)),
   });
   const names = ['a.test', 'b.test', 'c.test'];
+  const joined = new Map(names.map((name) => [name, 0]));
   const fanOut = createFanOut({
     bus,
     clock,
     log: createLog('error'),
-    servers: { joined: async (nids) => new Map(nids.map((nid) => [nid, new Set(names)])) },
+    servers: { joined: async (nids) => new Map(nids.map((nid) => [nid, joined])) },
     roomsOf: () => assert.fail('nobody is present'),
     ephemeral,
     receiptsPerSecond: 10,

@@ -73,9 +73,9 @@ export function createFanOut(needs: FanOutNeeds): { stop(): Promise<void> } {
   function hand(
     one: Row,
     roomNids: readonly number[],
-    joined: ReadonlyMap<number, ReadonlySet<string>>,
+    joined: ReadonlyMap<number, ReadonlyMap<string, number>>,
   ) {
-    const all = new Set(roomNids.flatMap((nid) => [...joined.get(nid)!]));
+    const all = new Set(roomNids.flatMap((nid) => [...joined.get(nid)!.keys()]));
     const names = [...all].filter(isFor);
     if (one.kind === 'receipt') {
       handReceipt(one.row, names);

@@ -3,7 +3,7 @@ import type { Log } from '../kernel/log.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import { eventStream, type MembershipChange, type RoomServers } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
-import type { Item } from './destination.ts';
+import { isEvent, type Item } from './destination.ts';
 import { passedOnStream } from './streams.ts';
 
 export interface FollowerNeeds {
@@ -16,6 +16,8 @@ export interface FollowerNeeds {
   isActive(): boolean;
   /** Something for other servers, each time in order. */
   deliver(item: Item, serverNames: ReadonlySet<string>): void;
+  /** Servers may have come to the room after something was sent there: the database knows. */
+  uncertain(item: Item, serverNames: readonly string[]): void;
   /** Too much came at once: what is after the one position up to the other was not delivered. */
   missed(afterPos: number, uptoPos: number): void;
 }
@@ -114,10 +116,17 @@ export function createFollower(needs: FollowerNeeds): Follower {
     }
   });
 
-  function deliver({ item, roomNids, others, origin }: Entry, joined: Map<number, Set<string>>) {
+  function deliver(
+    { item, roomNids, others, origin }: Entry,
+    joined: ReadonlyMap<number, ReadonlyMap<string, number>>,
+  ) {
     const names = new Set(others);
+    const late = new Set<string>();
     for (const roomNid of roomNids) {
-      for (const name of joined.get(roomNid)!) names.add(name);
+      for (const [name, sincePos] of joined.get(roomNid)!) {
+        if (isEvent(item) && sincePos > item.pos) late.add(name);
+        else names.add(name);
+      }
       for (const departure of departures) {
         const wasThere = departure.roomNid === roomNid && departure.pos > item.pos;
         if (wasThere) names.add(departure.serverName);
@@ -126,6 +135,8 @@ export function createFollower(needs: FollowerNeeds): Follower {
     if (origin !== null) names.delete(origin);
     names.delete(serverName);
     if (names.size > 0) needs.deliver(item, names);
+    const uncertain = [...late].filter((name) => name !== origin && !names.has(name));
+    if (uncertain.length > 0) needs.uncertain(item, uncertain);
   }
 
   async function work(): Promise<void> {
@@ -138,7 +149,7 @@ export function createFollower(needs: FollowerNeeds): Follower {
       const joined = await servers.joined([...roomNids]);
       // Too much came meanwhile, and all of it is to be read again.
       if (pending[0] !== entries[0]) continue;
-      for (const entry of entries) deliver(entry, joined as Map<number, Set<string>>);
+      for (const entry of entries) deliver(entry, joined);
       const isAll = entries.length === pending.length;
       pending.splice(0, entries.length);
       deliveredPos = isAll ? Math.max(uptoPos, deliveredPos) : entries.at(-1)!.item.pos;

@@ -82,7 +82,7 @@ export function createHolder(needs: HolderNeeds): Holder {
   ): Promise<void> {
     const joined = await servers.joined([...new Set(places.flatMap(({ roomNids }) => roomNids))]);
     for (const { pos, roomNids, memberId } of places) {
-      const names = new Set(roomNids.flatMap((nid) => [...joined.get(nid)!]));
+      const names = new Set(roomNids.flatMap((nid) => [...joined.get(nid)!.keys()]));
       if (memberId !== null) names.add(serverNameOf(memberId));
       for (const name of names) if (needs.isAllowed(name)) mark(name, pos, since);
     }
@@ -136,8 +136,8 @@ export function createHolder(needs: HolderNeeds): Holder {
       const shard = shards.get(number);
       if (!shard) continue;
       shard.storedPos = storedPos.get(number) ?? 0;
-      // Without a position nothing was ever sent.
-      shard.pos ??= storedPos.get(number) ?? uptoPos;
+      // Without a position nothing was ever sent, or the process did not live to write one down.
+      shard.pos ??= shard.storedPos;
       since.set(number, shard.pos);
     }
     for (const row of rows) {

@@ -162,6 +162,14 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
       }
       if (count > 0) metrics.queued(count);
     },
+    uncertain(item, names) {
+      for (const name of names) {
+        if (!isAllowed(name) || !isHeld(name)) continue;
+        const destination = destinations.of(name);
+        destinations.change(destination, () => destination.lacksSince(item.pos - 1));
+        dispatch.wake(destination);
+      }
+    },
     missed: (afterPos) => holder.missed(afterPos),
   });
   const fanOut = createFanOut({

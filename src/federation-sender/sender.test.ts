@@ -221,6 +221,20 @@ test('after an orderly end nothing is sent twice; after a crash nothing is missi
   );
 });
 
+test('what is sent first of all is not missing either after a crash', async (t) => {
+  const fresh = await openTestSender();
+  t.after(() => fresh.close());
+  const roomId = await fresh.createRoom();
+  await fresh.join(roomId, bob);
+  fresh.away.add(them);
+  await fresh.say(roomId, 'one');
+  await eventually(async () => assert.ok(fresh.backOff.waitMs(them) > 0));
+  await fresh.restart(false);
+  fresh.away.delete(them);
+  fresh.clock.pass(60_000);
+  await eventually(async () => assert.deepEqual(bodiesFor(fresh, them, roomId), ['one']));
+});
+
 test('a server that is away over a restart is left alone, and gets everything after it', async () => {
   const roomId = await world.createRoom();
   await world.join(roomId, bob);

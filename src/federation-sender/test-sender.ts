@@ -44,6 +44,7 @@ export interface TestSender {
   keys: Keys;
   toDevice: ToDevice;
   metrics: Metrics;
+  process: { isKilled: boolean };
   /** The sender of the process that runs now. */
   sender: FederationSender;
   backOff: ReturnType<typeof createSharedBackOff>;
@@ -89,9 +90,11 @@ export async function openTestSender(
   const interned = createInterned(database);
 
   async function request(
+    process: { isKilled: boolean },
     destination: string,
     { method, uri, content, backOff }: FederationRequest,
   ) {
+    if (process.isKilled) return new Promise<never>(() => undefined);
     assert.equal(method, 'PUT');
     const [, txnId] = /^\/_matrix\/federation\/v1\/send\/(\w+)$/.exec(uri)!;
     test.tried.push(destination);
@@ -109,6 +112,7 @@ export async function openTestSender(
 
   /** What a process is made of. */
   async function startProcess() {
+    const process = { isKilled: false };
     const { rows } = await sql.query('select last_value from stream_position');
     const bus = createLocalBus({
       position: Number(rows[0].last_value),
@@ -155,13 +159,16 @@ export async function openTestSender(
       },
       roles: createLocalRoles(),
       metrics,
-      federation: { request },
+      federation: {
+        request: (destination: string, asked: FederationRequest) =>
+          request(process, destination, asked),
+      },
       backOff,
       rooms,
       keys,
       toDevice,
     });
-    return { bus, rooms, keys, toDevice, metrics, sender, backOff };
+    return { process, bus, rooms, keys, toDevice, metrics, sender, backOff };
   }
 
   let number = 0;
@@ -220,23 +227,18 @@ export async function openTestSender(
         content: { membership: 'leave' },
       }),
     async restart(isOrderly) {
-      const before = test.sender;
-      if (isOrderly) await before.stop();
+      if (isOrderly) await test.sender.stop();
+      // Nothing more is heard of it.
+      else test.process.isKilled = true;
       Object.assign(test, await startProcess());
-      // Of one that was killed nothing more is heard.
-      if (!isOrderly) stale.push(before);
     },
     async close() {
-      for (const sender of [test.sender, ...stale]) {
-        // oxlint-disable-next-line no-await-in-loop
-        await sender.stop();
-      }
+      await test.sender.stop();
       await test.backOff.stop();
       await sql.end();
       await opened.close();
     },
   };
-  const stale: FederationSender[] = [];
   return test;
 }
 

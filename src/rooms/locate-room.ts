@@ -19,7 +19,7 @@ async function serversIn(services: RoomServices, roomNid: number): Promise<strin
     servers.joined([roomNid]),
     members.localMemberAmong(roomNid, [], true),
   ]);
-  return [...(member === null ? [] : [config.serverName]), ...others.get(roomNid)!];
+  return [...(member === null ? [] : [config.serverName]), ...others.get(roomNid)!.keys()];
 }
 
 async function locateRemotely(services: RoomServices, alias: string): Promise<LocatedRoom> {

@@ -7,7 +7,11 @@ import { eventStream } from './streams.ts';
 /** Names in all that is remembered; 60 bytes each. */
 const cachedServersMax = 500_000;
 
-type Servers = ReadonlySet<string>;
+/**
+ * Names, each with a position from which on the server has certainly been in the room without a break;
+ * it may have been so for longer.
+ */
+type Servers = ReadonlyMap<string, number>;
 
 /** The other servers that have joined users in rooms, remembered and kept true by the event stream. */
 export interface RoomServers {
@@ -43,9 +47,9 @@ export function createRoomServers(store: RoomServerStore, bus: Bus): RoomServers
 
   async function load(roomNids: readonly number[]): Promise<ReadonlyMap<number, Servers>> {
     const before = changes;
-    const found = new Map<number, Servers>(roomNids.map((nid) => [nid, new Set<string>()]));
-    for (const { roomNid, servers } of await store.joinedServers(roomNids)) {
-      found.set(roomNid, new Set(servers));
+    const found = new Map<number, Servers>(roomNids.map((nid) => [nid, new Map<string, number>()]));
+    for (const { roomNid, servers, positions } of await store.joinedServers(roomNids)) {
+      found.set(roomNid, new Map(servers.map((name, i) => [name, positions[i]!])));
     }
     // What has changed meanwhile may be missing.
     if (before === changes) for (const [nid, servers] of found) cache.set(nid, servers);

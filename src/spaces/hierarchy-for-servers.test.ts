@@ -43,7 +43,7 @@ test('a server may know rooms that its users are in, invited to, or allowed into
   } as unknown as SpaceStore;
   const servers = {
     joined: async (nids: readonly number[]) =>
-      new Map(nids.map((nid) => [nid, new Set(nid === 1 ? ['them.example'] : [])])),
+      new Map(nids.map((nid) => [nid, new Map(nid === 1 ? [['them.example', 1]] : [])])),
     isJoined: async () => false,
   };
   const ask = (origin: string) =>

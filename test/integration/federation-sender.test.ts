@@ -113,7 +113,7 @@ describe('sending to other servers', () => {
   /** Each once, in the order in which they came first. */
   const arrive = (expected: string[]) =>
     // Until others take over what a killed process held takes seconds.
-    eventually(() => eventually(async () => assert.deepEqual([...new Set(bodies())], expected)));
+    eventually(async () => assert.deepEqual([...new Set(bodies())], expected), 2_000);
 
   async function holder(): Promise<string> {
     const { rows } = await sql.query(
