@@ -109,7 +109,7 @@ test('a community has rooms, and the summary shows some of them in categories', 
   await alice.ok('PUT', `${group}/admin/rooms/${rooms[1]}`, isPrivate);
   const names = async (client: TestClient) =>
     ((await client.ok('GET', `${group}/rooms`))['chunk'] as Json[])
-      .map((room) => room['name'])
+      .map((room) => room['name'] as string)
       .toSorted();
   assert.deepEqual(await names(alice), ['Board', 'Roses']);
   assert.deepEqual(await names(eve), ['Roses']);
