@@ -20,6 +20,7 @@ const declaring = new Map<string, () => Promise<AddCommand>>([
   ],
   ['register-user', async () => (await import('./commands/register-user.ts')).addRegisterUser],
   ['generate-signing-key', addKeys],
+  ['import-synapse', async () => (await import('./commands/import-synapse.ts')).addImportSynapse],
   ['hash-password', addKeys],
   ['doctor', async () => (await import('./commands/doctor.ts')).addDoctor],
   ['routes', async () => (await import('./commands/routes.ts')).addRoutes],

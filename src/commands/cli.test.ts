@@ -43,6 +43,7 @@ const commands = [
   'register-user',
   'hash-password',
   'generate-signing-key',
+  'import-synapse',
   'doctor',
   'routes',
   'router',

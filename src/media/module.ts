@@ -29,6 +29,8 @@ import { createThumbnails } from './thumbnails/thumbnails.ts';
 import { createUploads } from './uploads.ts';
 
 export type { MediaSurroundings } from './admin.ts';
+export { createMediaImporter, type MediaImporter } from './importer.ts';
+export type { ImportedMedia } from './store/imported-media.ts';
 
 export interface MediaNeeds {
   config: MediaConfig & StorageConfig;

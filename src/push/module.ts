@@ -13,6 +13,8 @@ import type { OutboundHttp } from '../outbound/outbound-http.ts';
 import type { Roles } from '../cluster/role.ts';
 import type { Unread } from '../unread/module.ts';
 import { pusherRole } from './streams.ts';
+
+export { pusherRole } from './streams.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import { getNotifications } from './endpoints/notifications.ts';

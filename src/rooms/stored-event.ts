@@ -73,8 +73,19 @@ export interface ClientFormat {
   unsigned?: string;
 }
 
+/**
+ * What a redaction redacts stands in its content too, as it does from room version 11 on (client-server
+ * spec, m.room.redaction).
+ */
+function clientContent(event: StoredEvent): string {
+  const { content, redacts } = event;
+  if (redacts === null || Object.hasOwn(contentOf(event), 'redacts')) return content;
+  const comma = content === '{}' ? '' : ',';
+  return `${content.slice(0, -1)}${comma}"redacts":${JSON.stringify(redacts)}}`;
+}
+
 function clientPrefix(event: StoredEvent): string {
-  let text = `{"content":${event.content},"event_id":${JSON.stringify(event.eventId)},"origin_server_ts":${event.originServerTs}`;
+  let text = `{"content":${clientContent(event)},"event_id":${JSON.stringify(event.eventId)},"origin_server_ts":${event.originServerTs}`;
   if (event.redacts !== null) text += `,"redacts":${JSON.stringify(event.redacts)}`;
   text += `,"sender":${JSON.stringify(event.sender)}`;
   if (event.stateKey !== null) text += `,"state_key":${JSON.stringify(event.stateKey)}`;

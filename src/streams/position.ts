@@ -32,6 +32,13 @@ export function parsePosition(text: string): StreamPosition | null {
 }
 
 /**
+ * Whether a text is a sync token of a Synapse, whose data this server may have taken over. Where its client
+ * is by the positions of this one nobody knows.
+ */
+export const isSynapsePosition = (text: string): boolean =>
+  /^[sm][\d.~]{1,99}(?:_[\dm.~]{1,99}){6,20}$/.test(text);
+
+/**
  * A place in one room's timeline, between events: `t<pos>` or `t<pos>_<sub>`; see the events table
  * for pos and sub. Tokens of `/messages` and `prev_batch`. Going backwards from a place gives the
  * events at or before it; going forwards, those after it.

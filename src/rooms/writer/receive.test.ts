@@ -153,6 +153,15 @@ test('a redaction empties its target, whichever of them comes first', async () =
   assert.equal(redacted!.row.redacted!.eventId, later.eventId);
 });
 
+test('a redaction that comes together with its target empties it', async () => {
+  const room = await TwinRoom.create(rooms, version);
+  const [target] = chain(room, 1) as [BuiltEvent];
+  const redaction = room.build(carol, redactionOf(target.eventId), [target.eventId]);
+  assert.deepEqual(await outcomesOf(room, [target, redaction]), ['accepted', 'accepted']);
+  const { content, redacted_by: redactedBy } = await stored(target.eventId);
+  assert.deepEqual([content, redactedBy], ['{}', redaction.eventId]);
+});
+
 test('auth events that are not the right ones reject an event, and what stands on it', async () => {
   const room = await TwinRoom.create(rooms, version);
   const start = room.literal.extremities;

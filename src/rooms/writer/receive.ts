@@ -84,6 +84,8 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
     const base = { eventId, reason: null, missing: [], pos: null };
     if (known.has(eventId)) return { result: { ...base, outcome: 'known' } };
     const targetId = redactsOf(event.pdu);
+    // It may be on its way into the database.
+    if (targetId !== null && known.has(targetId)) await Promise.allSettled(receiving.pending);
     const target = targetId === null ? null : await headStore.event(head.roomNid, targetId);
     let checked: CheckedEvent | null = null;
     while (!checked) {

@@ -4,7 +4,7 @@ import { MatrixError } from '../../kernel/errors.ts';
 import { emptyFilter, parseFilter, type Filter } from '../../matrix/filters/filter.ts';
 import { InvalidFilter } from '../../matrix/filters/json-shape.ts';
 import { arriveAt, type Bus } from '../../streams/bus.ts';
-import { parsePosition } from '../../streams/position.ts';
+import { isSynapsePosition, parsePosition } from '../../streams/position.ts';
 import type { SyncEngine } from '../engine.ts';
 import type { SyncSources } from '../sources.ts';
 
@@ -51,9 +51,12 @@ async function filterOf(
   }
 }
 
-/** Where a client is by its sync token, as this process counts. Throws M_INVALID_PARAM. */
+/**
+ * Where a client is by its sync token, as this process counts; null: it begins anew. Throws
+ * M_INVALID_PARAM.
+ */
 export async function sinceOf(bus: Bus, text: string | undefined) {
-  if (text === undefined || text === '') return null;
+  if (text === undefined || text === '' || isSynapsePosition(text)) return null;
   const position = parsePosition(text);
   if (!position) throw new MatrixError('M_INVALID_PARAM', '`since` is not a token of this server');
   return arriveAt(bus, position);
