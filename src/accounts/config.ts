@@ -71,6 +71,8 @@ export interface AccountsConfig {
   };
   /** [account_validity.enabled] */
   accountsExpire: boolean;
+  /** [track_appservice_user_ips] */
+  tracksAppserviceUsers: boolean;
   /** [enable_3pid_changes] */
   allowThreepidChanges: boolean;
   /** [forget_rooms_on_leave] */

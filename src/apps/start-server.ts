@@ -1,4 +1,4 @@
-import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
+import { loadAppserviceRegistrations } from '../appservices/registration-files.ts';
 import type { Config } from '../config/config.ts';
 import { readSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
