@@ -117,6 +117,7 @@ export function defaultAccountsConfig(serverName: string): AccountsConfig {
       allowFederation: true,
     },
     accountsExpire: false,
+    tracksAppserviceUsers: false,
     allowThreepidChanges: true,
     forgetsRoomsOnLeave: false,
     connectionsKeptMs: 28 * dayMs,

@@ -54,11 +54,13 @@ export function followRegistrations(needs: FollowRegistrationsNeeds): FollowedRe
   let stamp: string | null = null;
   let working: Promise<void> | null = null;
 
-  async function read(): Promise<void> {
+  /** `isAsked`: it is said even when nothing has changed. */
+  async function read(isAsked: boolean): Promise<void> {
     files = await source.files();
     const all = await readRegistrations(files, serverName);
-    if (textOf(all) === textOf(registrations.all)) return;
-    registrations.replace(all);
+    const isSame = textOf(all) === textOf(registrations.all);
+    if (!isSame) registrations.replace(all);
+    if (isSame && !isAsked) return;
     const ids = all.map(({ id }) => id);
     log.info(
       { appservices: ids },
@@ -73,7 +75,7 @@ export function followRegistrations(needs: FollowRegistrationsNeeds): FollowedRe
     if (!isAsked && now === stamp) return;
     stamp = now;
     try {
-      await read();
+      await read(isAsked);
       // The files may be others now.
       stamp = await stampOf([...source.configPaths, ...files]);
     } catch (error) {

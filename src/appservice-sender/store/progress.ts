@@ -96,7 +96,10 @@ export function createProgressStore(database: Database) {
       const saves = progress.map(({ id, pos, txnId, transaction, failingSinceTs }) => ({
         statement: save as never,
         params: [
-          ...[id, pos, txnId, transaction?.uptoPos ?? null],
+          id,
+          pos,
+          txnId,
+          transaction?.uptoPos ?? null,
           transaction?.events.map(({ roomNid }) => roomNid) ?? null,
           transaction?.events.map(({ eventNid }) => eventNid) ?? null,
           transaction?.rest ?? null,
