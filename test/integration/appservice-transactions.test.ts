@@ -36,7 +36,7 @@ app_service_config_files: [${files.join(', ')}]
 use_appservice_legacy_authorization: true
 track_appservice_user_ips: true
 `;
-  server = await startTestServer(options, ['appservice', 'appservice']);
+  server = await startTestServer(options, ['appservice']);
   alice = await TestClient.register(server.url, 'alice');
   bot = new BridgeClient(server.url, 'irc');
   // Until then nobody has begun to send.
