@@ -130,6 +130,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     roomsForServers: () => roomsForServers,
     sender: () => federationSender,
     invitePermissionsOf,
+    expectUser: appservices.expect,
     edus: () => edus,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {

@@ -109,10 +109,8 @@ export function createFeed({ bus, interned, store, isActive, wanted }: FeedNeeds
   });
 
   async function fromMemory(afterPos: number, lastPos: number): Promise<FeedPage> {
-    const rows = recent
-      .filter(({ pos }) => pos > afterPos && pos <= lastPos)
-      .toSorted((a, b) => a.pos - b.pos)
-      .slice(0, rowsPerPage);
+    const from = recent.findLastIndex(({ pos }) => pos <= afterPos) + 1;
+    const rows = recent.slice(from, from + rowsPerPage).filter(({ pos }) => pos <= lastPos);
     const uptoPos = rows.length === rowsPerPage ? rows.at(-1)!.pos : lastPos;
     const named = rows.map(async (row): Promise<FeedRow> => {
       if (row.kind !== 'message') return row;

@@ -26,6 +26,8 @@ export interface AppserviceQueriesNeeds {
 
 /** Making a room may take a while; clients wait. */
 const timeoutMs = 30_000;
+/** Whoever asks for more than that at once is told that there is nothing. */
+const askingMax = 500;
 
 export function createAppserviceQueries(needs: AppserviceQueriesNeeds): AppserviceQueries {
   const { client, registrations, log } = needs;
@@ -61,6 +63,7 @@ export function createAppserviceQueries(needs: AppserviceQueriesNeeds): Appservi
     if (services.length === 0) return false;
     const known = asking.get(id);
     if (known) return known;
+    if (asking.size >= askingMax) return false;
     const answer = ask(services, kind, id).finally(() => asking.delete(id));
     asking.set(id, answer);
     return answer;

@@ -52,7 +52,7 @@ export function parseRegistration(content: unknown, serverName: string): Appserv
   const wantsUnstableEphemeral = flag('de.sorunome.msc2409.push_ephemeral', false);
   return {
     id,
-    url: content['url'] === null ? null : content['url'].replace(/\/+$/, ''),
+    url: !content['url'] ? null : content['url'].replace(/\/+$/, ''),
     asToken: text(content, 'as_token'),
     hsToken: text(content, 'hs_token'),
     sender: `@${localpart}:${serverName}`,

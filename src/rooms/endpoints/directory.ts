@@ -63,7 +63,7 @@ const deleteRoomAlias = declare({
   summary: 'Takes an alias away',
   source: 'CS 1.19, deleteRoomAlias',
   bodyMode: 'optional',
-  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  errors: ['M_NOT_FOUND', 'M_EXCLUSIVE', 'M_FORBIDDEN'],
   async handle({ params, requester }, services) {
     await aliases.removeAlias(services, requester, checkedAlias(params['roomAlias']!));
     return {};
