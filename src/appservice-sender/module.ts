@@ -47,7 +47,7 @@ export interface AppserviceSenderNeeds {
 
 export interface AppserviceSender {
   /** A service is known to answer: whoever sends to it does not wait any longer. */
-  answers(id: string): Promise<void>;
+  answers(id: string): void;
   /** Ends what is under way and writes down how far it has come. */
   stop(): Promise<void>;
 }
@@ -162,13 +162,12 @@ export function createAppserviceSender(needs: AppserviceSenderNeeds): Appservice
   });
 
   return {
-    async answers(id) {
-      try {
-        await roles.call(appserviceRole, id, 'retry', { id });
-      } catch (error) {
+    answers(id) {
+      roles.call(appserviceRole, id, 'retry', { id }).catch((error: unknown) => {
         // The one that takes over tries at once.
-        if (!(error instanceof RoleUnavailable)) throw error;
-      }
+        if (error instanceof RoleUnavailable) return;
+        log.warn({ err: error, appservice: id }, 'who sends to a service could not be told');
+      });
     },
     async stop() {
       await holder.stop();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import fc from 'fast-check';
 import { eventually } from '../../test/harness/eventually.ts';
 import { bodiesFor, openTestWorld, serviceOf, type TestWorld } from './test-appservices.ts';
 
@@ -95,7 +96,7 @@ test('pauses grow; the transaction stays the same; what comes meanwhile follows 
   }
   assert.equal(new Set(world.tried).size, 1, 'one and the same');
   world.away.clear();
-  await world.sender.answers('irc');
+  world.sender.answers('irc');
   await arrives(roomId, numbers(5));
   assert.deepEqual(
     world.arrived.map(({ events }) => events.length),
@@ -151,7 +152,7 @@ test('large events make small transactions', async () => {
   const large = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(50_000, '.'));
   await sayAll(roomId, large);
   world.away.clear();
-  await world.sender.answers('irc');
+  world.sender.answers('irc');
   await arrives(roomId, ['first', ...large]);
   assert.ok(world.arrived.every(({ body }) => body.length < 1_200_000));
   assert.ok(world.arrived.length >= 3);
@@ -190,4 +191,51 @@ test('metrics count by service', async () => {
     );
     assert.match(text, line);
   }
+});
+
+/** The last try of each transaction counts: a service passes over what comes again. */
+const onceIn = (roomId: string) => {
+  const newest = new Map(world.arrived.map((one) => [`${one.service} ${one.txnId}`, one]));
+  return bodiesFor({ ...world, arrived: [...newest.values()] }, 'irc', roomId);
+};
+
+test('whoever comes, goes or dies, a service gets all of it once, in order, and nothing else', async () => {
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constant('say' as const) },
+      { weight: 3, arbitrary: fc.constantFrom('@irc_a:us.test', '@irc_b:us.test') },
+      { weight: 1, arbitrary: fc.constantFrom('end' as const, 'kill' as const) },
+      { weight: 1, arbitrary: fc.constant('away' as const) },
+    ),
+    { minLength: 5, maxLength: 40 },
+  );
+  const run = async (todo: readonly string[]) => {
+    world.arrived.length = 0;
+    world.away.clear();
+    const roomId = await world.createRoom();
+    const there = new Set<string>();
+    const expected: string[] = [];
+    for (const [i, step] of [...todo, '@irc_last:us.test', 'say'].entries()) {
+      // oxlint-disable no-await-in-loop -- one after the other
+      if (step === 'say') {
+        await world.say(roomId, `${i}`);
+        if (there.size > 0) expected.push(`${i}`);
+      } else if (step.startsWith('@')) {
+        await world.move(roomId, step, there.has(step) ? 'leave' : 'join');
+        if (!there.delete(step)) there.add(step);
+      } else if (step === 'away') {
+        if (!world.away.delete('irc')) world.away.add('irc');
+      } else {
+        world.process.isKilled = step === 'kill';
+        await world.restart(step === 'end');
+      }
+      // oxlint-enable no-await-in-loop
+    }
+    world.away.clear();
+    await eventually(async () => {
+      world.sender.answers('irc');
+      assert.deepEqual(onceIn(roomId), expected);
+    });
+  };
+  await fc.assert(fc.asyncProperty(steps, run), { numRuns: 25, endOnFailure: true });
 });

@@ -7,7 +7,7 @@ import type { AppserviceRegistrations } from '../registrations.ts';
 export interface PingEndpointNeeds extends PingNeeds {
   registrations: Pick<AppserviceRegistrations, 'byId'>;
   /** The service has answered. */
-  answers(id: string): Promise<void>;
+  answers(id: string): void;
 }
 
 export const ping = endpoint<PingEndpointNeeds>()({
@@ -35,7 +35,7 @@ export const ping = endpoint<PingEndpointNeeds>()({
       throw new MatrixError('M_FORBIDDEN', 'The token is of another application service');
     }
     const durationMs = await pingAppservice(needs, service, body.transaction_id);
-    await needs.answers(service.id);
+    needs.answers(service.id);
     return { duration_ms: durationMs };
   },
 });
