@@ -46,6 +46,8 @@ export function assembleAppservices(foundation: Foundation, others: { accounts()
         registrations,
         client,
         joinedRooms: rooms.joinedRooms,
+        // In a set the roles know who may.
+        isEnabled: config.workers.app !== null || !config.workers.leftByMain.has('appservice'),
       });
       return {
         endpoints: [

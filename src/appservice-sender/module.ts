@@ -43,6 +43,8 @@ export interface AppserviceSenderNeeds {
   joinedRooms: Pick<JoinedRooms, 'ofAny'>;
   keys: { oneTimeKeys: Pick<Keys['oneTimeKeys'], 'states'> };
   toDevice: Pick<ToDevice, 'acknowledge'>;
+  /** False: nothing is sent from here, whoever else does. */
+  isEnabled: boolean;
 }
 
 export interface AppserviceSender {
@@ -155,11 +157,13 @@ export function createAppserviceSender(needs: AppserviceSenderNeeds): Appservice
     const one = holder.find(id);
     if (one) dispatch.retry(one);
   }
-  roles.serve(appserviceRole, {
-    methods: { retry },
-    taken: (shards, fences) => holder.taken(shards, fences),
-    released: (shards) => holder.released(shards),
-  });
+  if (needs.isEnabled) {
+    roles.serve(appserviceRole, {
+      methods: { retry },
+      taken: (shards, fences) => holder.taken(shards, fences),
+      released: (shards) => holder.released(shards),
+    });
+  }
 
   return {
     answers(id) {

@@ -129,6 +129,7 @@ export async function openTestWorld(ids: string[]): Promise<TestWorld> {
       client: { ask: ({ id }, request) => take(process, id, request) },
       events: withEventNames(database, interned),
       roles: createLocalRoles(),
+      isEnabled: true,
       metrics,
       interned,
       joinedRooms: rooms.joinedRooms,

@@ -43,7 +43,7 @@ export async function startBridge(id: string): Promise<Bridge> {
       bridge.asked.push(`${req.method} ${decodeURIComponent(req.url!)}`);
       const answer = (status: number) => res.writeHead(status).end('{}');
       if (req.headers.authorization !== `Bearer hs of ${id}`) return answer(403);
-      const [, kind, rest] = /^\/_matrix\/app\/v1\/(\w+)\/(.+)$/.exec(url.pathname) ?? [];
+      const [, kind, rest] = /^\/_matrix\/app\/v1\/(\w+)(?:\/(.+))?$/.exec(url.pathname) ?? [];
       if (kind === 'transactions') {
         if (bridge.status === null) return undefined;
         if (bridge.status === 200 && !seen.has(rest!)) {
@@ -56,7 +56,7 @@ export async function startBridge(id: string): Promise<Bridge> {
       if (kind === 'users' || kind === 'rooms') {
         return answer(await bridge.onQuery(kind, decodeURIComponent(rest!)));
       }
-      return answer(404);
+      return answer(kind === 'ping' ? 200 : 404);
     })();
   });
   server.listen(0, '127.0.0.1');

@@ -119,8 +119,7 @@ test('a bridge that is away gets everything later, and others do not wait for it
   assert.deepEqual(bodiesIn(irc, roomId), ['first']);
   irc.status = 200;
   // A ping shows that it is there again: nobody waits for the end of the pause.
-  irc.asked.length = 0;
-  await bot.request('POST', '/_matrix/client/v1/appservice/irc/ping', {});
+  await bot.ok('POST', '/_matrix/client/v1/appservice/irc/ping', {});
   await eventually(async () => assert.deepEqual(bodiesIn(irc, roomId), ['first', ...texts]), 1_000);
 });
 
@@ -130,6 +129,9 @@ test('typing, receipts, presence and messages to devices', async () => {
   await user.ok('GET', '/_matrix/client/v3/account/whoami');
   const put = await user.request('PUT', '/_matrix/client/v3/devices/BRIDGE', { display_name: 'b' });
   assert.equal(put.status, 201);
+  const { devices } = await device.ok('GET', '/_matrix/client/v3/devices');
+  const [seen] = devices as Json[];
+  assert.equal(typeof seen!['last_seen_ip'], 'string', 'track_appservice_user_ips');
   const roomId = await alice.createRoom({ preset: 'public_chat' });
   const elsewhere = await alice.createRoom();
   await user.join(roomId);
