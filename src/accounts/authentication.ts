@@ -64,6 +64,8 @@ export interface AuthenticatorDependencies {
   appservices: AppserviceRegistrations;
   /** Accounts that were to be renewed and were not can do nothing. */
   accountsExpire: boolean;
+  /** What application services do for their users counts as a use by these. */
+  tracksAppserviceUsers: boolean;
   /** Makes the account of an application service's own user; nothing when there is one. */
   registerSender(service: AppserviceRegistration): Promise<void>;
 }
@@ -85,7 +87,7 @@ export function createAuthenticator(dependencies: AuthenticatorDependencies): Au
     const now = clock.now();
     if (token.accountValidUntilTs <= now && !options.expired) throw expiredError();
     if (
-      requester.appservice === null &&
+      (requester.appservice === null || dependencies.tracksAppserviceUsers) &&
       (now - token.seenTs >= seenIntervalMs ||
         token.seenIp !== origin.remoteAddress ||
         token.seenUserAgent !== origin.userAgent)

@@ -71,6 +71,8 @@ export interface AccountsConfig {
   };
   /** [account_validity.enabled] */
   accountsExpire: boolean;
+  /** [track_appservice_user_ips] */
+  tracksAppserviceUsers: boolean;
   /** [enable_3pid_changes] */
   allowThreepidChanges: boolean;
   /** [forget_rooms_on_leave] */
@@ -115,6 +117,7 @@ export function defaultAccountsConfig(serverName: string): AccountsConfig {
       allowFederation: true,
     },
     accountsExpire: false,
+    tracksAppserviceUsers: false,
     allowThreepidChanges: true,
     forgetsRoomsOnLeave: false,
     connectionsKeptMs: 28 * dayMs,

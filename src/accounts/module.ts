@@ -60,6 +60,8 @@ export interface AccountsNeeds {
   /** To the servers of other users. */
   questions: Questions;
   threepids: ThreepidWork;
+  /** Whether an application service says that there is such a user; it has registered it then. */
+  isKnownElsewhere(userId: string): Promise<boolean>;
 }
 
 export interface Accounts {
@@ -79,6 +81,8 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
   const { database, bus, clock, config, appservices, limiter } = needs;
   const events = createAccountEvents();
   const cache = createTokenCache();
+  // Whom a service may act as is another matter now.
+  appservices.onReplaced(() => cache.clear());
   const connections = createConnections(database, clock);
   const directory = createAccountDirectory(database, config.serverName);
   const sessions = createSessions({ database, clock, config, bus, cache, events });
@@ -88,6 +92,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     config,
     events,
     remoteProfile: createRemoteProfiles(needs.questions),
+    isKnownElsewhere: (userId) => needs.isKnownElsewhere(userId),
   });
   const devices = createDevices({ database, clock, connections, sessions, events });
   const uiAuth = createUiAuth(database, clock, config.uiAuthTimeoutMs);
@@ -116,6 +121,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
       connections,
       appservices,
       accountsExpire: config.accountsExpire,
+      tracksAppserviceUsers: config.tracksAppserviceUsers,
       registerSender: registration.registerSender,
     }),
     connections,

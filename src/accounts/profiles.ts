@@ -67,14 +67,19 @@ export interface ProfilesDependencies {
   config: AccountsConfig;
   events: AccountEvents;
   remoteProfile: RemoteProfile;
+  /** Whether somebody else says that there is such a user of this server; it has been made then. */
+  isKnownElsewhere(userId: string): Promise<boolean>;
 }
 
 export function createProfiles(dependencies: ProfilesDependencies): Profiles {
-  const { database, config, events, remoteProfile } = dependencies;
+  const { database, config, events, remoteProfile, isKnownElsewhere } = dependencies;
 
   async function read(userId: string, field: string | null): Promise<Profile> {
     if (serverNameOf(userId) !== config.serverName) return remoteProfile(userId, field);
-    const rows = await database.query(selectProfile, [userId]);
+    let rows = await database.query(selectProfile, [userId]);
+    if (rows.length === 0 && (await isKnownElsewhere(userId))) {
+      rows = await database.query(selectProfile, [userId]);
+    }
     if (rows.length === 0) throw notFound('Profile was not found');
     const profile: Profile = {};
     for (const row of rows) {

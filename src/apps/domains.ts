@@ -2,7 +2,6 @@ import { createAccountData } from '../account-data/module.ts';
 import { createCalls } from '../calls/module.ts';
 import { createAccountValidity } from '../account-validity/module.ts';
 import { createAccounts } from '../accounts/module.ts';
-import { createAppservices } from '../appservices/module.ts';
 import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
@@ -45,8 +44,6 @@ import { createSearch } from '../search/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncSources } from '../sync/module.ts';
-import { sendToConfigured } from '../http/json-client.ts';
-import { createThirdParty } from '../third-party/module.ts';
 import { createThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import { createTyping } from '../typing/module.ts';
 import { createUnread } from '../unread/module.ts';
@@ -61,6 +58,7 @@ import {
 import { assembleEncryption } from './encryption.ts';
 import { assembleFederation } from './federation.ts';
 import { assembleFederationEdus } from './federation-edus.ts';
+import { assembleAppservices } from './appservices.ts';
 import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
@@ -104,13 +102,13 @@ const transactionKeptMs = 24 * 60 * 60 * 1000;
 /** Puts the domains of a process together. */
 export function assembleDomains(foundation: Foundation): Domains {
   const { config, log, database, clock, bus, committer, metrics, limiter } = foundation;
-  const { signingKey, appservices, roles } = foundation;
+  const { signingKey, roles } = foundation;
+  const appservices = assembleAppservices(foundation, { accounts: () => accounts });
   const interned = createInterned(database);
   const events = withEventNames(database, interned);
   const { serverName } = config;
 
   const outbound = createOutboundHttp(config.outbound);
-  const outboundToConfigured = createOutboundHttp({ ...config.outbound, deny: [] });
   const backOff = assembleBackOff(foundation);
   const federation = createFederationClient({
     config: config.federation,
@@ -132,6 +130,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     roomsForServers: () => roomsForServers,
     sender: () => federationSender,
     invitePermissionsOf,
+    expectUser: appservices.expect,
     edus: () => edus,
   });
   const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
@@ -143,7 +142,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     bus,
     clock,
     config: config.accounts,
-    appservices,
+    appservices: foundation.appservices,
+    isKnownElsewhere: appservices.hasUser,
     limiter: loginLimiter(limiter),
     roomVersions: {
       default: config.rooms.defaultRoomVersion,
@@ -183,7 +183,8 @@ export function assembleDomains(foundation: Foundation): Domains {
     },
     limits: limiter,
     profiles,
-    inviteChecks: { permissionsOf: invitePermissionsOf },
+    inviteChecks: { permissionsOf: invitePermissionsOf, expect: appservices.expect },
+    appserviceAliases: appservices.aliases,
     elsewhere: servers.elsewhere,
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
@@ -351,7 +352,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     log,
     roles,
     config: config.userDirectory,
-    excludedUserIds: appservices.all.map(({ sender }) => sender),
+    excludedUserIds: appservices.senders,
   });
   accounts.events.subscribe(userDirectory.accountEvents);
   const reports = createReports({
@@ -394,13 +395,14 @@ export function assembleDomains(foundation: Foundation): Domains {
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
   const media = assembleMedia(foundation, interned, federation);
+  const { keys, toDevice } = encryption;
+  const senderParts = { rooms: rooms.services, keys, toDevice };
   const federationSender = assembleFederationSender(foundation, {
     federation,
     backOff,
-    rooms: rooms.services,
-    keys: encryption.keys,
-    toDevice: encryption.toDevice,
+    ...senderParts,
   });
+  const appserviceSender = appservices.start({ events, interned, ...senderParts });
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));
@@ -422,10 +424,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...userDirectory.endpoints,
     ...delayedEvents.endpoints,
     ...createCalls({ clock, config: config.calls }).endpoints,
-    ...createThirdParty({ services: appservices.all, send: sendToConfigured, clock, log })
-      .endpoints,
-    ...createAppservices({ registrations: appservices, outbound: outboundToConfigured, clock })
-      .endpoints,
+    ...appserviceSender.endpoints,
     ...threepids.start(),
     ...(usedThreadSubscriptions?.endpoints ?? []),
     ...keyBackup.endpoints,
@@ -484,11 +483,10 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
       await search.stop();
       await push.stop();
-      await federationSender.stop();
+      await Promise.all([federationSender.stop(), appserviceSender.stop()]);
       await backOff.stop();
       email.close();
       outbound.close();
-      outboundToConfigured.close();
       federation.close();
       await accounts.flush();
     },

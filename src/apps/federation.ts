@@ -21,6 +21,8 @@ export interface FederationParts {
   roomsForServers: () => FederationRooms;
   sender: () => FederationSender;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
+  /** A user of this server is about to be invited: an application service may have to make it. */
+  expectUser(userId: string): Promise<void>;
   /** Asked for when it is needed. */
   edus: () => EduHandlers;
 }
@@ -34,7 +36,8 @@ export interface Federation {
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
   const { config, database, clock, log, signingKey, notaryKey } = foundation;
-  const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf, edus } = parts;
+  const { federation, accounts, rooms, roomsForServers, sender, edus } = parts;
+  const { invitePermissionsOf, expectUser } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
@@ -54,6 +57,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     passOn: (event) => sender().passOn(event),
     users: {
       async isActive(userId) {
+        await expectUser(userId);
         const account = await accounts().services.directory.byUserId(userId);
         return account !== null && !account.isDeactivated;
       },

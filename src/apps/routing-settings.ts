@@ -1,4 +1,4 @@
-import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
+import { loadAppserviceRegistrations } from '../appservices/registration-files.ts';
 import type { Config } from '../config/config.ts';
 import type { Pool, RoutingSettings } from '../routing/apps.ts';
 

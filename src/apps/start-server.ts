@@ -1,4 +1,4 @@
-import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
+import { loadAppserviceRegistrations } from '../appservices/registration-files.ts';
 import type { Config } from '../config/config.ts';
 import { readSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
@@ -13,6 +13,7 @@ import { createLinkServer } from '../link/link-server.ts';
 import { createCommitter } from '../streams/committer.ts';
 import { assembleDomains } from './domains.ts';
 import { checkDataFolder } from './data-folder.ts';
+import { followRegistrations, type RegistrationSource } from './follow-registrations.ts';
 import { listenerOptions } from './listeners.ts';
 import { frontListenerOf, openConnections } from './connections.ts';
 import { openStorage, type Progress } from './open-storage.ts';
@@ -23,6 +24,8 @@ export interface RunningServer {
   urls: string[];
   /** Nothing was there before this start. */
   isFirstStart: boolean;
+  /** Reads again what may change while the server runs: registrations of application services. */
+  reload(): Promise<void>;
   /** Stops accepting, finishes what is under way, writes what waits. */
   close(): Promise<void>;
 }
@@ -42,6 +45,10 @@ export async function startServer(
   config: Config,
   log: Log,
   progress: Progress = () => undefined,
+  registrationSource: RegistrationSource = {
+    configPaths: [],
+    files: async () => config.appserviceFiles,
+  },
 ): Promise<RunningServer> {
   await checkDataFolder(config);
   const signingKey = await readSigningKey(config);
@@ -110,14 +117,22 @@ export async function startServer(
     started.add(() => http.close(0));
     const links = createLinkServer(http.answerAs(linkListener(config)));
     await connections.announce((socket) => links.accept(socket));
+    const registrations = followRegistrations({
+      source: registrationSource,
+      registrations: appservices,
+      serverName: config.serverName,
+      log,
+    });
     const tidying = setInterval(() => {
       domains.tidy().catch((error: unknown) => log.warn({ err: error }, 'tidying up failed'));
     }, tidyIntervalMs);
     return {
       urls,
       isFirstStart: storage.isNew,
+      reload: registrations.reload,
       async close() {
         clearInterval(tidying);
+        registrations.stop();
         stopSharing?.();
         await connections.drain();
         await Promise.all([http.close(closeGraceMs), links.close(closeGraceMs)]);

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import pg from 'pg';
-import { loadAppserviceRegistrations } from '../appservices/registrations.ts';
+import { loadAppserviceRegistrations } from '../appservices/registration-files.ts';
 import { loadConfig, type Config } from '../config/config.ts';
 import { configPathsOf, takesConfigPaths } from './config-paths.ts';
 import { locatePostgres } from '../database/embedded/install.ts';

@@ -3,7 +3,7 @@ import { loadConfig, type Config } from '../config/config.ts';
 import { createLog, type Log } from '../kernel/log.ts';
 import { collect } from './config-paths.ts';
 import { configPathsOf, firstAdminHint } from './default-config.ts';
-import { listenForEnd, nothingToReload, pidFileAt } from './ends.ts';
+import { listenForEnd, pidFileAt } from './ends.ts';
 
 /** A bug in one request does not end the server; one during the start does. */
 function logBugs(log: Log, isReady: () => boolean): void {
@@ -24,8 +24,12 @@ async function serve(config: Config, warnings: readonly string[], paths: string[
   logBugs(log, () => isReady);
   const { startServer } = await import('../apps/start-server.ts');
   const pidFile = pidFileAt(config.pidFile);
-  const starting = startServer(config, log, (step, ms) => {
+  const progress = (step: string, ms: number) => {
     if (!ends.isStopping()) console.log(`${step} (${ms} ms)`);
+  };
+  const starting = startServer(config, log, progress, {
+    configPaths: paths,
+    files: async () => (await loadConfig(paths)).config.appserviceFiles,
   });
   const ends = listenForEnd({
     log,
@@ -33,7 +37,10 @@ async function serve(config: Config, warnings: readonly string[], paths: string[
       await (await starting).close();
       await pidFile.remove();
     },
-    reload: nothingToReload(log),
+    reload: () =>
+      void starting
+        .then((running) => running.reload())
+        .catch((error: unknown) => log.error({ err: error }, 'nothing could be read again')),
   });
   const server = await starting;
   isReady = true;

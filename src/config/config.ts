@@ -83,6 +83,8 @@ export interface Config {
   workers: WorkersConfig;
   routing: RoutingConfig;
   appserviceFiles: string[];
+  /** Application services are sent their tokens in the query as well. */
+  appserviceTokenInQuery: boolean;
   wellKnown: WellKnownConfig;
 }
 
@@ -102,6 +104,7 @@ function readAccounts(
     needsThreepid: boolean;
     requiresTerms: boolean;
     accountsExpire: boolean;
+    tracksAppserviceUsers: boolean;
   },
 ) {
   const registration = loader.take(registrationSection);
@@ -120,6 +123,7 @@ function readAccounts(
     allowThreepidChanges: registration.enable_3pid_changes,
     forgetsRoomsOnLeave: others.forgetsRoomsOnLeave,
     accountsExpire: others.accountsExpire,
+    tracksAppserviceUsers: others.tracksAppserviceUsers,
     connectionsKeptMs: registration.user_ips_max_age,
     wellKnown:
       publicBaseUrl === null
@@ -137,6 +141,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const notices = readNotices(loader, loader.take(noticesSection), folder);
   const experimental = loader.take(experimentalSection);
   const rooms = readRooms(loader.take(roomsSection), server.serverName);
+  const appservices = loader.take(appservicesSection);
   const workers = readWorkers(loader, loader.take(workersSection));
   const outbound = readOutbound(loader.take(outboundSection));
   const federation = readFederation(loader, loader.take(federationSection), outbound);
@@ -155,6 +160,7 @@ function read(loader: OptionLoader, folder: string): Config {
       forgetsRoomsOnLeave: rooms.forgetsRoomsOnLeave,
       needsThreepid: threepids.required.length > 0,
       accountsExpire: accountValidity !== null,
+      tracksAppserviceUsers: appservices.track_appservice_user_ips,
       requiresTerms: notices.consent?.isNeededToRegister ?? false,
     }),
     rooms,
@@ -181,7 +187,8 @@ function read(loader: OptionLoader, folder: string): Config {
     ),
     workers,
     routing: readRouting(loader.take(routingSection)),
-    appserviceFiles: loader.take(appservicesSection).app_service_config_files,
+    appserviceFiles: appservices.app_service_config_files,
+    appserviceTokenInQuery: appservices.use_appservice_legacy_authorization,
   };
 }
 

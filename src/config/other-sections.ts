@@ -1,17 +1,26 @@
-import { list, text } from './kinds.ts';
+import { flag, list, text } from './kinds.ts';
 import { inert, option, section } from './option.ts';
 
 export const appservicesSection = section('Application services', 'Bridges and bots.', {
   app_service_config_files: option(
     list(text),
     [],
-    'Registration files of application services, read at the start.',
+    'Registration files of application services. They are read again when one of them, or this ' +
+      'list, has changed, and by `SIGHUP`.',
     { example: '[/etc/lattice/irc-bridge.yaml]' },
   ),
+  track_appservice_user_ips: option(
+    flag,
+    false,
+    'The addresses from which application services act for their users are recorded as well.',
+  ),
+  use_appservice_legacy_authorization: option(
+    flag,
+    false,
+    'Application services are sent their `hs_token` in the query as well, for old ones.',
+  ),
   ...inert({
-    track_appservice_user_ips: 'addresses of bridges’ users',
     track_puppeted_user_ips: 'addresses of users whom bridges act for',
-    use_appservice_legacy_authorization: 'the token in the query as well',
   }),
 });
 

@@ -55,6 +55,8 @@ export interface OneTimeKeys {
   /** A key for each that is wanted, in the same order; null: there is none. */
   claim(wanted: readonly KeyWanted[]): Promise<(ClaimedKey | null)[]>;
   state(userNid: number, deviceNid: number): Promise<OneTimeKeyState>;
+  /** By device, of at most some hundreds; one query. */
+  states(devices: readonly DeviceRef[]): Promise<ReadonlyMap<number, OneTimeKeyState>>;
 }
 
 /** Unclaimed keys of one device; of more the oldest go. Clients forget theirs after about 100. */
@@ -193,6 +195,9 @@ export function createOneTimeKeys(
       }));
     },
     claim: (wanted) => commit(claims, wanted),
-    state: (userNid, deviceNid) => store.state(userNid, deviceNid),
+    async state(userNid, deviceNid) {
+      return (await store.states([{ userNid, deviceNid }])).get(deviceNid)!;
+    },
+    states: (devices) => store.states(devices),
   };
 }

@@ -18,7 +18,7 @@ export { isPresenceState, presenceStream } from './streams.ts';
 export type { Presence, PresenceState } from './streams.ts';
 export type { PresenceSurroundings } from './endpoints/needs.ts';
 export type { ActiveUser } from './tracker.ts';
-export type { PresenceEvent } from './presence-event.ts';
+export { presenceEvent, type PresenceEvent } from './presence-event.ts';
 
 export interface PresenceNeeds extends PresenceSurroundings {
   config: PresenceConfig;

@@ -1,6 +1,6 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
-import { checkAliasAllowed, checkPublicationAllowed } from './directory-rules.ts';
+import { checkAliasAllowed, checkAliasFree, checkPublicationAllowed } from './directory-rules.ts';
 import type { Actor } from './needs.ts';
 import { notInRoom } from './room-access.ts';
 import { visibilityOf } from './read-access.ts';
@@ -15,7 +15,7 @@ const canonicalAlias = (sender: string, content: JsonObject = {}) => ({
   content,
 });
 
-/** Throws M_FORBIDDEN, M_NOT_FOUND, M_ROOM_IN_USE. */
+/** Throws M_FORBIDDEN, M_EXCLUSIVE, M_NOT_FOUND, M_ROOM_IN_USE. */
 export async function addAlias(
   services: RoomServices,
   actor: Actor,
@@ -27,6 +27,7 @@ export async function addAlias(
   if (access.membership !== 'join' && !actor.isAdmin && !actor.appservice) {
     throw notInRoom(actor.userId, roomId);
   }
+  checkAliasFree(services.appserviceAliases, actor, alias);
   checkAliasAllowed(services.config, actor, alias, roomId);
   if (!(await services.aliases.add(alias, access.roomNid, actor.userNid))) {
     throw new MatrixError('M_ROOM_IN_USE', `Room alias ${alias} already exists`, { status: 409 });
@@ -35,7 +36,8 @@ export async function addAlias(
 
 /**
  * Removes an alias of which the user is the maker, or whose room the user runs, and takes it out
- * of the room's canonical aliases. Throws M_NOT_FOUND, M_FORBIDDEN.
+ * of the room's canonical aliases; application services remove all of theirs. Throws M_NOT_FOUND,
+ * M_EXCLUSIVE, M_FORBIDDEN.
  */
 export async function removeAlias(
   services: RoomServices,
@@ -44,9 +46,11 @@ export async function removeAlias(
 ): Promise<void> {
   const found = await services.aliases.find(alias);
   if (!found) throw new MatrixError('M_NOT_FOUND', `Room alias ${alias} not found`);
+  checkAliasFree(services.appserviceAliases, actor, alias);
   const event = canonicalAlias(actor.userId);
   const mayChange = await services.writer.allows(found.roomId, event);
-  if (found.creatorNid !== actor.userNid && !mayChange && !actor.isAdmin) {
+  const isOwn = found.creatorNid === actor.userNid || actor.appservice !== null;
+  if (!isOwn && !mayChange && !actor.isAdmin) {
     throw new MatrixError('M_FORBIDDEN', "You don't have permission to delete the alias.");
   }
   await services.aliases.remove(alias);

@@ -3,7 +3,7 @@ import { inGroups } from '../kernel/in-groups.ts';
 import { isUserId, localpartOf, serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import { roomVersion, isKnownRoomVersion, type RoomVersion } from '../matrix/room-versions.ts';
-import { checkAliasAllowed, checkPublicationAllowed } from './directory-rules.ts';
+import { checkAliasAllowed, checkAliasFree, checkPublicationAllowed } from './directory-rules.ts';
 import { checkActorMayInvite } from './invite-checks.ts';
 import { memberContent } from './member-content.ts';
 import type { Actor } from './needs.ts';
@@ -204,7 +204,7 @@ export async function createRoom(
   await checkActorMayInvite(services, actor, invitees);
   const alias =
     wish.room_alias_name === undefined ? null : aliasFor(wish.room_alias_name, config.serverName);
-  if (alias !== null) await checkAliasFree(services, actor, alias);
+  if (alias !== null) await checkAlias(services, actor, alias);
   if (isPublic) checkPublicationAllowed(config, actor, '', alias === null ? [] : [alias]);
 
   const trusted = preset.trustsInvitees ? invitees : [];
@@ -290,7 +290,8 @@ async function inviteOthers(
   if (failure) throw failure.error;
 }
 
-async function checkAliasFree(services: RoomServices, actor: Actor, alias: string) {
+async function checkAlias(services: RoomServices, actor: Actor, alias: string) {
+  checkAliasFree(services.appserviceAliases, actor, alias);
   checkAliasAllowed(services.config, actor, alias, '');
   if (await services.aliases.find(alias)) {
     throw new MatrixError('M_ROOM_IN_USE', `Room alias already taken: ${localpartOf(alias)}`);

@@ -1,5 +1,6 @@
+import { matches } from '../appservices/registrations.ts';
 import { MatrixError } from '../kernel/errors.ts';
-import type { Actor, DirectoryRule, RoomsConfig } from './needs.ts';
+import type { Actor, AppserviceAliases, DirectoryRule, RoomsConfig } from './needs.ts';
 
 function globMatches(pattern: string, text: string): boolean {
   if (pattern === '*') return true;
@@ -34,6 +35,26 @@ export function checkAliasAllowed(
 ): void {
   if (actor.isAdmin || isAllowed(config.aliasCreationRules, actor.userId, [alias], roomId)) return;
   throw new MatrixError('M_FORBIDDEN', 'Not allowed to create alias');
+}
+
+/**
+ * Throws M_EXCLUSIVE for an alias that an application service has for itself, and for a service when
+ * the alias is none of its own. Source: application service API 1.19, "Server admin style permissions".
+ */
+export function checkAliasFree(
+  { registrations }: AppserviceAliases,
+  { appservice }: Pick<Actor, 'appservice'>,
+  alias: string,
+): void {
+  const owner = registrations.exclusiveForAlias(alias);
+  if (owner && owner.id !== appservice?.id) {
+    throw new MatrixError('M_EXCLUSIVE', 'This alias is reserved by an application service.');
+  }
+  if (!appservice) return;
+  const service = registrations.byId(appservice.id);
+  if (!service || !matches(service.namespaces.aliases, alias)) {
+    throw new MatrixError('M_EXCLUSIVE', 'This application service has not reserved this alias.');
+  }
 }
 
 /** Throws M_FORBIDDEN when [room_list_publication_rules] do not let the user publish the room. */

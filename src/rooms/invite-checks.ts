@@ -19,12 +19,17 @@ export async function checkMayInvite(
   }
 }
 
-/** The same for a user of this server; admins may always. */
+/** The same for a user of this server; admins may always. Who does not exist yet may be made. */
 export async function checkActorMayInvite(
   services: Pick<RoomServices, 'config' | 'inviteChecks'>,
   actor: Pick<Actor, 'userId' | 'isAdmin'>,
   invitees: readonly string[],
 ): Promise<void> {
-  if (actor.isAdmin) return;
-  await Promise.all(invitees.map((invitee) => checkMayInvite(services, actor.userId, invitee)));
+  await Promise.all(
+    invitees.map(async (invitee) => {
+      const isOwn = serverNameOf(invitee) === services.config.serverName;
+      if (isOwn) await services.inviteChecks.expect(invitee);
+      if (!actor.isAdmin) await checkMayInvite(services, actor.userId, invitee);
+    }),
+  );
 }

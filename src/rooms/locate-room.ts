@@ -34,14 +34,22 @@ const notFound = (alias: string) => new MatrixError('M_NOT_FOUND', `Room alias $
 const isOwn = ({ config }: RoomServices, alias: string) =>
   serverNameOf(alias) === config.serverName;
 
+/** A room by an alias of this server; application services are asked for one that is not known. */
+async function findOwn({ aliases, appserviceAliases }: RoomServices, alias: string) {
+  const found = await aliases.find(alias);
+  if (found) return found;
+  const made = (await appserviceAliases.hasAlias(alias)) ? await aliases.find(alias) : null;
+  if (!made) throw notFound(alias);
+  return made;
+}
+
 /**
  * The room that an alias stands for; the server of the alias is asked. Throws M_NOT_FOUND, and
  * M_FORBIDDEN or M_UNKNOWN (502) when the server may not or cannot be asked.
  */
 export async function locateAlias(services: RoomServices, alias: string): Promise<LocatedRoom> {
   if (!isOwn(services, alias)) return locateRemotely(services, alias);
-  const found = await services.aliases.find(alias);
-  if (!found) throw notFound(alias);
+  const found = await findOwn(services, alias);
   const servers = (await serversIn(services, found.roomNid)).slice(0, serversMax);
   // Of a room that everybody has left nobody else knows more.
   return {
@@ -70,9 +78,7 @@ export async function resolveRoom(services: RoomServices, idOrAlias: string): Pr
   if (isRoomId(idOrAlias)) return idOrAlias;
   checkAlias(idOrAlias);
   if (!isOwn(services, idOrAlias)) return (await locateAlias(services, idOrAlias)).roomId;
-  const found = await services.aliases.find(idOrAlias);
-  if (!found) throw notFound(idOrAlias);
-  return found.roomId;
+  return (await findOwn(services, idOrAlias)).roomId;
 }
 
 /** The room, and servers by way of which it may be joined beside those that the client names. */

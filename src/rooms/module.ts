@@ -13,6 +13,7 @@ import { publicRoomsEndpoints } from './endpoints/public-rooms.ts';
 import { sendingEndpoints } from './endpoints/sending.ts';
 import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
+import { announcedAliases } from './announced-aliases.ts';
 import type { Aggregations } from './aggregations.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
@@ -52,7 +53,7 @@ import { createReceiver } from './writer/receive.ts';
 import { createLocalRoomWriter } from './writer/room-writer.ts';
 import { createRoomWriter } from './writer/shared-writer.ts';
 
-export { eventColumns, nameJoins } from './store/columns.ts';
+export { eventColumns, memberTypeNid, membershipIn, nameJoins } from './store/columns.ts';
 export { withEventNames } from './store/event-names.ts';
 export {
   afterRedaction,
@@ -62,7 +63,7 @@ export {
   strippedEventJson,
 } from './stored-event.ts';
 export type { ClientFormat, Envelope, StoredEvent } from './stored-event.ts';
-export { eventStream, forgottenRoomStream } from './streams.ts';
+export { aliasStream, eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
 export { visibilityFor, withoutSenders } from './visibility.ts';
@@ -109,6 +110,7 @@ export type { ServerAcls } from './server-acls.ts';
 export type { RoomAccess, RoomAccessCache } from './room-access.ts';
 export type {
   Actor,
+  AppserviceAliases,
   Elsewhere,
   Profiles,
   RoomsConfig,
@@ -182,6 +184,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     config,
     profiles,
     inviteChecks: needs.inviteChecks,
+    appserviceAliases: needs.appserviceAliases,
     elsewhere: needs.elsewhere,
     limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
@@ -200,7 +203,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     serverAcls: createServerAcls(stateStore, bus),
     states: withStateCache(stateStore, bus),
     timeline: createTimelineStore(named),
-    aliases: createAliasStore(database),
+    aliases: announcedAliases(createAliasStore(database), bus),
     directory: createDirectoryStore(database),
     remoteDirectory: createRemoteDirectory(needs.questions),
     appserviceDirectories: createAppserviceDirectoryStore(database),

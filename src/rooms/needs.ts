@@ -1,3 +1,4 @@
+import type { AppserviceRegistrations } from '../appservices/registrations.ts';
 import type { RateLimit } from '../http/rate-limit.ts';
 import type { RateLimiter } from '../http/rate-limiter.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -96,6 +97,15 @@ export interface DelayWish {
 export interface InviteChecks {
   /** Of a user of this server. */
   permissionsOf(userId: string): Promise<InvitePermissions>;
+  /** A user of this server is about to be invited: an application service may have to make it. */
+  expect(userId: string): Promise<void>;
+}
+
+/** What rooms ask of application services. */
+export interface AppserviceAliases {
+  registrations: Pick<AppserviceRegistrations, 'byId' | 'exclusiveForAlias'>;
+  /** Whether a service says that there is such an alias of this server; it has made it then. */
+  hasAlias(alias: string): Promise<boolean>;
 }
 
 /** Memberships that other servers have a say in. */
@@ -139,6 +149,7 @@ export interface RoomsEnvironment {
   config: RoomsConfig;
   profiles: Profiles;
   inviteChecks: InviteChecks;
+  appserviceAliases: AppserviceAliases;
   /** Invites somebody by a mail address or phone number, with the help of an identity server. */
   inviteByThreepid(actor: Actor, roomId: string, wish: ThreepidInvite): Promise<void>;
   /** Whose events, but for state, the user does not want to see. */

@@ -56,3 +56,10 @@ export const forgottenRoomStream = defineStream<{ userNid: number; roomNid: numb
   durable: false,
   shardedBy: 'user',
 });
+
+/** Rooms whose aliases on this server are others now; not told of rooms that are new. */
+export const aliasStream = defineStream<{ roomNids: number[] }>({
+  name: 'room_aliases',
+  durable: false,
+  shardedBy: 'room',
+});

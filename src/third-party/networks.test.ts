@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createAppserviceClient } from '../appservices/client.ts';
 import type { AppserviceRegistration } from '../appservices/registrations.ts';
-import type { JsonRequest } from '../http/json-client.ts';
 import { createLog } from '../kernel/log.ts';
 import { createNetworks } from './networks.ts';
 
 const service = (id: string, protocols: string[]): AppserviceRegistration => ({
   id,
-  url: `http://${id}.example/`,
+  url: `http://${id}.example`,
   asToken: 'as',
   hsToken: `hs of ${id}`,
   sender: `@${id}:example.org`,
@@ -15,23 +15,30 @@ const service = (id: string, protocols: string[]): AppserviceRegistration => ({
   rateLimited: false,
   protocols,
   receivesEphemeral: false,
+  usesUnstableEphemeral: false,
   receivesDeviceUpdates: false,
   managesDevices: false,
 });
 
 function networksOf(answers: Record<string, unknown>) {
-  const asked: JsonRequest[] = [];
+  const asked: { url: string; authorization: string }[] = [];
   let now = 0;
   const networks = createNetworks({
-    services: [service('one', ['irc']), service('two', ['irc', 'xmpp']), service('none', [])],
+    registrations: {
+      all: [service('one', ['irc']), service('two', ['irc', 'xmpp']), service('none', [])],
+    },
     clock: { now: () => now },
     log: createLog('error', { write: () => undefined }),
-    async send(request) {
-      asked.push(request);
-      const json = answers[request.url];
-      if (json === undefined) throw new Error('unreachable');
-      return { status: 200, body: null, json };
-    },
+    client: createAppserviceClient({
+      tokenInQuery: false,
+      outbound: {
+        async fetch(url, request) {
+          asked.push({ url, authorization: request!.headers!['Authorization']! });
+          if (answers[url] === undefined) throw new Error('unreachable');
+          return { status: 200, headers: {}, url, body: Buffer.from(JSON.stringify(answers[url])) };
+        },
+      },
+    }),
   });
   return { networks, asked, pass: (ms: number) => (now += ms) };
 }
@@ -50,7 +57,7 @@ test('networks of several bridges are put together; a dead bridge is left out', 
     { network_id: 'a', instance_id: 'one|a' },
     { network_id: 'b', instance_id: 'two|b' },
   ]);
-  assert.equal(asked[0]!.headers!['Authorization'], 'Bearer hs of one');
+  assert.equal(asked[0]!.authorization, 'Bearer hs of one');
   await networks.protocols(['irc']);
   assert.equal(asked.length, 3, 'descriptions are remembered');
   pass(2 * 60 * 60 * 1000);

@@ -1,5 +1,8 @@
-import type { AppserviceRegistration } from '../appservices/registrations.ts';
-import type { SendJson } from '../http/json-client.ts';
+import type { AppserviceClient } from '../appservices/client.ts';
+import type {
+  AppserviceRegistration,
+  AppserviceRegistrations,
+} from '../appservices/registrations.ts';
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
@@ -21,8 +24,8 @@ export interface Protocol extends Record<string, unknown> {
 }
 
 export interface NetworksNeeds {
-  services: readonly AppserviceRegistration[];
-  send: SendJson;
+  registrations: Pick<AppserviceRegistrations, 'all'>;
+  client: AppserviceClient;
   clock: Clock;
   log: Log;
 }
@@ -33,10 +36,12 @@ const descriptionsMax = 1_000;
 /** A bridge may find many; clients show few. */
 const foundMax = 100;
 
+const answerMsMax = 10_000;
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-export function createNetworks({ services, send, clock, log }: NetworksNeeds): Networks {
+export function createNetworks({ registrations, client, clock, log }: NetworksNeeds): Networks {
   const descriptions = boundedCache<string, { ts: number; protocol: Protocol | null }>(
     descriptionsMax,
   );
@@ -48,13 +53,13 @@ export function createNetworks({ services, send, clock, log }: NetworksNeeds): N
     fields: Readonly<Record<string, string>>,
   ): Promise<unknown> {
     if (service.url === null) return null;
-    const query = new URLSearchParams(fields).toString();
-    const url = `${service.url.replace(/\/+$/, '')}/_matrix/app/v1/thirdparty/${path}`;
     try {
-      const { status, json } = await send({
+      const { status, json } = await client.ask(service, {
         method: 'GET',
-        url: query === '' ? url : `${url}?${query}`,
-        headers: { Authorization: `Bearer ${service.hsToken}` },
+        path: `/thirdparty/${path}`,
+        legacyPath: `/_matrix/app/unstable/thirdparty/${path}`,
+        query: fields,
+        timeoutMs: answerMsMax,
       });
       return status === 200 ? json : null;
     } catch (error) {
@@ -82,7 +87,7 @@ export function createNetworks({ services, send, clock, log }: NetworksNeeds): N
 
   return {
     async protocols(names) {
-      const wanted = services.flatMap((service) =>
+      const wanted = registrations.all.flatMap((service) =>
         service.protocols
           .filter((name) => names === undefined || names.includes(name))
           .map((name) => ({ service, name })),
@@ -100,7 +105,7 @@ export function createNetworks({ services, send, clock, log }: NetworksNeeds): N
       return byName;
     },
     async look(kind, protocol, fields) {
-      const asked = services.filter(
+      const asked = registrations.all.filter(
         ({ protocols }) =>
           protocols.length > 0 && (protocol === null || protocols.includes(protocol)),
       );

@@ -27,7 +27,7 @@ export interface UserDirectoryNeeds {
   roles: Roles;
   config: UserDirectoryConfig;
   /** Senders of application services. */
-  excludedUserIds: readonly string[];
+  excludedUserIds(): readonly string[];
 }
 
 export interface UserDirectory extends Pick<Follower, 'catchUp' | 'stop'> {

@@ -123,7 +123,7 @@ function directory(
     log,
     roles,
     config: { ...usual, ...config },
-    excludedUserIds,
+    excludedUserIds: () => excludedUserIds,
   });
   return { ...made, search: searchOf(made.endpoints[0]!) };
 }

@@ -141,7 +141,7 @@ test('SIGHUP does no harm to a server without a terminal', async () => {
     const { pid, exit, output } = await startInTerminal([...configPaths, telling]);
     process.kill(pid, 'SIGHUP');
     // oxlint-disable-next-line no-await-in-loop
-    while (!output().includes('nothing is read again')) await pause(20);
+    while (!output().includes('have been read again')) await pause(20);
     process.kill(pid, 'SIGTERM');
     assert.deepEqual(await exit, [0, null]);
   } finally {

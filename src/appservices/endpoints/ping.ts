@@ -6,6 +6,8 @@ import type { AppserviceRegistrations } from '../registrations.ts';
 
 export interface PingEndpointNeeds extends PingNeeds {
   registrations: Pick<AppserviceRegistrations, 'byId'>;
+  /** The service has answered. */
+  answers(id: string): void;
 }
 
 export const ping = endpoint<PingEndpointNeeds>()({
@@ -32,6 +34,8 @@ export const ping = endpoint<PingEndpointNeeds>()({
     if (!service || service.id !== params['appserviceId']) {
       throw new MatrixError('M_FORBIDDEN', 'The token is of another application service');
     }
-    return { duration_ms: await pingAppservice(needs, service, body.transaction_id) };
+    const durationMs = await pingAppservice(needs, service, body.transaction_id);
+    needs.answers(service.id);
+    return { duration_ms: durationMs };
   },
 });

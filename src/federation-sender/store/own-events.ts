@@ -1,7 +1,8 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 import type { SplitPdu } from '../../matrix/event-builder.ts';
-import { memberType, membershipIn, serverOf } from './columns.ts';
+import { memberTypeNid, membershipIn } from '../../rooms/module.ts';
+import { serverOf } from './columns.ts';
 
 export interface PduRow extends SplitPdu {
   eventNid: number;
@@ -30,7 +31,7 @@ const selectPlaces = statement<
 >(
   'select_places_of_own_events',
   `select e.pos, e.room_nid as "roomNid",
-     case when e.type_nid = ${memberType} then e.state_key end as "memberId"
+     case when e.type_nid = ${memberTypeNid} then e.state_key end as "memberId"
    from events e join users u on u.user_nid = e.sender_nid
    where e.pos > $1 and e.pos <= $2 and e.sub = 0 and e.status = 0
      and ${serverOf('u.user_id')} = $3
@@ -76,7 +77,7 @@ const selectEvents = statement<EventsParams, OwnEvent>(
      o.origin
    from unnest($1::bigint[], $2::bigint[]) as w(room_nid, after_pos) cross join lateral (
      select e.pos, e.event_nid, null::text as origin,
-       case when e.type_nid = ${memberType} and ${membershipIn('e.content')} <> 'invite'
+       case when e.type_nid = ${memberTypeNid} and ${membershipIn('e.content')} <> 'invite'
          then e.state_key end as member_id
      from events e join users u on u.user_nid = e.sender_nid
      where e.room_nid = w.room_nid and e.pos > w.after_pos and e.pos <= $3 and e.sub = 0
@@ -121,7 +122,7 @@ const selectSpans = statement<
    spans as (
      select s.room_nid, range_agg(int8range(s.from_pos, s.to_pos)) as ranges
      from members m
-       join room_state s on s.room_nid = m.room_nid and s.type_nid = ${memberType}
+       join room_state s on s.room_nid = m.room_nid and s.type_nid = ${memberTypeNid}
          and s.state_key = m.user_id and s.to_pos > $3 and s.to_pos > s.from_pos
        join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
      where ${membershipIn('e.content')} = 'join'

@@ -141,16 +141,22 @@ export const setFallbackKeys = statement<
      returning f.algorithm`,
 );
 
-const selectState = statement<
-  [number, number],
-  { isFallback: boolean; algorithm: string; count: number }
+const selectStates = statement<
+  [userNids: number[], deviceNids: number[]],
+  { deviceNid: number; isFallback: boolean; algorithm: string; count: number }
 >(
-  'keys.one_time_key_state',
-  `select false as "isFallback", algorithm, count(*) as count from one_time_keys
-     where user_nid = $1 and device_nid = $2 group by algorithm
+  'keys.one_time_key_states',
+  `with devices as materialized (
+     select * from unnest($1::bigint[], $2::bigint[]) as d(user_nid, device_nid))
+   select d.device_nid as "deviceNid", false as "isFallback", k.algorithm, count(*) as count
+     from devices d
+       join one_time_keys k on k.user_nid = d.user_nid and k.device_nid = d.device_nid
+     group by d.device_nid, k.algorithm
    union all
-   select true, algorithm, 1 from fallback_keys
-     where user_nid = $1 and device_nid = $2 and not is_used`,
+   select d.device_nid, true, f.algorithm, 1
+     from devices d
+       join fallback_keys f on f.user_nid = d.user_nid and f.device_nid = d.device_nid
+     where not f.is_used`,
 );
 
 const trimKeys = statement<[number, number, number], never>(
@@ -168,17 +174,31 @@ export interface OneTimeKeyState {
   unusedFallbackTypes: string[];
 }
 
+function stateOf(
+  rows: readonly { isFallback: boolean; algorithm: string; count: number }[],
+): OneTimeKeyState {
+  const counts: Record<string, number> = {};
+  const unusedFallbackTypes: string[] = [];
+  for (const { isFallback, algorithm, count } of rows) {
+    if (isFallback) unusedFallbackTypes.push(algorithm);
+    else counts[algorithm] = count;
+  }
+  return { counts, unusedFallbackTypes };
+}
+
 export function createOneTimeKeyStore(database: Queryable) {
   return {
-    async state(userNid: number, deviceNid: number): Promise<OneTimeKeyState> {
-      const rows = await database.query(selectState, [userNid, deviceNid]);
-      const counts: Record<string, number> = {};
-      const unusedFallbackTypes: string[] = [];
-      for (const { isFallback, algorithm, count } of rows) {
-        if (isFallback) unusedFallbackTypes.push(algorithm);
-        else counts[algorithm] = count;
-      }
-      return { counts, unusedFallbackTypes };
+    /** By device, also of those that have none. */
+    async states(
+      devices: readonly { userNid: number; deviceNid: number }[],
+    ): Promise<Map<number, OneTimeKeyState>> {
+      const nids = devices.map(({ deviceNid }) => deviceNid);
+      const rows = await database.query(selectStates, [
+        devices.map(({ userNid }) => userNid),
+        nids,
+      ]);
+      const byDevice = Map.groupBy(rows, ({ deviceNid }) => deviceNid);
+      return new Map(nids.map((nid) => [nid, stateOf(byDevice.get(nid) ?? [])]));
     },
     /** Keeps a device's newest one-time keys only. */
     async trim(userNid: number, deviceNid: number, kept: number) {

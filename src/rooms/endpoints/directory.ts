@@ -43,7 +43,7 @@ const setRoomAlias = declare({
   summary: 'Gives a room an alias',
   source: 'CS 1.19, setRoomAlias',
   body: Type.Object({ room_id: Type.String() }),
-  errors: ['M_FORBIDDEN', 'M_ROOM_IN_USE', 'M_INVALID_PARAM'],
+  errors: ['M_FORBIDDEN', 'M_EXCLUSIVE', 'M_ROOM_IN_USE', 'M_INVALID_PARAM'],
   async handle({ params, body, requester }, services) {
     const alias = checkedAlias(params['roomAlias']!);
     if (serverNameOf(alias) !== services.config.serverName) {
@@ -63,7 +63,7 @@ const deleteRoomAlias = declare({
   summary: 'Takes an alias away',
   source: 'CS 1.19, deleteRoomAlias',
   bodyMode: 'optional',
-  errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
+  errors: ['M_NOT_FOUND', 'M_EXCLUSIVE', 'M_FORBIDDEN'],
   async handle({ params, requester }, services) {
     await aliases.removeAlias(services, requester, checkedAlias(params['roomAlias']!));
     return {};

@@ -15,9 +15,9 @@ const insertAlias = statement<[string, number, number], { alias: string }>(
   `insert into room_aliases (alias, room_nid, creator_nid) values ($1, $2, $3)
    on conflict do nothing returning alias`,
 );
-const deleteAlias = statement<[string], never>(
+const deleteAlias = statement<[string], { roomNid: number }>(
   'delete_alias',
-  'delete from room_aliases where alias = $1',
+  'delete from room_aliases where alias = $1 returning room_nid as "roomNid"',
 );
 const moveAliases = statement<[number, number], { alias: string }>(
   'move_aliases',
@@ -37,8 +37,9 @@ export function createAliasStore(database: Queryable) {
     async add(alias: string, roomNid: number, creatorNid: number): Promise<boolean> {
       return (await database.query(insertAlias, [alias, roomNid, creatorNid])).length > 0;
     },
-    async remove(alias: string): Promise<void> {
-      await database.query(deleteAlias, [alias]);
+    /** The rooms that it stood for. */
+    async remove(alias: string): Promise<number[]> {
+      return (await database.query(deleteAlias, [alias])).map(({ roomNid }) => roomNid);
     },
     /** Points all aliases of one room to another. */
     async move(fromNid: number, toNid: number): Promise<void> {

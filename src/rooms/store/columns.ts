@@ -1,3 +1,5 @@
+import { readableJson } from '../../database/readable-json.ts';
+
 /**
  * The columns of a StoredEvent, from `events e`. Type and sender come as numbers; their names are
  * put in by `withEventNames`.
@@ -16,3 +18,9 @@ export const nameJoins = `
 
 /** The to_pos of state that holds now. */
 export const endless = '9223372036854775807';
+
+/** A membership, as the content of its event says. `content`: an SQL expression. */
+export const membershipIn = (content: string) => `${readableJson(content)} ->> 'membership'`;
+
+/** The number of the type `m.room.member`, as an SQL expression. */
+export const memberTypeNid = `(select type_nid from event_types where event_type = 'm.room.member')`;

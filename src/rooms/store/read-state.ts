@@ -1,10 +1,9 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import { eventColumns, endless } from './columns.ts';
+import { endless, eventColumns, memberTypeNid } from './columns.ts';
 import type { StoredEvent } from '../stored-event.ts';
 
 const entryOf = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid`;
-const memberType = `(select type_nid from event_types where event_type = 'm.room.member')`;
 
 const selectCurrent = statement<[number], StoredEvent>(
   'select_current_state',
@@ -37,13 +36,13 @@ const selectEntriesAt = statement<[number, string[], string[], number], StoredEv
 const selectMembers = statement<[number], StoredEvent>(
   'select_current_members',
   `select ${eventColumns} from room_state s ${entryOf}
-   where s.room_nid = $1 and s.to_pos = ${endless} and s.type_nid = ${memberType}`,
+   where s.room_nid = $1 and s.to_pos = ${endless} and s.type_nid = ${memberTypeNid}`,
 );
 
 const selectMembersAt = statement<[number, number], StoredEvent>(
   'select_members_at',
   `select ${eventColumns} from room_state s ${entryOf}
-   where s.room_nid = $1 and s.from_pos <= $2 and s.to_pos > $2 and s.type_nid = ${memberType}`,
+   where s.room_nid = $1 and s.from_pos <= $2 and s.to_pos > $2 and s.type_nid = ${memberTypeNid}`,
 );
 
 const selectVisibility = statement<

@@ -11,7 +11,7 @@ export interface SearchNeeds {
   config: UserDirectoryConfig;
   follower: Pick<Follower, 'outstanding'>;
   /** Senders of application services: nobody talks to them. */
-  excludedUserIds: readonly string[];
+  excludedUserIds(): readonly string[];
 }
 
 /** CS 1.19, searchUserDirectory. */
@@ -78,7 +78,7 @@ export const searchUserDirectory = endpoint<SearchNeeds>()({
       words,
       term: localpart,
       serverPrefix,
-      excludedUserIds,
+      excludedUserIds: excludedUserIds(),
       limit: limit + 1,
     });
     return {
