@@ -157,6 +157,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       return other !== null && rooms.services.members.share(userNid, other);
     },
     questions,
+    consentOf: (userNid) => notices.consent.stateOf(userNid),
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
@@ -212,6 +213,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     rooms: rooms.services.access,
     userIdOf: (userNid) => interned.userId(userNid),
+    accountOf: accounts.services.moderation.anyAccount,
     ruleFeatures: config.experimental,
     filtersInvites: config.experimental.inviteFilters,
     emptyDeletes: config.experimental.emptyDeletes,
