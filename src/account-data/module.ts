@@ -97,7 +97,12 @@ export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
   const filters = createStoredFilters(createFilterStore(database));
   const { emptyDeletes = false, accountOf } = needs;
   const services = { clock, data, store, filters, rooms, emptyDeletes, accountOf };
-  const declared = [adminAccountData, ...accountDataEndpoints, ...tagAndFilterEndpoints, ...pushRuleEndpoints];
+  const declared = [
+    adminAccountData,
+    ...accountDataEndpoints,
+    ...tagAndFilterEndpoints,
+    ...pushRuleEndpoints,
+  ];
 
   return {
     endpoints: bindEndpoints(declared, services),

@@ -22,8 +22,7 @@ export interface ExternalIds {
   replace(userNid: number, ids: readonly ExternalId[]): Promise<void>;
 }
 
-const inUse = () =>
-  new MatrixError('M_UNKNOWN', 'External id is already in use.', { status: 409 });
+const inUse = () => new MatrixError('M_UNKNOWN', 'External id is already in use.', { status: 409 });
 
 export function createExternalIds(database: Database): ExternalIds {
   const columns = (ids: readonly ExternalId[]): [string[], string[]] => [

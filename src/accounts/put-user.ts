@@ -90,7 +90,9 @@ async function setThreepids(
   const gone = known.filter((one) => !wanted.some(sameAs(one)));
   const added = wanted.filter((one) => !known.some(sameAs(one)));
   await Promise.all(gone.map((one) => threepidWork.unbind(user, one)));
-  await Promise.all(gone.map(({ medium, address }) => threepids.remove(user.userNid, medium, address)));
+  await Promise.all(
+    gone.map(({ medium, address }) => threepids.remove(user.userNid, medium, address)),
+  );
   const validatedTs = clock.now();
   await Promise.all(added.map((one) => threepids.add(user.userNid, { ...one, validatedTs })));
 }

@@ -40,7 +40,6 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
-import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
@@ -58,6 +57,7 @@ import {
   heardBy,
   mayContact,
 } from './federation-sender.ts';
+import { assembleAdministration } from './administration.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleFederation } from './federation.ts';
 import { assembleFederationEdus } from './federation-edus.ts';
@@ -356,12 +356,6 @@ export function assembleDomains(foundation: Foundation): Domains {
     excludedUserIds: appservices.all.map(({ sender }) => sender),
   });
   accounts.events.subscribe(userDirectory.accountEvents);
-  const reports = createReports({
-    database,
-    clock,
-    rooms: rooms.services,
-    hasAccount: async (userId) => (await accounts.services.directory.byUserId(userId)) !== null,
-  });
   const search = createSearch({
     database,
     events,
@@ -406,6 +400,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));
+  const administration = assembleAdministration(foundation, { accounts, rooms, userDirectory });
 
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,
@@ -432,7 +427,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...(usedThreadSubscriptions?.endpoints ?? []),
     ...keyBackup.endpoints,
     ...relations.endpoints,
-    ...reports.endpoints,
+    ...administration.endpoints,
     ...search.endpoints,
     ...push.endpoints,
     ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
@@ -470,7 +465,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
-      await Promise.all([rendezvous.tidy(), delayedEvents.tidy()]);
+      await Promise.all([rendezvous.tidy(), delayedEvents.tidy(), administration.tidy()]);
       await stickyEvents.deleteExpired(clock.now());
       await accountValidity.sweep();
       await encryption.tidy();
@@ -483,6 +478,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       typing.stop();
       media.close();
       presence.stop();
+      await administration.stop();
       await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
       await search.stop();
       await push.stop();

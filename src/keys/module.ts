@@ -45,7 +45,13 @@ export type { DeviceListChanges } from './services.ts';
 
 export { uploadBody, type UploadingDevice } from './upload.ts';
 
-type OwnServices = 'directory' | 'oneTimeKeys' | 'hasDevice' | 'remoteKeys' | 'streamIdOf' | 'replacements';
+type OwnServices =
+  | 'directory'
+  | 'oneTimeKeys'
+  | 'hasDevice'
+  | 'remoteKeys'
+  | 'streamIdOf'
+  | 'replacements';
 
 export interface KeysNeeds extends Omit<KeysServices, OwnServices> {
   database: Database;

@@ -52,10 +52,7 @@ export interface PushNeeds {
   roles: Roles;
   outbound: Pick<OutboundHttp, 'fetch'>;
   unread: Pick<Unread, 'counts'>;
-  accounts: Pick<
-    AccountServices,
-    'threepids' | 'profiles' | 'moderation' | 'userAdministration'
-  >;
+  accounts: Pick<AccountServices, 'threepids' | 'profiles' | 'moderation' | 'userAdministration'>;
   /** Null: nobody is mailed. */
   mail: PushMailConfig | null;
   email: Email;

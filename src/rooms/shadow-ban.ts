@@ -26,14 +26,16 @@ function inventedId(services: RoomServices, version: string, { params, requester
   const { userId, deviceNid } = requester;
   const request = JSON.stringify([userId, deviceNid, params]);
   const bytes =
-    params['txnId'] === undefined
-      ? randomBytes(32)
-      : createHash('sha256').update(request).digest();
+    params['txnId'] === undefined ? randomBytes(32) : createHash('sha256').update(request).digest();
   return `$${bytes.toString('base64url')}`;
 }
 
 /** Throws M_FORBIDDEN where the event would be refused. */
-async function invented(services: RoomServices, context: Context, event: Omit<ProtoEvent, 'sender'>) {
+async function invented(
+  services: RoomServices,
+  context: Context,
+  event: Omit<ProtoEvent, 'sender'>,
+) {
   const { params, requester } = context;
   const roomId = params['roomId']!;
   const access = await services.access.joined(roomId, requester);

@@ -12,7 +12,8 @@ export const allowReplacement = endpoint<KeysServices>()({
   auth: 'admin',
   runsOn: { group: 'admin', balance: 'none' },
   summary: 'For ten minutes a user needs only the token to replace cross-signing keys, once',
-  source: 'Synapse admin API, "Allow replacing master cross-signing key without User-Interactive Auth"',
+  source:
+    'Synapse admin API, "Allow replacing master cross-signing key without User-Interactive Auth"',
   bodyMode: 'optional',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
   async handle({ params }, { accountOf, directory, replacements, clock }) {

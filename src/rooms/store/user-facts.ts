@@ -11,8 +11,7 @@ const selectMemberships = statement<[userId: string], { roomId: string; membersh
    where u.user_id = $1 order by m.pos`,
 );
 
-const isMembership = (name: string) =>
-  `${readableJson('e.content')} ->> 'membership' = '${name}'`;
+const isMembership = (name: string) => `${readableJson('e.content')} ->> 'membership' = '${name}'`;
 
 // Rooms of the user one by one: there is no order of events by sender.
 const countInvites = statement<[userId: string, sinceTs: number], { count: number }>(
