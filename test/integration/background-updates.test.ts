@@ -5,13 +5,10 @@ import { TestClient, uniqueName, type Json } from '../harness/client.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
 
-// A set of its own on workers: what is switched off is so for the whole server.
-const options = 'background_updates: {}\nserver_notices: {system_mxid_localpart: notices}';
-
 let server: TestServer;
 let admin: TestClient;
 before(async () => {
-  server = await startTestServer(options, ['user_dir']);
+  server = await startTestServer();
   admin = await registerAdmin(server.url);
 });
 after(() => server.close());

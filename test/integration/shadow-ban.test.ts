@@ -8,7 +8,7 @@ import { startTestServer, type TestServer } from '../harness/server.ts';
 let server: TestServer;
 let admin: TestClient;
 before(async () => {
-  server = await startTestServer('max_event_delay_duration: 1d');
+  server = await startTestServer();
   admin = await registerAdmin(server.url);
 });
 after(() => server.close());
