@@ -178,7 +178,9 @@ export async function putUser(
     await change(services, known, wish);
   } else {
     const made = await create(services, userId, wish);
-    const { isAdmin, userType, password, displayName, ...rest } = wish;
+    // The rest is part of its making.
+    const { threepids, externalIds, avatarUrl, isLocked, isDeactivated, logoutDevices } = wish;
+    const rest = { threepids, externalIds, avatarUrl, isLocked, isDeactivated, logoutDevices };
     await change(services, made, rest);
     if (wish.threepids) await threepidWork.registered(made, {});
   }

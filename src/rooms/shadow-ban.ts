@@ -15,8 +15,16 @@ type Context = EndpointContext<
   Requester
 >;
 
-/** Gives an answer, or null: the request is to be served as it is. */
-type Deceit = (services: RoomServices, context: Context) => Promise<unknown>;
+/** The request is to be served, with another body where there is one. */
+class PassOn {
+  readonly body: JsonObject | null;
+  constructor(body: JsonObject | null = null) {
+    this.body = body;
+  }
+}
+
+/** Gives what the client is told, or PassOn. */
+type Deceit = (services: RoomServices, context: Context) => unknown;
 
 /** An id as an event of the room would have it; the same for a repeated request. */
 function inventedId(services: RoomServices, version: string, { params, requester }: Context) {
@@ -48,18 +56,29 @@ async function invented(
 /** What is delayed is dropped when it is due. */
 const isDelayed = ({ query }: Context) => query['org.matrix.msc4140.delay'] !== undefined;
 
-const message: Deceit = async (services, context) => {
-  if (isDelayed(context)) return null;
-  return invented(services, context, {
-    type: context.params['eventType']!,
-    content: context.body,
-  });
+const message: Deceit = (services, context) => {
+  if (isDelayed(context)) return new PassOn();
+  const { params, body } = context;
+  return invented(services, context, { type: params['eventType']!, content: body });
 };
 
-const state: Deceit = async (services, context) => {
+/** Users come and go, and take others out, without a word of their own. */
+async function member(services: RoomServices, context: Context): Promise<unknown> {
+  const { params, body, requester } = context;
+  const { membership } = body;
+  const isOwn = params['stateKey'] === requester.userId;
+  const access = await services.access.of(params['roomId']!, requester.userNid);
+  if (membership === 'invite' || (membership === 'join' && access?.membership === 'join')) {
+    const event = { type: 'm.room.member', stateKey: params['stateKey']!, content: body };
+    return invented(services, context, event);
+  }
+  return new PassOn(isOwn && membership !== undefined ? { membership } : null);
+}
+
+const state: Deceit = (services, context) => {
+  if (isDelayed(context)) return new PassOn();
   const { eventType: type, stateKey = '' } = context.params;
-  const isInvite = context.body['membership'] === 'invite';
-  if (isDelayed(context) || (type === 'm.room.member' && !isInvite)) return null;
+  if (type === 'm.room.member') return member(services, context);
   return invented(services, context, { type: type!, stateKey, content: context.body });
 };
 
@@ -86,7 +105,17 @@ const upgrade: Deceit = async (services, context) => {
   return { replacement_room: `!${randomLetters(18)}:${services.config.serverName}` };
 };
 
+const join: Deceit = (_services, { body: { third_party_signed: signed } }) =>
+  new PassOn(signed === undefined ? {} : { third_party_signed: signed });
+
+const wordless: Deceit = () => new PassOn({});
+
+/** Rooms of shadow-banned users begin without guests. */
+const creation: Deceit = (_services, { body }) =>
+  new PassOn({ ...body, invite: [], invite_3pid: [] });
+
 const deceits: Readonly<Record<string, Deceit>> = {
+  createRoom: creation,
   sendMessage: message,
   sendMessageWithoutTxn: message,
   setRoomStateWithKey: state,
@@ -95,10 +124,14 @@ const deceits: Readonly<Record<string, Deceit>> = {
   inviteUser: invite,
   inviteUserWithTxn: invite,
   upgradeRoom: upgrade,
+  joinRoom: join,
+  joinRoomWithTxn: join,
+  joinRoomById: join,
+  joinRoomByIdWithTxn: join,
+  knockRoom: wordless,
+  leaveRoom: wordless,
+  leaveRoomWithTxn: wordless,
 };
-
-/** Rooms of shadow-banned users begin without guests. */
-const withoutInvites = (body: JsonObject): JsonObject => ({ ...body, invite: [], invite_3pid: [] });
 
 /**
  * Shadow-banned users are answered as if all was well, and what they send goes nowhere. They join and
@@ -110,15 +143,14 @@ export function deceiveShadowBanned(
 ): Endpoint[] {
   return endpoints.map((endpoint) => {
     const deceit = deceits[endpoint.operation];
-    const isCreation = endpoint.operation === 'createRoom';
-    if (!deceit && !isCreation) return endpoint;
+    if (!deceit) return endpoint;
     return {
       ...endpoint,
       async handle(context) {
         if (!context.requester?.isShadowBanned) return endpoint.handle(context);
-        const asked = context as Context;
-        if (isCreation) return endpoint.handle({ ...asked, body: withoutInvites(asked.body) });
-        return (await deceit!(services, asked)) ?? endpoint.handle(context);
+        const answer = await deceit(services, context as Context);
+        if (!(answer instanceof PassOn)) return answer;
+        return endpoint.handle({ ...context, body: answer.body ?? context.body });
       },
     };
   });

@@ -100,11 +100,15 @@ test('what a shadow-banned user may not do is refused as ever', async () => {
   assert.equal(await banned.refused('PUT', levels, { users }), '403 M_FORBIDDEN');
   const redact = `${banned.room(roomId)}/redact/$nothing/1`;
   assert.equal(await banned.refused('PUT', redact, {}), '404 M_NOT_FOUND');
-  await banned.ok('POST', `${banned.room(roomId)}/leave`, {});
+  const own = `${banned.room(roomId)}/state/m.room.member/${banned.userId}`;
+  await banned.ok('PUT', own, { membership: 'join', displayname: 'unheard' });
+  await banned.ok('POST', `${banned.room(roomId)}/leave`, { reason: 'unheard' });
   await eventually(async () => {
     const { joined } = await alice.ok('GET', `${alice.room(roomId)}/joined_members`);
     assert.equal(banned.userId in joined, false, 'who leaves is gone');
   });
+  const told = JSON.stringify(await eventsOf(alice, roomId));
+  assert.equal(told.includes('unheard'), false);
 });
 
 test('rooms of shadow-banned users begin without guests; when the ban is lifted all is heard', async () => {
