@@ -43,12 +43,20 @@ export function checkHasPasswords({ config }: AccountServices): void {
   throw new MatrixError('M_FORBIDDEN', 'Password change disabled');
 }
 
-const canonical = ({ medium, address }: Threepid): Threepid => {
-  if (medium !== 'email' && medium !== 'msisdn') {
-    throw new MatrixError('M_INVALID_PARAM', `Unknown medium ${medium}`);
-  }
-  return { medium, address: canonicalAddress(medium, address) };
+/** What addresses and numbers look like in their canonical form. */
+const shapes: Readonly<Record<string, RegExp>> = {
+  email: /^[^\s@]+@[^\s@]+$/,
+  msisdn: /^\d{1,20}$/,
 };
+
+/** Throws M_INVALID_PARAM. */
+function canonical({ medium, address }: Threepid): Threepid {
+  const shape = Object.hasOwn(shapes, medium) ? shapes[medium] : undefined;
+  if (!shape) throw new MatrixError('M_INVALID_PARAM', `Unknown medium ${medium}`);
+  const plain = canonicalAddress(medium, address);
+  if (shape.test(plain)) return { medium, address: plain };
+  throw new MatrixError('M_INVALID_PARAM', `Not of medium ${medium}: ${address}`);
+}
 
 const sameAs =
   ({ medium, address }: Threepid) =>

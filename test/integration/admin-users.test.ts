@@ -152,6 +152,12 @@ test('what cannot be is refused, and nothing is changed by it', async () => {
     '400 M_INVALID_PARAM',
   );
   assert.equal(
+    await refuse({ displayname: 'x', threepids: [{ medium: 'msisdn', address: 'none' }] }),
+    '400 M_INVALID_PARAM',
+  );
+  const long = { auth_provider: 'x', external_id: 'ä'.repeat(3_000) };
+  assert.equal(await refuse({ displayname: 'x', external_ids: [long] }), '400 M_BAD_JSON');
+  assert.equal(
     await refuse({ displayname: 'x', deactivated: true, locked: true }),
     '400 M_UNKNOWN',
   );

@@ -81,12 +81,19 @@ const userBody = Type.Object({
   displayname: orNull(Type.String()),
   avatar_url: orNull(Type.String()),
   threepids: orNull(
-    Type.Array(Type.Object({ medium: Type.String(), address: Type.String() }), { maxItems: 100 }),
-  ),
-  external_ids: orNull(
-    Type.Array(Type.Object({ auth_provider: Type.String(), external_id: Type.String() }), {
+    Type.Array(Type.Object({ medium: Type.String(), address: Type.String({ maxLength: 320 }) }), {
       maxItems: 100,
     }),
+  ),
+  external_ids: orNull(
+    // Longer ones fit into no index.
+    Type.Array(
+      Type.Object({
+        auth_provider: Type.String({ maxLength: 200 }),
+        external_id: Type.String({ maxLength: 400 }),
+      }),
+      { maxItems: 100 },
+    ),
   ),
   admin: flag,
   deactivated: flag,
