@@ -65,6 +65,7 @@ import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
 import { isWithin, loginLimiter } from './limits.ts';
+import { switchedFeatures } from './switched-features.ts';
 import { assembleMedia } from './media.ts';
 import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
@@ -445,13 +446,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       wellKnownClient: config.wellKnown.client,
       support: config.wellKnown.support,
       policyServerKeys: config.wellKnown.policyServerKeys,
-      features: {
-        ...rendezvous.features,
-        'org.matrix.msc3881': config.experimental.pusherSwitches,
-        'org.matrix.msc4155': config.experimental.inviteFilters,
-        'org.matrix.msc4354': config.experimental.stickyEvents,
-        'org.matrix.msc4306': usedThreadSubscriptions !== null,
-      },
+      features: { ...rendezvous.features, ...switchedFeatures(config.experimental) },
       describe: () => openApiOf(endpoints, version),
     }),
   );
@@ -465,12 +460,13 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
-      await Promise.all([rendezvous.tidy(), delayedEvents.tidy(), administration.tidy()]);
+      await Promise.all([rendezvous.tidy(), delayedEvents.tidy()]);
       await stickyEvents.deleteExpired(clock.now());
       await accountValidity.sweep();
       await encryption.tidy();
       await slidingSync.tidy();
       await search.index();
+      await administration.tidy();
       await Promise.all([push.tidy(), federationSender.tidy()]);
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
