@@ -21,6 +21,7 @@ before(async () => {
     committer: createCommitter(database, bus),
     clock: { now: () => 0 },
     rooms: { of: () => null },
+    accountOf: async () => ({ userNid: 1 }),
     userIdOf: (userNid) => `@user${userNid}:test`,
   });
 });

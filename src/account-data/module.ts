@@ -10,6 +10,7 @@ import {
   type RuleFeatures,
   type UserRule,
 } from '../matrix/push-rules/rule.ts';
+import { adminAccountData } from './endpoints/admin.ts';
 import { accountDataEndpoints } from './endpoints/account-data.ts';
 import { pushRuleEndpoints } from './endpoints/push-rules.ts';
 import { tagAndFilterEndpoints, tagType } from './endpoints/tags-and-filters.ts';
@@ -29,6 +30,8 @@ export interface AccountDataNeeds {
   clock: Clock;
   rooms: RoomLookup;
   userIdOf(userNid: number): Promise<string> | string;
+  /** An account of this server. Throws M_INVALID_PARAM, M_NOT_FOUND. */
+  accountOf(userId: string): Promise<{ userNid: number }>;
   /** Absent: the push rules of the specification. */
   ruleFeatures?: RuleFeatures;
   /** Whom users let invite them, and whom not, by lists (MSC4155). Absent: no lists. */
@@ -92,9 +95,14 @@ export function createAccountData(needs: AccountDataNeeds): AccountDataModule {
     filtersInvites,
   });
   const filters = createStoredFilters(createFilterStore(database));
-  const { emptyDeletes = false } = needs;
-  const services = { clock, data, store, filters, rooms, emptyDeletes };
-  const declared = [...accountDataEndpoints, ...tagAndFilterEndpoints, ...pushRuleEndpoints];
+  const { emptyDeletes = false, accountOf } = needs;
+  const services = { clock, data, store, filters, rooms, emptyDeletes, accountOf };
+  const declared = [
+    adminAccountData,
+    ...accountDataEndpoints,
+    ...tagAndFilterEndpoints,
+    ...pushRuleEndpoints,
+  ];
 
   return {
     endpoints: bindEndpoints(declared, services),

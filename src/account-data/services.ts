@@ -24,6 +24,8 @@ export interface AccountDataServices {
   rooms: RoomLookup;
   /** An empty content deletes an entry (MSC3391). */
   emptyDeletes: boolean;
+  /** An account of this server. Throws M_INVALID_PARAM, M_NOT_FOUND. */
+  accountOf(userId: string): Promise<{ userNid: number }>;
 }
 
 /** Users reach their own data only. Throws M_FORBIDDEN. */

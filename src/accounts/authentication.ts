@@ -88,6 +88,7 @@ export function createAuthenticator(dependencies: AuthenticatorDependencies): Au
     if (token.accountValidUntilTs <= now && !options.expired) throw expiredError();
     if (
       (requester.appservice === null || dependencies.tracksAppserviceUsers) &&
+      !requester.isPuppet &&
       (now - token.seenTs >= seenIntervalMs ||
         token.seenIp !== origin.remoteAddress ||
         token.seenUserAgent !== origin.userAgent)
@@ -196,6 +197,7 @@ async function readToken(
       isShadowBanned: row.isShadowBanned,
       isSuspended: row.isSuspended,
       appservice: null,
+      isPuppet: row.isPuppet,
       ...ownRateLimitIn(row),
     },
     accountsExpire ? row : { ...row, accountValidUntilTs: null },

@@ -29,6 +29,8 @@ export interface AccountsConfig {
     allowUnderscorePrefix: boolean;
     /** [user_types.default_user_type] */
     defaultUserType: string | null;
+    /** [user_types.extra_user_types] Types beside `bot` and `support`. */
+    extraUserTypes: readonly string[];
   };
   /** [recaptcha_…]; null: there is none. */
   captcha: { publicKey: string; privateKey: string; verifyUrl: string } | null;
@@ -98,6 +100,7 @@ export function defaultAccountsConfig(serverName: string): AccountsConfig {
       inhibitUserInUseError: false,
       allowUnderscorePrefix: false,
       defaultUserType: null,
+      extraUserTypes: [],
     },
     captcha: null,
     password: { isEnabled: true, usesDatabase: true, pepper: '', policy: null },

@@ -95,10 +95,12 @@ export function createDevices(dependencies: DevicesDependencies): Devices {
     { deviceId, tokenNid }: { deviceId: string | null; tokenNid: number | null },
     dehydratedToo: boolean,
   ): Promise<void> {
-    const [gone] = await Promise.all([
+    const [gone, ofUsers] = await Promise.all([
       database.query(deleteDevicesExcept, [user.userNid, deviceId, dehydratedToo]),
       database.query(deleteTokensExcept, [user.userNid, tokenNid ?? 0]),
     ]);
+    const others = ofUsers.filter(({ userNid }) => userNid !== user.userNid);
+    await Promise.all(others.map(({ userNid }) => sessions.changed(userNid)));
     await ended(user, gone);
   }
 

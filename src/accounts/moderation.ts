@@ -24,6 +24,10 @@ import { isUserId, serverNameOf } from './user-ids.ts';
 
 /** Changes to an account as a whole: by its user, or by admins. */
 export interface Moderation {
+  /** Throws M_INVALID_PARAM for users of other servers. */
+  checkIsLocal(userId: string): void;
+  /** Also a deactivated one. Throws M_INVALID_PARAM for users of other servers, M_NOT_FOUND. */
+  anyAccount(userId: string): Promise<AccountRow>;
   /** Throws M_INVALID_PARAM for users of other servers, M_NOT_FOUND for unknown or deactivated. */
   localAccount(userId: string): Promise<AccountRow>;
   setLocked(user: UserRef, isLocked: boolean): Promise<void>;
@@ -68,15 +72,26 @@ export function createModeration(dependencies: ModerationDependencies): Moderati
     };
   }
 
+  function checkIsLocal(userId: string): void {
+    if (isUserId(userId) && serverNameOf(userId) === serverName) return;
+    throw new MatrixError('M_INVALID_PARAM', 'User does not belong to the local server.');
+  }
+
+  const notFound = () => new MatrixError('M_NOT_FOUND', 'User not found.');
+
+  async function anyAccount(userId: string): Promise<AccountRow> {
+    checkIsLocal(userId);
+    const account = await directory.byUserId(userId);
+    if (!account) throw notFound();
+    return account;
+  }
+
   return {
+    checkIsLocal,
+    anyAccount,
     async localAccount(userId) {
-      if (!isUserId(userId) || serverNameOf(userId) !== serverName) {
-        throw new MatrixError('M_INVALID_PARAM', 'User does not belong to the local server.');
-      }
-      const account = await directory.byUserId(userId);
-      if (!account || account.isDeactivated) {
-        throw new MatrixError('M_NOT_FOUND', 'User not found.');
-      }
+      const account = await anyAccount(userId);
+      if (account.isDeactivated) throw notFound();
       return account;
     },
     async ownRateLimit({ userNid }) {

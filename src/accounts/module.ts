@@ -10,8 +10,15 @@ import type { AccountsConfig } from './config.ts';
 import { createConnections } from './connections.ts';
 import { createCredentials } from './credentials.ts';
 import { createDevices } from './devices.ts';
+import { createExternalIds } from './external-ids.ts';
 import { createAccountDirectory } from './directory.ts';
 import { accountEndpoints } from './endpoints/account.ts';
+import { adminActionEndpoints } from './endpoints/admin-actions.ts';
+import { adminDeviceEndpoints } from './endpoints/admin-devices.ts';
+import { adminFeatureEndpoints } from './endpoints/admin-features.ts';
+import { adminLookupEndpoints } from './endpoints/admin-lookups.ts';
+import { adminTokenEndpoints } from './endpoints/admin-registration-tokens.ts';
+import { adminUserEndpoints } from './endpoints/admin-users.ts';
 import { adminEndpoints } from './endpoints/admin.ts';
 import { deviceEndpoints } from './endpoints/devices.ts';
 import { forServersEndpoints } from './endpoints/for-servers.ts';
@@ -36,6 +43,7 @@ import type { ThreepidWork } from './threepid-work.ts';
 import { createTokenCache } from './token-cache.ts';
 import { addBuiltInStages, createReauthFlows } from './ui-auth-stages.ts';
 import { createUiAuth } from './ui-auth.ts';
+import { createUserAdministration, type ConsentState } from './user-administration.ts';
 
 export type { AccountSubscriber, ProfileChange, UserRef } from './subscribers.ts';
 export type { LoginLimiter, LoginLimit } from './limiter.ts';
@@ -62,6 +70,8 @@ export interface AccountsNeeds {
   threepids: ThreepidWork;
   /** Whether an application service says that there is such a user; it has registered it then. */
   isKnownElsewhere(userId: string): Promise<boolean>;
+  /** What a user has accepted of the terms; null: nothing is known. */
+  consentOf(userNid: number): Promise<ConsentState | null>;
 }
 
 export interface Accounts {
@@ -127,6 +137,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     connections,
     devices,
     directory,
+    externalIds: createExternalIds(database),
     limiter,
     loginTypes: builtInLoginTypes({ config, credentials, directory, appservices }),
     moderation: createModeration({
@@ -156,6 +167,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     threepids: createAccountThreepids(database, clock),
     threepidWork: needs.threepids,
     uiAuth,
+    userAdministration: createUserAdministration(needs),
   };
   const declared = [
     ...loginEndpoints,
@@ -164,6 +176,12 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     ...deviceEndpoints,
     ...profileEndpoints,
     ...adminEndpoints,
+    ...adminUserEndpoints,
+    ...adminActionEndpoints,
+    ...adminLookupEndpoints,
+    ...adminDeviceEndpoints,
+    ...adminTokenEndpoints,
+    ...adminFeatureEndpoints,
     ...forServersEndpoints,
   ];
   return {

@@ -1,11 +1,23 @@
 import type { Database } from '../database/database.ts';
 import type { Clock } from '../kernel/clock.ts';
 import {
+  deleteRegistrationToken,
   holdRegistrationToken,
+  insertRegistrationToken,
   reopenSession,
+  selectRegistrationToken,
+  selectRegistrationTokens,
   selectRegistrationTokenUsable,
+  updateRegistrationToken,
   useSession,
+  type TokenRow,
 } from './store/registration-tokens.ts';
+
+/** How often, and until when (milliseconds since 1970), a token is good; null: without a limit. */
+export interface TokenLimits {
+  usesAllowed: number | null;
+  expiryTs: number | null;
+}
 
 /** Tokens that let people register. */
 export interface RegistrationTokens {
@@ -22,6 +34,15 @@ export interface RegistrationTokens {
   use(sessionId: string, username: string): Promise<boolean>;
   /** There was no account in the end: the session holds the token as before. */
   reopen(sessionId: string): Promise<void>;
+  /** Those that can be used, those that cannot, or with null all. */
+  list(isUsable: boolean | null): Promise<TokenRow[]>;
+  get(token: string): Promise<TokenRow | null>;
+  /** Null: there is one of this name. */
+  create(token: string, limits: TokenLimits): Promise<TokenRow | null>;
+  /** What is not named stays. Null: there is no such token. */
+  update(token: string, limits: Partial<TokenLimits>): Promise<TokenRow | null>;
+  /** False: there is no such token. */
+  delete(token: string): Promise<boolean>;
 }
 
 export function createRegistrationTokens(database: Database, clock: Clock): RegistrationTokens {
@@ -39,6 +60,27 @@ export function createRegistrationTokens(database: Database, clock: Clock): Regi
     },
     async reopen(sessionId) {
       await database.query(reopenSession, [sessionId]);
+    },
+    list: (isUsable) => database.query(selectRegistrationTokens, [isUsable, clock.now()]),
+    async get(token) {
+      return (await database.query(selectRegistrationToken, [token]))[0] ?? null;
+    },
+    async create(token, { usesAllowed, expiryTs }) {
+      const params = [token, usesAllowed, expiryTs] as const;
+      return (await database.query(insertRegistrationToken, [...params]))[0] ?? null;
+    },
+    async update(token, { usesAllowed, expiryTs }) {
+      const [row] = await database.query(updateRegistrationToken, [
+        token,
+        usesAllowed !== undefined,
+        usesAllowed ?? null,
+        expiryTs !== undefined,
+        expiryTs ?? null,
+      ]);
+      return row ?? null;
+    },
+    async delete(token) {
+      return (await database.query(deleteRegistrationToken, [token])).length > 0;
     },
   };
 }

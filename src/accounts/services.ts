@@ -6,6 +6,7 @@ import type { Authenticator } from './authentication.ts';
 import type { AccountsConfig } from './config.ts';
 import type { Connections } from './connections.ts';
 import type { Devices } from './devices.ts';
+import type { ExternalIds } from './external-ids.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { LoginLimiter } from './limiter.ts';
 import type { LoginTypes } from './login-types.ts';
@@ -18,6 +19,7 @@ import type { Sessions } from './sessions.ts';
 import type { ThreepidWork } from './threepid-work.ts';
 import type { UiAuth } from './ui-auth.ts';
 import type { ReauthFlows } from './ui-auth-stages.ts';
+import type { UserAdministration } from './user-administration.ts';
 
 /** The room versions this server knows, for the capabilities. */
 export interface RoomVersionsOffered {
@@ -35,6 +37,7 @@ export interface AccountServices {
   connections: Connections;
   devices: Devices;
   directory: AccountDirectory;
+  externalIds: ExternalIds;
   limiter: LoginLimiter;
   loginTypes: LoginTypes;
   moderation: Moderation;
@@ -51,4 +54,5 @@ export interface AccountServices {
   threepids: AccountThreepids;
   threepidWork: ThreepidWork;
   uiAuth: UiAuth;
+  userAdministration: UserAdministration;
 }

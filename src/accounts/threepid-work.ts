@@ -18,6 +18,8 @@ export interface ThreepidWork {
   registered(user: UserRef, completed: Completed): Promise<void>;
   /** What was proven has served its purpose. */
   used(completed: Completed): Promise<void>;
+  /** Tells identity servers to forget whose an address is. Rejects when one cannot be told. */
+  unbind(user: UserRef, threepid: { medium: string; address: string }): Promise<unknown>;
   /** Tells identity servers to forget the user. False: one of them does not do that. */
   unbindAll(user: UserRef, idServer: string | null): Promise<boolean>;
 }
@@ -30,5 +32,6 @@ export const withoutThreepids: ThreepidWork = {
   checkRegistration: async () => undefined,
   registered: async () => undefined,
   used: async () => undefined,
+  unbind: async () => true,
   unbindAll: async () => true,
 };

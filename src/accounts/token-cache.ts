@@ -20,6 +20,8 @@ export interface CachedToken {
 /** A requester with what only some endpoints ask for. */
 export interface AccountRequester extends Requester {
   isSuspended: boolean;
+  /** An admin acts as the user. */
+  isPuppet?: boolean;
 }
 
 /** Tokens remembered; about 600 bytes each. */

@@ -39,7 +39,6 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
-import { createReports } from '../reports/module.ts';
 import { createSearch } from '../search/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
@@ -55,6 +54,7 @@ import {
   heardBy,
   mayContact,
 } from './federation-sender.ts';
+import { assembleAdministration } from './administration.ts';
 import { assembleEncryption } from './encryption.ts';
 import { assembleFederation } from './federation.ts';
 import { assembleFederationEdus } from './federation-edus.ts';
@@ -63,6 +63,7 @@ import { assembleAuthPages } from './auth-pages.ts';
 import { assembleCommunities } from './communities.ts';
 import { assembleNotices } from './notices.ts';
 import { isWithin, loginLimiter } from './limits.ts';
+import { switchedFeatures } from './switched-features.ts';
 import { assembleMedia } from './media.ts';
 import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
@@ -157,6 +158,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       return other !== null && rooms.services.members.share(userNid, other);
     },
     questions,
+    consentOf: (userNid) => notices.consent.stateOf(userNid),
     threepids: withMailsForNew(threepids.accountWork, (user) => push.mailNewUser(user)),
   });
   const profiles = {
@@ -213,6 +215,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     clock,
     rooms: rooms.services.access,
     userIdOf: (userNid) => interned.userId(userNid),
+    accountOf: accounts.services.moderation.anyAccount,
     ruleFeatures: config.experimental,
     filtersInvites: config.experimental.inviteFilters,
     emptyDeletes: config.experimental.emptyDeletes,
@@ -355,12 +358,6 @@ export function assembleDomains(foundation: Foundation): Domains {
     excludedUserIds: appservices.senders,
   });
   accounts.events.subscribe(userDirectory.accountEvents);
-  const reports = createReports({
-    database,
-    clock,
-    rooms: rooms.services,
-    hasAccount: async (userId) => (await accounts.services.directory.byUserId(userId)) !== null,
-  });
   const search = createSearch({
     database,
     events,
@@ -406,6 +403,7 @@ export function assembleDomains(foundation: Foundation): Domains {
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));
+  const administration = assembleAdministration(foundation, { accounts, rooms, userDirectory });
 
   const endpoints: Endpoint[] = [
     ...accounts.endpoints,
@@ -429,7 +427,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...(usedThreadSubscriptions?.endpoints ?? []),
     ...keyBackup.endpoints,
     ...relations.endpoints,
-    ...reports.endpoints,
+    ...administration.endpoints,
     ...search.endpoints,
     ...push.endpoints,
     ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
@@ -447,13 +445,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       wellKnownClient: config.wellKnown.client,
       support: config.wellKnown.support,
       policyServerKeys: config.wellKnown.policyServerKeys,
-      features: {
-        ...rendezvous.features,
-        'org.matrix.msc3881': config.experimental.pusherSwitches,
-        'org.matrix.msc4155': config.experimental.inviteFilters,
-        'org.matrix.msc4354': config.experimental.stickyEvents,
-        'org.matrix.msc4306': usedThreadSubscriptions !== null,
-      },
+      features: { ...rendezvous.features, ...switchedFeatures(config.experimental) },
       describe: () => openApiOf(endpoints, version),
     }),
   );
@@ -473,6 +465,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await encryption.tidy();
       await slidingSync.tidy();
       await search.index();
+      await administration.tidy();
       await Promise.all([push.tidy(), federationSender.tidy()]);
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
@@ -480,6 +473,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       typing.stop();
       media.close();
       presence.stop();
+      await administration.stop();
       await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
       await search.stop();
       await push.stop();

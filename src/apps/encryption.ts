@@ -77,6 +77,7 @@ export function assembleEncryption(needs: EncryptionNeeds): Encryption {
     federation: needs.federation,
     questions: needs.questions,
     tellsDeviceNames: needs.tellsDeviceNames,
+    accountOf: accounts.services.moderation.localAccount,
     uiAuth: accounts.services.uiAuth,
     reauthFlows: accounts.services.reauthFlows,
   });

@@ -1,4 +1,4 @@
-import { duration, flag, secretText, text } from './kinds.ts';
+import { duration, flag, list, secretText, text } from './kinds.ts';
 import { group, inert, option, optional, section, type ValuesOf } from './option.ts';
 import type { OptionLoader } from './option-loader.ts';
 import { readSecret } from './secret-file.ts';
@@ -47,7 +47,11 @@ export const registrationSection = section('Registration', 'Who gets an account,
   user_types: group(
     {
       default_user_type: optional(text, 'The type of new users.'),
-      ...inert({ extra_user_types: 'further types that admins may give' }),
+      extra_user_types: option(
+        list(text),
+        [],
+        'Types that admins may give to users beside `bot` and `support`.',
+      ),
     },
     'Types of users, for policies and other tools.',
   ),
@@ -118,6 +122,7 @@ export function readRegistration(
     inhibitUserInUseError: values.inhibit_user_in_use_error,
     allowUnderscorePrefix: values.allow_underscore_prefixed_registration,
     defaultUserType: values.user_types.default_user_type,
+    extraUserTypes: values.user_types.extra_user_types,
   };
 }
 

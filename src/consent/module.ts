@@ -11,7 +11,7 @@ import { createConsents, type Consents } from './consents.ts';
 import { consentPages } from './endpoints/consent-page.ts';
 import { guardByConsent } from './guard.ts';
 import { createConsentNotices, type SyncingUser } from './notify.ts';
-import { selectConsent } from './store/consents.ts';
+import { selectConsent, type ConsentRow } from './store/consents.ts';
 
 export type { ConsentConfig } from './config.ts';
 export type { Consents } from './consents.ts';
@@ -34,6 +34,8 @@ export interface Consent {
   endpoints: Endpoint[];
   /** Null: there are no terms. */
   consents: Consents | null;
+  /** What a user has accepted and been asked for, also when there are no terms any more; null: nothing. */
+  stateOf(userNid: number): Promise<ConsentRow | null>;
   /** The endpoints of rooms, for those only who have accepted the terms. */
   guard(endpoints: readonly Endpoint[]): Endpoint[];
   /** A user syncs: asks for consent if need be. Returns at once. */
@@ -43,10 +45,13 @@ export interface Consent {
 /** Terms that users accept. */
 export function createConsent(needs: ConsentNeeds): Consent {
   const { config, database, clock, log, accounts, baseUrl, secret, notices } = needs;
+  const stateOf = async (userNid: number) =>
+    (await database.query(selectConsent, [userNid]))[0] ?? null;
   if (!config) {
     return {
       endpoints: [],
       consents: null,
+      stateOf,
       guard: (endpoints) => [...endpoints],
       noteSyncing: () => undefined,
     };
@@ -60,12 +65,13 @@ export function createConsent(needs: ConsentNeeds): Consent {
     version,
     templates: createTemplates(join(config.templatesFolder, 'en')),
     async acceptedBy(userNid: number) {
-      return (await database.query(selectConsent, [userNid]))[0]?.acceptedVersion ?? null;
+      return (await stateOf(userNid))?.acceptedVersion ?? null;
     },
   };
   return {
     endpoints: bindEndpoints(consentPages, pages),
     consents,
+    stateOf,
     guard(endpoints) {
       if (message === null) return [...endpoints];
       const isNoticeRoom = async (roomId: string) => (await notices?.isNoticeRoom(roomId)) ?? false;

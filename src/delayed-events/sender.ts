@@ -55,7 +55,7 @@ export function createDelayedEventSender(needs: SenderNeeds): DelayedEventSender
       if (row.isSuspended) {
         throw new MatrixError('M_USER_SUSPENDED', 'The sender is suspended');
       }
-      await writer.append({ roomId, events: [event], transaction });
+      if (!row.isShadowBanned) await writer.append({ roomId, events: [event], transaction });
     } catch (error) {
       const isFinal =
         error instanceof MatrixError && error.status < 500 && error.code !== 'M_LIMIT_EXCEEDED';

@@ -2,6 +2,7 @@ import { bindEndpoints, endpoint, Reply, type Endpoint } from './endpoint.ts';
 import { knownVersions, unstableFeatures } from './versions.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import { version } from '../kernel/version.ts';
 
 export interface ServerEndpointNeeds {
   metrics: Metrics;
@@ -150,6 +151,17 @@ const openApi = declare({
   handle: (_context, { describe }) => describe(),
 });
 
+const serverVersion = declare({
+  operation: 'adminServerVersion',
+  method: 'GET',
+  paths: ['/_synapse/admin/v1/server_version'],
+  auth: 'none',
+  runsOn: { group: 'admin', balance: 'none' },
+  summary: 'What runs here, and in which version',
+  source: 'Synapse admin API, "Version API"',
+  handle: () => ({ server_version: `Lattice ${version}` }),
+});
+
 /** What every server offers beside its domains. */
 export function serverEndpoints(needs: ServerEndpointNeeds): Endpoint[] {
   return bindEndpoints(
@@ -163,6 +175,7 @@ export function serverEndpoints(needs: ServerEndpointNeeds): Endpoint[] {
       health,
       metricsEndpoint,
       openApi,
+      serverVersion,
     ],
     needs,
   );

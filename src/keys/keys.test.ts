@@ -61,6 +61,7 @@ function newProcess(tag: string): { bus: Bus; keys: Keys } {
     federation: undefined as never,
     questions: undefined as never,
     uiAuth: undefined as never,
+    accountOf: async (userId) => ({ userNid: 1, userId }),
     reauthFlows: async () => [],
   });
   return { bus: ownBus, keys: ownKeys };

@@ -9,6 +9,7 @@ import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Bus } from '../streams/bus.ts';
 import { writeAnnounced } from './announce.ts';
+import { allowReplacement } from './endpoints/allow-replacement.ts';
 import { claimKeys } from './endpoints/claim-keys.ts';
 import { forServersEndpoints } from './endpoints/for-servers.ts';
 import { getKeysChanges } from './endpoints/get-key-changes.ts';
@@ -27,6 +28,7 @@ import { createDeviceChangeStore } from './store/device-changes.ts';
 import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './store/device-lists.ts';
 import { createKeyStore } from './store/keys-of-users.ts';
 import { createOneTimeKeyStore } from './store/one-time-keys.ts';
+import { createReplacementStore } from './store/replacements.ts';
 import { createRemoteListStore } from './store/remote-lists.ts';
 import { deviceListStream, userSignatureStream } from './streams.ts';
 import { uploadKeysFor, type uploadBody, type UploadingDevice } from './upload.ts';
@@ -43,7 +45,13 @@ export type { DeviceListChanges } from './services.ts';
 
 export { uploadBody, type UploadingDevice } from './upload.ts';
 
-type OwnServices = 'directory' | 'oneTimeKeys' | 'hasDevice' | 'remoteKeys' | 'streamIdOf';
+type OwnServices =
+  | 'directory'
+  | 'oneTimeKeys'
+  | 'hasDevice'
+  | 'remoteKeys'
+  | 'streamIdOf'
+  | 'replacements';
 
 export interface KeysNeeds extends Omit<KeysServices, OwnServices> {
   database: Database;
@@ -114,6 +122,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     directory,
     oneTimeKeys,
     hasDevice: keyStore.hasDevice,
+    replacements: createReplacementStore(database),
     streamIdOf: updates.streamId,
     remoteKeys: createRemoteKeys({ ...needs, store: remoteStore, directory }),
   };
@@ -123,6 +132,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     claimKeys,
     getKeysChanges,
     uploadCrossSigningKeys,
+    allowReplacement,
     uploadSignatures,
     ...forServersEndpoints,
   ];

@@ -3,6 +3,8 @@ import type { Committer } from '../streams/committer.ts';
 import type { KeyDirectory, UserRef } from './key-directory.ts';
 import type { OneTimeKeys } from './one-time-keys.ts';
 import type { RemoteKeys } from './remote-keys.ts';
+import type { ReplacementStore } from './store/replacements.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Requester } from '../http/endpoint.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { isUserId, serverNameOf } from '../matrix/ids.ts';
@@ -29,6 +31,10 @@ export interface KeysServices {
   /** What the newest device list update of a user of this server was numbered with; 0: none. */
   streamIdOf(userNid: number): Promise<number>;
   remoteKeys: RemoteKeys;
+  replacements: ReplacementStore;
+  clock: Clock;
+  /** An account of this server. Throws M_INVALID_PARAM, M_NOT_FOUND. */
+  accountOf(userId: string): Promise<UserRef>;
   uiAuth: UiAuth;
   /** Stages with which a user confirms who they are. */
   reauthFlows(userId: string): Promise<string[][]>;

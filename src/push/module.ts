@@ -54,7 +54,7 @@ export interface PushNeeds {
   roles: Roles;
   outbound: Pick<OutboundHttp, 'fetch'>;
   unread: Pick<Unread, 'counts'>;
-  accounts: Pick<AccountServices, 'threepids' | 'profiles' | 'moderation'>;
+  accounts: Pick<AccountServices, 'threepids' | 'profiles' | 'moderation' | 'userAdministration'>;
   /** Null: nobody is mailed. */
   mail: PushMailConfig | null;
   email: Email;
@@ -176,8 +176,10 @@ export function createPush(needs: PushNeeds): Push {
     endpoints: [
       ...bindEndpoints(pusherEndpoints, {
         pushers,
-        hasSwitches: config.hasSwitches,
-        localAccount: (userId) => needs.accounts.moderation.localAccount(userId),
+        hasSwitches: async (userNid) =>
+          config.hasSwitches ||
+          (await needs.accounts.userAdministration.featuresOf(userNid)).has('msc3881'),
+        account: (userId) => needs.accounts.moderation.anyAccount(userId),
       }),
       ...bindEndpoints([getNotifications], { history }),
       ...bindEndpoints(unsubscribeEndpoints, { links, pushers, templates: needs.templates }),

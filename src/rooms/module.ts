@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import type { Questions } from '../federation-client/questions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
+import { adminUserEndpoints } from './endpoints/admin-users.ts';
 import { creationEndpoints } from './endpoints/creation.ts';
 import { directoryEndpoints } from './endpoints/directory.ts';
 import { membershipEndpoints } from './endpoints/membership.ts';
@@ -45,6 +46,8 @@ import { createStateStore } from './store/read-state.ts';
 import { createTimelineStore } from './store/read-timeline.ts';
 import { createTransactionStore } from './store/transactions.ts';
 import { createTransactions } from './transactions.ts';
+import { createUserFactStore } from './store/user-facts.ts';
+import { deceiveShadowBanned } from './shadow-ban.ts';
 import { createAdopter } from './writer/adopt.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
@@ -213,6 +216,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     aggregations,
     erasedAmong: needs.erasedAmong,
     newRelations: createNewRelationStore(database),
+    userFacts: createUserFactStore(named),
   };
   const declared = [
     ...creationEndpoints,
@@ -222,10 +226,11 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     ...timelineEndpoints,
     ...directoryEndpoints,
     ...publicRoomsEndpoints,
+    ...adminUserEndpoints,
   ];
   return {
     services,
-    endpoints: bindEndpoints(declared, services),
+    endpoints: deceiveShadowBanned(bindEndpoints(declared, services), services),
     forgetTransactions: (beforeTs) => transactionStore.deleteBefore(beforeTs),
   };
 }

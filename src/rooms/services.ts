@@ -20,6 +20,7 @@ import type { Interned } from './store/interned.ts';
 import type { RoomStates } from './state-cache.ts';
 import type { TimelineStore } from './store/read-timeline.ts';
 import type { Transactions } from './transactions.ts';
+import type { UserFactStore } from './store/user-facts.ts';
 import type { Bus } from '../streams/bus.ts';
 
 /** What the operations on rooms are made of; the module puts it together. */
@@ -48,4 +49,5 @@ export interface RoomServices extends RoomsEnvironment {
   roomData: RoomDataCarrier;
   aggregations: Aggregations;
   erasedAmong: ErasedAmong;
+  userFacts: UserFactStore;
 }

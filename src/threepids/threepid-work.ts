@@ -86,6 +86,7 @@ export function createThreepidWork(services: () => ThreepidServices): ThreepidWo
       const { validation } = services();
       await Promise.all(provenIn(completed).map(({ sid }) => validation.remove(sid)));
     },
+    unbind: (user, threepid) => services().identityServers.unbind(user, threepid, null),
     unbindAll: (user, idServer) => services().identityServers.unbindAll(user, idServer),
   };
 }

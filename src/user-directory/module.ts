@@ -7,6 +7,8 @@ import type { Bus } from '../streams/bus.ts';
 import type { UserDirectoryConfig } from './config.ts';
 import { searchUserDirectory } from './endpoints/search.ts';
 import { createFollower, type Follower } from './follower.ts';
+import type { RunningTask } from '../tasks/module.ts';
+import { regenerate } from './regenerate.ts';
 import { directoryWorkStream } from './streams.ts';
 
 export type { UserDirectoryConfig } from './config.ts';
@@ -34,6 +36,8 @@ export interface UserDirectory extends Pick<Follower, 'catchUp' | 'stop'> {
   endpoints: Endpoint[];
   /** What happens to accounts: passes on that there is work. */
   accountEvents: AccountSubscriber;
+  /** The work of a task: makes the directory anew. */
+  regenerate(task: RunningTask): Promise<void>;
 }
 
 /**
@@ -56,6 +60,11 @@ export function createUserDirectory(needs: UserDirectoryNeeds): UserDirectory {
   return {
     endpoints: bindEndpoints([searchUserDirectory], found),
     catchUp: () => follower.catchUp(),
+    regenerate: (task) =>
+      regenerate(
+        { database, catchUp: () => roles.call(userDirectoryRole, '', 'catchUp', {}) },
+        task,
+      ),
     stop: () => follower.stop(),
     accountEvents: { registered: tell, deactivated: tell, profileChanged: tell },
   };

@@ -61,6 +61,16 @@ const selectAll = statement<[number], EntryRow>(
    where user_nid = $1 and content is not null`,
 );
 
+const selectEverything = statement<
+  [userNid: number],
+  { roomId: string | null; type: string; content: string }
+>(
+  'select_account_data_with_rooms',
+  `select r.room_id as "roomId", d.type, d.content
+   from account_data d left join rooms r on r.room_nid = d.room_nid
+   where d.user_nid = $1 and d.content is not null order by d.type`,
+);
+
 const selectChanges = statement<[number, number], EntryRow>(
   'select_account_data_changes',
   `select room_nid as "roomNid", type, content from account_data
@@ -96,6 +106,8 @@ export function createAccountDataStore(database: Queryable) {
       database.query(selectStream, [afterPos, uptoPos]),
     ofRoom: (userNid: number, roomNid: number) =>
       database.query(selectRoomEntries, [userNid, roomNid]),
+    /** All that is set, by the rooms' ids; null: for no room. */
+    everything: (userNid: number) => database.query(selectEverything, [userNid]),
     /** With the stored filters. */
     deleteAll: (userNid: number) => database.query(deleteAll, [userNid]),
     /** Everything after a position; -1: everything there is. */

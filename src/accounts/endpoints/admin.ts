@@ -4,6 +4,7 @@ import type { RateLimit } from '../../http/rate-limit.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { isMacRight, isNonceGood, newNonce } from '../shared-secret.ts';
 import { hashPassword } from '../password-hash.ts';
+import { checkUserType } from '../put-user.ts';
 import { userIdFor } from '../usernames.ts';
 import type { AccountServices } from '../services.ts';
 
@@ -62,6 +63,7 @@ const registerBySecret = declare({
     if (!isMacRight(secret, parts, body.mac)) {
       throw new MatrixError('M_FORBIDDEN', 'HMAC incorrect');
     }
+    checkUserType(services, userType);
     const { config, appservices, registration } = services;
     const registered = await registration.register({
       userId: userIdFor(username.toLowerCase(), config, appservices),
@@ -78,7 +80,7 @@ const registerBySecret = declare({
 const whois = declare({
   operation: 'getWhoIs',
   method: 'GET',
-  paths: [...clientPaths('/admin/whois/:userId'), '/_synapse/admin/v1/whois/:userId'],
+  paths: clientPaths('/admin/whois/:userId'),
   auth: 'user',
   runsOn,
   summary: 'From where a user has been connected',
@@ -162,7 +164,7 @@ const getOwnRateLimit = declare({
   source: rateSource,
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
   async handle({ params }, { moderation: moderated }) {
-    const account = await moderated.localAccount(params['userId']!);
+    const account = await moderated.anyAccount(params['userId']!);
     return shownRate(await moderated.ownRateLimit(account));
   },
 });
@@ -181,7 +183,7 @@ const setOwnRateLimit = declare({
   }),
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
   async handle({ params, body }, { moderation: moderated }) {
-    const account = await moderated.localAccount(params['userId']!);
+    const account = await moderated.anyAccount(params['userId']!);
     const limit = { perSecond: body.messages_per_second ?? 0, burst: body.burst_count ?? 0 };
     await moderated.setOwnRateLimit(account, limit);
     return shownRate(limit);
@@ -199,7 +201,7 @@ const deleteOwnRateLimit = declare({
   bodyMode: 'optional',
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
   async handle({ params }, { moderation: moderated }) {
-    const account = await moderated.localAccount(params['userId']!);
+    const account = await moderated.anyAccount(params['userId']!);
     await moderated.setOwnRateLimit(account, null);
     return {};
   },

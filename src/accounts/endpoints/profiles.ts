@@ -107,7 +107,9 @@ const setProfileField = declare({
       throw new MatrixError('M_MISSING_PARAM', `Missing key '${keyName}'`);
     }
     const propagate = query.propagate ?? query['org.matrix.msc4069.propagate'] ?? true;
-    await services.profiles.setField(user, keyName!, body[keyName!], { propagate });
+    await services.profiles.setField(user, keyName!, body[keyName!], {
+      propagate: propagate && !requester.isShadowBanned,
+    });
     return {};
   },
 });
@@ -128,7 +130,7 @@ const deleteProfileField = declare({
     const user = await targetOf(services, userId!, requester);
     checkMayChange(services, requester, keyName!);
     await services.profiles.setField(user, keyName!, undefined, {
-      propagate: query.propagate ?? true,
+      propagate: (query.propagate ?? true) && !requester.isShadowBanned,
     });
     return {};
   },

@@ -1,7 +1,7 @@
 import { statement } from '../../database/statement.ts';
 
-const isUsable = `(expiry_ts is null or expiry_ts > $2)
-     and (uses_allowed is null or completed + pending < uses_allowed)`;
+const isUsable = `((expiry_ts is null or expiry_ts > $2)
+     and (uses_allowed is null or completed + pending < uses_allowed))`;
 
 export const selectRegistrationTokenUsable = statement<
   [token: string, nowTs: number],
@@ -9,6 +9,66 @@ export const selectRegistrationTokenUsable = statement<
 >(
   'accounts.registration_token_usable',
   `select ${isUsable} as "isUsable" from registration_tokens where token = $1`,
+);
+
+/** A token as admins see it. */
+export interface TokenRow {
+  token: string;
+  uses_allowed: number | null;
+  pending: number;
+  completed: number;
+  /** Milliseconds since 1970. */
+  expiry_time: number | null;
+}
+
+const columns = 'token, uses_allowed, pending, completed, expiry_ts as expiry_time';
+
+/** `isUsable` null: all of them. */
+export const selectRegistrationTokens = statement<
+  [isUsable: boolean | null, nowTs: number],
+  TokenRow
+>(
+  'accounts.registration_tokens',
+  `select ${columns} from registration_tokens
+   where $1::boolean is null or ${isUsable} = $1 order by token`,
+);
+
+export const selectRegistrationToken = statement<[token: string], TokenRow>(
+  'accounts.registration_token',
+  `select ${columns} from registration_tokens where token = $1`,
+);
+
+/** No row: there is one. */
+export const insertRegistrationToken = statement<
+  [token: string, usesAllowed: number | null, expiryTs: number | null],
+  TokenRow
+>(
+  'accounts.insert_registration_token',
+  `insert into registration_tokens (token, uses_allowed, expiry_ts) values ($1, $2, $3)
+   on conflict (token) do nothing returning ${columns}`,
+);
+
+/** The flags say which limits are set. */
+export const updateRegistrationToken = statement<
+  [
+    token: string,
+    setsUses: boolean,
+    usesAllowed: number | null,
+    setsExpiry: boolean,
+    expiryTs: number | null,
+  ],
+  TokenRow
+>(
+  'accounts.update_registration_token',
+  `update registration_tokens
+   set uses_allowed = case when $2 then $3 else uses_allowed end,
+     expiry_ts = case when $4 then $5 else expiry_ts end
+   where token = $1 returning ${columns}`,
+);
+
+export const deleteRegistrationToken = statement<[token: string], { token: string }>(
+  'accounts.delete_registration_token',
+  'delete from registration_tokens where token = $1 returning token',
 );
 
 /**

@@ -10,6 +10,8 @@ export interface TokenRow {
   validUntilTs: number | null;
   isUsed: boolean;
   refreshNid: number | null;
+  /** An admin acts with it. */
+  isPuppet: boolean;
   isGuest: boolean;
   isAdmin: boolean;
   isShadowBanned: boolean;
@@ -25,7 +27,8 @@ export const selectToken = statement<[tokenHash: Buffer], TokenRow>(
   'accounts.token',
   `select t.token_nid as "tokenNid", t.user_nid as "userNid", u.user_id as "userId",
      d.device_id as "deviceId", t.device_nid as "deviceNid", t.valid_until_ts as "validUntilTs",
-     t.is_used as "isUsed", t.refresh_nid as "refreshNid", a.is_guest as "isGuest",
+     t.is_used as "isUsed", t.refresh_nid as "refreshNid",
+     t.puppeteer_nid is not null as "isPuppet", a.is_guest as "isGuest",
      a.is_admin as "isAdmin", a.is_shadow_banned as "isShadowBanned", a.is_locked as "isLocked",
      a.is_suspended as "isSuspended", a.is_deactivated as "isDeactivated",
      a.valid_until_ts as "accountValidUntilTs", a.rate_per_second as "ratePerSecond",
@@ -133,16 +136,26 @@ export const deleteToken = statement<[userNid: number, tokenNid: number], object
   `delete from access_tokens where user_nid = $1 and token_nid = $2`,
 );
 
-/** All tokens of a user but one (0: all), those without a device too. */
-export const deleteTokensExcept = statement<[userNid: number, keptTokenNid: number], object>(
+/**
+ * All tokens of a user but one (0: all), those without a device too. Of those with which an admin acts
+ * as somebody, the admin's go and not that user's. Gives the users of tokens that are gone.
+ */
+export const deleteTokensExcept = statement<
+  [userNid: number, keptTokenNid: number],
+  { userNid: number }
+>(
   'accounts.delete_tokens_except',
   `with kept as (
      select device_nid from access_tokens where user_nid = $1 and token_nid = $2
    ), refreshable as (
      delete from refresh_tokens
      where user_nid = $1 and device_nid not in (select device_nid from kept)
+   ), gone as (
+     delete from access_tokens
+     where token_nid <> $2 and ((user_nid = $1 and puppeteer_nid is null) or puppeteer_nid = $1)
+     returning user_nid
    )
-   delete from access_tokens where user_nid = $1 and token_nid <> $2`,
+   select distinct user_nid as "userNid" from gone`,
 );
 
 export interface RefreshRow {

@@ -3,11 +3,14 @@ import { statement } from '../../database/statement.ts';
 export interface ConsentRow {
   acceptedVersion: string | null;
   notifiedVersion: string | null;
+  /** Milliseconds since 1970. */
+  acceptedTs: number | null;
 }
 
 export const selectConsent = statement<[userNid: number], ConsentRow>(
   'consent.of_user',
-  `select accepted_version as "acceptedVersion", notified_version as "notifiedVersion"
+  `select accepted_version as "acceptedVersion", notified_version as "notifiedVersion",
+     accepted_ts as "acceptedTs"
    from user_consents where user_nid = $1`,
 );
 

@@ -14,8 +14,9 @@ export interface DelayedRow {
   startedTs: number;
   /** For how long it is sticky once sent, in milliseconds; null: it is not. */
   stickyMs: number | null;
-  /** The sender is suspended by now. */
+  /** The sender is suspended, or shadow-banned, by now. */
   isSuspended: boolean;
+  isShadowBanned: boolean;
 }
 
 export interface NewDelayed {
@@ -41,7 +42,9 @@ const columns = `d.delay_id as "delayId", u.user_id as "userId", d.room_id as "r
   d.event_type as type, d.state_key as "stateKey", d.content, d.delay_ms as "delayMs",
   d.started_ts as "startedTs", d.sticky_ms as "stickyMs",
   coalesce((select a.is_suspended from accounts a where a.user_nid = d.user_nid), false)
-    as "isSuspended"`;
+    as "isSuspended",
+  coalesce((select a.is_shadow_banned from accounts a where a.user_nid = d.user_nid), false)
+    as "isShadowBanned"`;
 
 /** Somebody else has set the state since, so that it is not to be set any more. */
 const isSuperseded = `(d.state_key is not null and exists (

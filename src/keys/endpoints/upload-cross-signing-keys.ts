@@ -75,6 +75,12 @@ export const uploadCrossSigningKeys = endpoint<KeysServices>()({
       if (known.crossSigning.master && hasSameKeys(keys, known)) return {};
     }
     if (!known.crossSigning.master || requester.appservice) return store(given);
+    const { replacements, clock } = services;
+    if (given.master_key && (await replacements.isAllowed(userNid, clock.now()))) {
+      const stored = await store(given);
+      await replacements.end(userNid);
+      return stored;
+    }
     return services.uiAuth.authorise(
       {
         body: given,

@@ -8,9 +8,9 @@ import type { PusherRow } from '../store/pushers.ts';
 export interface PusherEndpointNeeds {
   pushers: Pushers;
   /** A user of this server; throws M_INVALID_PARAM or M_NOT_FOUND. */
-  localAccount(userId: string): Promise<{ userNid: number }>;
-  /** Pushers can be switched off (MSC3881). */
-  hasSwitches: boolean;
+  account(userId: string): Promise<{ userNid: number }>;
+  /** Whether a user's pushers can be switched off (MSC3881). */
+  hasSwitches(userNid: number): Promise<boolean> | boolean;
 }
 
 const declare = endpoint<PusherEndpointNeeds>();
@@ -37,11 +37,14 @@ const getPushers = declare({
   source: 'CS 1.19, getPushers; MSC3881',
   answers: { 200: Type.Object({ pushers: Type.Array(Type.Any()) }) },
   async handle({ requester }, { pushers, hasSwitches }) {
-    const rows = await pushers.of(requester.userNid);
+    const [rows, isSwitched] = await Promise.all([
+      pushers.of(requester.userNid),
+      hasSwitches(requester.userNid),
+    ]);
     return {
       pushers: rows.map((row) => ({
         ...shown(row),
-        ...(hasSwitches
+        ...(isSwitched
           ? { [switchNames.enabled]: row.isEnabled, [switchNames.deviceId]: row.deviceId }
           : {}),
       })),
@@ -66,7 +69,7 @@ const setPusher = declare({
       await pushers.remove(requester.userNid, appId, pushkey);
       return {};
     }
-    const settings = checkedSettings(body, hasSwitches);
+    const settings = checkedSettings(body, await hasSwitches(requester.userNid));
     if (settings.kind === 'email') {
       const pushkeyOf = await pushers.mailAddress(requester.userNid, settings.pushkey);
       if (pushkeyOf === null) {
@@ -92,8 +95,8 @@ const getPushersOfUser = declare({
   params: Type.Object({ userId: Type.String() }),
   answers: { 200: Type.Object({ pushers: Type.Array(Type.Any()), total: Type.Integer() }) },
   errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_INVALID_PARAM'],
-  async handle({ params }, { pushers, localAccount }) {
-    const { userNid } = await localAccount(params.userId);
+  async handle({ params }, { pushers, account }) {
+    const { userNid } = await account(params.userId);
     const rows = await pushers.of(userNid);
     return { pushers: rows.map(shown), total: rows.length };
   },

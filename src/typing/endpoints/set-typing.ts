@@ -43,6 +43,7 @@ export const setTyping = endpoint<TypingSurroundings>()({
     }
     const { roomNid, roomId } = await rooms.joined(params.roomId, requester);
     noteActivity(requester);
+    if (requester.isShadowBanned) return {};
     const user = { roomNid, roomId, userId, isLocal: true };
     if (body.typing) await start(user, body.timeout ?? typingMsDefault);
     else await end(user);
