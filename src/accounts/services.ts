@@ -8,6 +8,7 @@ import type { Connections } from './connections.ts';
 import type { Devices } from './devices.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { LoginLimiter } from './limiter.ts';
+import type { LoginTokens } from './login-tokens.ts';
 import type { LoginTypes } from './login-types.ts';
 import type { Moderation } from './moderation.ts';
 import type { OpenId } from './openid.ts';
@@ -15,6 +16,7 @@ import type { Profiles } from './profiles.ts';
 import type { RegistrationTokens } from './registration-tokens.ts';
 import type { Registration } from './registration.ts';
 import type { Sessions } from './sessions.ts';
+import type { AccountEvents } from './subscribers.ts';
 import type { ThreepidWork } from './threepid-work.ts';
 import type { UiAuth } from './ui-auth.ts';
 import type { ReauthFlows } from './ui-auth-stages.ts';
@@ -35,12 +37,16 @@ export interface AccountServices {
   connections: Connections;
   devices: Devices;
   directory: AccountDirectory;
+  events: AccountEvents;
   limiter: LoginLimiter;
+  loginTokens: LoginTokens;
   loginTypes: LoginTypes;
   moderation: Moderation;
   openId: OpenId;
   profiles: Profiles;
   reauthFlows: ReauthFlows;
+  /** Further ways for a user to authenticate once more; other domains add theirs. */
+  furtherReauthFlows: ReauthFlows[];
   /** Stages a new user goes through; any one flow is enough. */
   registrationFlows: () => string[][];
   registration: Registration;

@@ -232,6 +232,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     accounts,
     consents: notices.consent.consents,
     outbound,
+    outboundToConfigured,
     templates,
   });
   const presence = createPresence({
@@ -468,7 +469,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
-      await Promise.all([rendezvous.tidy(), delayedEvents.tidy()]);
+      await Promise.all([rendezvous.tidy(), delayedEvents.tidy(), authPages.tidy()]);
       await stickyEvents.deleteExpired(clock.now());
       await accountValidity.sweep();
       await encryption.tidy();
