@@ -221,7 +221,7 @@ function readJwtKey(loader: OptionLoader, given: Provider['client_secret_jwt_key
 }
 
 function readMapping({ config }: Provider['user_mapping_provider'], at: Reading) {
-  const claim = (name: string) => `{{ user.${name} }}`;
+  const claim = (name: string) => `{{ user[${JSON.stringify(name)}] }}`;
   return {
     subject: config.subject_template ?? claim(config.subject_claim ?? 'sub'),
     localpart: config.localpart_template,
@@ -336,6 +336,8 @@ function readCas(loader: OptionLoader, given: Values['cas_config']) {
     at.within('numeric_ids_prefix').problem('must be of letters and digits');
   }
   const required = Object.entries(given.required_attributes);
+  const valueOf = (value: unknown) =>
+    typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   return {
     name: given.idp_name,
     icon: given.idp_icon,
@@ -345,7 +347,7 @@ function readCas(loader: OptionLoader, given: Values['cas_config']) {
     displayNameAttribute: given.displayname_attribute,
     requirements: required.map(([attribute, value]) => ({
       attribute,
-      values: value === null ? null : [String(value)],
+      values: value === null ? null : [valueOf(value)],
     })),
     registersUsers: given.enable_registration,
     numericPrefix: given.allow_numeric_ids ? given.numeric_ids_prefix : null,

@@ -85,8 +85,8 @@ export function createSsoUsers(needs: SsoNeeds): SsoUsers {
       return free;
     },
     async register(provider, externalId, { localpart, displayName, emails }) {
-      const userId = await accounts.registration.checkAvailable(localpart);
       try {
+        const userId = await accounts.registration.checkAvailable(localpart);
         const registered = await accounts.registration.register({
           userId,
           passwordHash: null,
@@ -99,7 +99,8 @@ export function createSsoUsers(needs: SsoNeeds): SsoUsers {
         return userId;
       } catch (error) {
         // The same user in another tab was faster.
-        const other = isDuplicate(error) ? await known(provider, externalId) : null;
+        const isTaken = error instanceof MatrixError && error.code === 'M_USER_IN_USE';
+        const other = isTaken || isDuplicate(error) ? await known(provider, externalId) : null;
         if (other === null) throw error;
         return other;
       }

@@ -7,7 +7,7 @@ test('claims become texts, and what is missing is empty', async () => {
   const rendered = (source: string) => textTemplate(source).render({ user });
   assert.equal(await rendered('{{ user.name }}'), '<Alice>');
   assert.equal(await rendered('{{ user.email | localpart_from_email }}'), 'a@b');
-  assert.equal(await rendered('{{ user.none }}'), '');
+  assert.equal(await rendered('{{ user.missing }}'), '');
   assert.equal(await rendered('{{ user.nested.id }}{% if "x" in user.groups %}!{% endif %}'), '7!');
 });
 

@@ -24,7 +24,7 @@ async function compile(source: string): Promise<Template> {
   const { default: nunjucks } = await import('nunjucks');
   const environment = new nunjucks.Environment(null, { autoescape: false });
   environment.addFilter('localpart_from_email', (address: unknown) =>
-    String(address ?? '').replace(/@[^@]*$/, ''),
+    typeof address === 'string' ? address.replace(/@[^@]*$/, '') : '',
   );
   return new nunjucks.Template(source, environment, undefined, true);
 }

@@ -33,7 +33,8 @@ export interface CasProviderNeeds {
 
 export function createCasProvider(config: CasConfig, needs: CasProviderNeeds): CasProvider {
   const { serverUrl, displayNameAttribute, numericPrefix } = config;
-  const serviceOf = (state: string) => `${needs.ticketUrl}?${new URLSearchParams({ state })}`;
+  const serviceOf = (state: string) =>
+    `${needs.ticketUrl}?${new URLSearchParams({ state }).toString()}`;
   const validatePath = config.protocolVersion === 3 ? '/p3/serviceValidate' : '/serviceValidate';
 
   return {

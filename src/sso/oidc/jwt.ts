@@ -6,7 +6,6 @@ import {
   sign,
   timingSafeEqual,
   verify,
-  type JsonWebKeyInput,
   type KeyObject,
 } from 'node:crypto';
 
@@ -88,7 +87,7 @@ function keyFor(jwk: Jwk, algorithm: Algorithm): KeyObject | null {
   if (use !== undefined && use !== 'sig') return null;
   if (alg !== undefined && algorithmOf(alg) !== algorithm) return null;
   try {
-    const key = createPublicKey({ key: jwk, format: 'jwk' } as JsonWebKeyInput);
+    const key = createPublicKey({ key: jwk, format: 'jwk' });
     const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
     const fits =
       key.asymmetricKeyType === algorithm.keyType &&
