@@ -2,6 +2,7 @@ import type { Accounts } from '../accounts/module.ts';
 import { createAuthPages, type Terms } from '../auth-pages/module.ts';
 import type { Consents } from '../consent/module.ts';
 import { jsonAnswer } from '../http/json-client.ts';
+import type { MediaRepository } from '../media/module.ts';
 import type { OutboundHttp } from '../outbound/outbound-http.ts';
 import type { Templates } from '../templates/module.ts';
 import type { Foundation } from './domains.ts';
@@ -33,14 +34,17 @@ export function assembleAuthPages(
     outbound: OutboundHttp;
     outboundToConfigured: OutboundHttp;
     templates: Templates;
+    media: () => MediaRepository;
   },
 ) {
-  const { accounts, consents, outbound, outboundToConfigured, templates } = others;
+  const { accounts, consents, outbound, outboundToConfigured, templates, media } = others;
   const terms = termsOf(foundation, consents);
   const singleSignOn = assembleSingleSignOn(foundation, {
     accounts,
     terms,
     outbound: outboundToConfigured,
+    outboundToAnybody: outbound,
+    media,
     templates,
   });
   const pages = createAuthPages({

@@ -234,6 +234,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     outbound,
     outboundToConfigured,
     templates,
+    media: () => media,
   });
   const presence = createPresence({
     config: config.presence,

@@ -1,4 +1,5 @@
 import type { Accounts } from '../accounts/module.ts';
+import type { MediaRepository } from '../media/module.ts';
 import type { OutboundHttp } from '../outbound/outbound-http.ts';
 import { createSingleSignOn, type SsoTerms } from '../sso/module.ts';
 import type { Templates } from '../templates/module.ts';
@@ -13,11 +14,13 @@ export function assembleSingleSignOn(
     terms: SsoTerms | null;
     /** To the identity providers. */
     outbound: OutboundHttp;
+    outboundToAnybody: OutboundHttp;
+    media: () => MediaRepository;
     templates: Templates;
   },
 ) {
   const { config, database, clock, log } = foundation;
-  const { accounts, terms, outbound, templates } = others;
+  const { accounts, terms, outbound, outboundToAnybody, templates, media } = others;
   const singleSignOn = createSingleSignOn({
     config: {
       ...config.singleSignOn,
@@ -32,6 +35,9 @@ export function assembleSingleSignOn(
     templates,
     terms,
     outbound,
+    outboundToAnybody,
+    savePicture: (userNid, bytes, contentType) =>
+      media().save(bytes, { userNid, contentType, fileName: null }),
   });
   accounts.events.subscribe(singleSignOn.accountEvents);
   return singleSignOn;

@@ -153,8 +153,13 @@ const patterns: readonly Patterns[] = [
       '/_synapse/client/new_user_consent',
       '/_synapse/client/sso_register',
       '/_synapse/client/oidc/callback',
-      '/_synapse/client/saml2/authn_response',
     ],
+  },
+  {
+    group: 'sso',
+    balance: 'none',
+    note: 'With SAML.',
+    paths: ['/_synapse/client/saml2/authn_response'],
   },
   {
     group: 'media',

@@ -13,6 +13,7 @@ import type { SsoNeeds } from './needs.ts';
 import { createNewUsers } from './new-users.ts';
 import { createOidcProvider } from './oidc/oidc-provider.ts';
 import { createProviderHttp } from './provider-http.ts';
+import { createPictures } from './pictures.ts';
 import { createSsoSessions } from './sessions.ts';
 import { createSignIn, ssoStage } from './sign-in.ts';
 import { createStagePage } from './stage-page.ts';
@@ -94,8 +95,9 @@ export function createSingleSignOn(needs: SsoNeeds): SingleSignOn {
   const sessions = createSsoSessions(database, clock);
   const cookies = createCookies(config.baseUrl.startsWith('https:'));
   const users = createSsoUsers(needs);
-  const newUsers = createNewUsers({ needs, sessions, cookies, users, providers });
-  const signIn = createSignIn({ needs, sessions, cookies, users, newUsers });
+  const pictures = createPictures(needs);
+  const newUsers = createNewUsers({ needs, sessions, cookies, users, pictures, providers });
+  const signIn = createSignIn({ needs, sessions, cookies, users, newUsers, pictures });
   offer(needs, providers, users.providersOf);
 
   const services: SsoServices = {

@@ -22,6 +22,10 @@ export interface SsoNeeds {
   templates: Templates;
   /** Null: new users accept none. */
   terms: SsoTerms | null;
+  /** To where pictures of users are, which providers name: nowhere inside. */
+  outboundToAnybody: OutboundHttp;
+  /** Keeps a picture on behalf of a user; gives its `mxc:` URI. */
+  savePicture(userNid: number, bytes: Buffer, contentType: string): Promise<string>;
   /** To the providers that the admin has configured, wherever they are. */
   outbound: OutboundHttp;
 }

@@ -3,6 +3,7 @@ import type { Cookies } from './cookies.ts';
 import { finishSignIn, redirect, withCookie } from './finish.ts';
 import type { IdentityProvider, RemoteUser } from './identity-provider.ts';
 import type { SsoNeeds } from './needs.ts';
+import type { Pictures } from './pictures.ts';
 import type { NewUserSession, SsoSessions } from './sessions.ts';
 import { SsoError } from './sso-error.ts';
 import type { SsoUsers } from './users.ts';
@@ -37,13 +38,14 @@ export interface NewUsersNeeds {
   sessions: SsoSessions;
   cookies: Cookies;
   users: SsoUsers;
+  pictures: Pictures;
   providers: ReadonlyMap<string, IdentityProvider>;
 }
 
 const base = '/_synapse/client';
 
 export function createNewUsers(parts: NewUsersNeeds): NewUsers {
-  const { needs, sessions, cookies, users, providers } = parts;
+  const { needs, sessions, cookies, users, pictures, providers } = parts;
   const { terms } = needs;
 
   function nextStep({ chosen, acceptedTerms }: NewUserSession): string {
@@ -58,11 +60,13 @@ export function createNewUsers(parts: NewUsersNeeds): NewUsers {
     const userId = await users.register(provider, user.externalId, {
       localpart: chosen!.localpart,
       displayName: chosen!.usesDisplayName ? displayName : null,
-      picture: chosen!.usesPicture ? picture : null,
       emails: chosen!.emails,
     });
-    const account = terms && (await needs.accounts.directory.byUserId(userId));
-    if (terms && account) await terms.accept(account.userNid);
+    const account = await needs.accounts.directory.byUserId(userId);
+    if (account) {
+      await terms?.accept(account.userNid);
+      if (chosen!.usesPicture) pictures.take(account, picture);
+    }
     return userId;
   }
 

@@ -6,6 +6,7 @@ import { finishSignIn } from './finish.ts';
 import type { IdentityProvider, RemoteUser } from './identity-provider.ts';
 import type { SsoNeeds } from './needs.ts';
 import type { NewUsers } from './new-users.ts';
+import type { Pictures } from './pictures.ts';
 import { sessionLifetimeMs, type SignInSession, type SsoSessions } from './sessions.ts';
 import { SsoError } from './sso-error.ts';
 import type { SsoUsers } from './users.ts';
@@ -40,9 +41,11 @@ export interface SignInNeeds {
   cookies: Cookies;
   users: SsoUsers;
   newUsers: NewUsers;
+  pictures: Pictures;
 }
 
-export function createSignIn({ needs, sessions, cookies, users, newUsers }: SignInNeeds): SignIn {
+export function createSignIn(parts: SignInNeeds): SignIn {
+  const { needs, sessions, cookies, users, newUsers, pictures } = parts;
   const { accounts, templates, config } = needs;
 
   /** A stage of interactive authentication: it has to be the user whose request it is. */
@@ -64,12 +67,15 @@ export function createSignIn({ needs, sessions, cookies, users, newUsers }: Sign
   }
 
   async function updateProfile(userId: string, { attributes }: RemoteUser): Promise<void> {
-    const { displayName } = attributes;
-    if (!config.updatesProfiles || displayName === null) return;
+    if (!config.updatesProfiles) return;
     const account = await accounts.directory.byUserId(userId);
     if (!account || account.isDeactivated) return;
-    const how = { propagate: true };
-    await accounts.profiles.setField(account, 'displayname', displayName, how);
+    const { displayName, picture } = attributes;
+    if (displayName !== null) {
+      const how = { propagate: true };
+      await accounts.profiles.setField(account, 'displayname', displayName, how);
+    }
+    pictures.take(account, picture);
   }
 
   return {

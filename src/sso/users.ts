@@ -18,7 +18,6 @@ export interface NewUser {
   localpart: string;
   displayName: string | null;
   emails: readonly string[];
-  picture: string | null;
 }
 
 /** Users of this server, as identity providers know them. */

@@ -31,6 +31,8 @@ export interface TestOidcProvider {
   userinfo: Json;
   /** It has a new key, and no longer the one before. */
   changeKey(): void;
+  /** What is at `/picture`. */
+  picture: { type: string; bytes: Buffer };
   signed(claims: Json): string;
   close(): void;
 }
@@ -145,6 +147,11 @@ export async function startOidcProvider(clientId: string): Promise<TestOidcProvi
       const url = new URL(req.url!, provider.url);
       const form = new URLSearchParams(body);
       const authorization = req.headers.authorization ?? '';
+      if (url.pathname === '/picture') {
+        const { type, bytes } = provider.picture;
+        res.writeHead(200, { 'Content-Type': type }).end(bytes);
+        return;
+      }
       if (url.pathname === '/token') provider.exchanged.push({ form, authorization });
       const [status, content, headers = {}] = answer(
         url.pathname,
@@ -168,6 +175,7 @@ export async function startOidcProvider(clientId: string): Promise<TestOidcProvi
     tokenAnswer: null,
     userinfoAs: 'json',
     userinfo: {},
+    picture: { type: 'image/png', bytes: Buffer.from('a picture') },
     changeKey() {
       pair = newPair();
       keyCount += 1;

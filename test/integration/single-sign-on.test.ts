@@ -26,6 +26,7 @@ before(async () => {
     skip_verification: true`;
   server = await startTestServer(`
 public_baseurl: ${publicUrl}/
+ip_range_whitelist: [127.0.0.1]
 sso:
   client_whitelist: [https://app.example/]
   update_profile_information: true
@@ -147,6 +148,38 @@ test('somebody new gets an account, and the same one at the next log-in', async 
   await eventually(async () =>
     assert.equal((await user.ok('GET', profile))['displayname'], 'Another name'),
   );
+});
+
+test('the picture at the provider becomes the user’s', async () => {
+  const somebody: Json = { ...person(), picture: `${oidc.url}/picture` };
+  const user = await signIn(somebody);
+  const avatarUrl = `${client}/profile/${encodeURIComponent(user.userId)}/avatar_url`;
+  const avatarOf = async () => (await user.ok('GET', avatarUrl))['avatar_url'] as string;
+  const first = await eventually(async () => {
+    const url = await avatarOf();
+    assert.match(url, /^mxc:\/\/test\.example\//);
+    return url;
+  });
+  const media = `/_matrix/client/v1/media/download/${first.slice('mxc://'.length)}`;
+  const headers = { Authorization: `Bearer ${user.token}` };
+  const content = await fetch(server.url + media, { headers });
+  assert.equal(content.headers.get('content-type'), 'image/png');
+  assert.equal(await content.text(), 'a picture');
+
+  // The same one, and what is none, change nothing: the one after them is the next.
+  await signIn(somebody);
+  oidc.picture = { type: 'text/html', bytes: Buffer.from('no picture') };
+  await signIn(somebody);
+  await user.ok('PUT', avatarUrl, { avatar_url: first });
+  oidc.picture = { type: 'image/gif', bytes: Buffer.from('another picture') };
+  await signIn(somebody);
+  const next = await eventually(async () => {
+    const url = await avatarOf();
+    assert.notEqual(url, first);
+    return url;
+  });
+  const other = `/_matrix/client/v1/media/download/${next.slice('mxc://'.length)}`;
+  assert.equal(await (await fetch(server.url + other, { headers })).text(), 'another picture');
 });
 
 test('who has a taken name gets another one, and odd names become allowed ones', async () => {

@@ -1,5 +1,5 @@
--- Single sign-on: what browsers are in the middle of, by which ids identity providers know users, and
--- which devices came in by which session at a provider.
+-- Single sign-on: what browsers are in the middle of, by which ids identity providers know users,
+-- which devices came in by which session at a provider, and which pictures came from there.
 -- Locks: login_tokens, for a column without a default.
 
 -- Sessions of browsers, kept here so that any process takes the next step. Short-lived.
@@ -32,6 +32,13 @@ create table device_auth_sessions (
   primary key (auth_provider, auth_provider_session, user_nid, device_id)
 );
 create index device_auth_sessions_device on device_auth_sessions (user_nid, device_id);
+
+-- Pictures of users that came from providers, so that the same one is not kept anew at each log-in.
+create table sso_pictures (
+  user_nid   bigint primary key,
+  sha256     bytea not null,
+  avatar_url text not null
+);
 
 -- What the log-in is answered with besides, as JSON text.
 alter table login_tokens add column extra_attributes text;
