@@ -84,7 +84,10 @@ export function createSingleSignOn(needs: SsoNeeds): SingleSignOn {
   const http = createProviderHttp(needs.outbound);
   const callbackUrl = `${config.baseUrl}/_synapse/client/oidc/callback`;
   const oidc = new Map(
-    config.oidc.map((one) => [one.id, createOidcProvider(one, { http, clock, callbackUrl })]),
+    config.oidc.map((one) => [
+      one.id,
+      createOidcProvider(one, { http, clock, log: needs.log, callbackUrl }),
+    ]),
   );
   const ticketUrl = `${config.baseUrl}/_matrix/client/r0/login/cas/ticket`;
   const cas = config.cas && createCasProvider(config.cas, { http, ticketUrl });

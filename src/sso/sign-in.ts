@@ -15,6 +15,14 @@ export const ssoStage = 'm.login.sso';
 
 type Query = Readonly<Record<string, string | undefined>>;
 
+/** Longer display names are cut off: users cannot have them. */
+const displayNameLengthMax = 256;
+
+function withFittingName(user: RemoteUser): RemoteUser {
+  const displayName = user.attributes.displayName?.slice(0, displayNameLengthMax) ?? null;
+  return { ...user, attributes: { ...user.attributes, displayName } };
+}
+
 /** Browsers on their way to a provider and back. */
 export interface SignIn {
   /** Where the browser goes, and the `Set-Cookie` header by which it is known again. */
@@ -94,7 +102,8 @@ export function createSignIn(parts: SignInNeeds): SignIn {
       if (session) return session;
       throw new SsoError('invalid_session', 'The session is unknown or too old: log in once more');
     },
-    async complete(provider, user, { purpose }, request) {
+    async complete(provider, given, { purpose }, request) {
+      const user = withFittingName(given);
       if ('uiAuthSession' in purpose) return completeStage(provider, user, purpose.uiAuthSession);
       if (!meetsRequirements(user.claims, provider.requirements)) {
         throw new SsoError('unauthorised', 'You are not authorised to log in here', 403);

@@ -67,7 +67,8 @@ export function createSsoUsers(needs: SsoNeeds): SsoUsers {
       const { localpart } = user.attributes;
       if (found !== null || !provider.adoptsExistingUsers || localpart === null) return found;
       const account = await accounts.directory.byName(localpart);
-      if (!account) return null;
+      // Guests, and users of bridges, are not people of the provider.
+      if (!account || account.isGuest || account.appserviceId !== null) return null;
       const params = [provider.id, user.externalId, account.userNid] as const;
       const [added] = await database.query(insertExternalId, [...params]);
       return added ? account.userId : known(provider, user.externalId);

@@ -12,5 +12,8 @@ test('claims become texts, and what is missing is empty', async () => {
 });
 
 test('a template with errors says so when it is used', async () => {
-  await assert.rejects(textTemplate('{{ user.').render({ user: {} }));
+  const template = textTemplate('{{ user.');
+  await assert.rejects(template.check());
+  await assert.rejects(template.render({ user: {} }));
+  await textTemplate('{{ user.a }}').check();
 });

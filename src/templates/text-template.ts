@@ -2,6 +2,8 @@ import type { Template } from 'nunjucks';
 
 /** A template that stands in the configuration, such as `{{ user.name }}`. */
 export interface TextTemplate {
+  /** Rejects when the template has errors. */
+  check(): Promise<void>;
   /** Without white space at its ends; nothing is escaped. Rejects when the template has errors. */
   render(values: Readonly<Record<string, unknown>>): Promise<string>;
 }
@@ -14,6 +16,9 @@ export function textTemplate(source: string): TextTemplate {
   const compiled = compile(source);
   compiled.catch(() => undefined);
   return {
+    async check() {
+      await compiled;
+    },
     async render(values) {
       return (await compiled).render(values).trim();
     },

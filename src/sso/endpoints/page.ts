@@ -26,7 +26,8 @@ export async function pageOr(
   } catch (error) {
     const failure = told(error);
     if (!failure) throw error;
-    log.warn({ err: error, error: failure.name }, 'single sign-on did not succeed');
+    const level = failure.status >= 500 ? 'warn' : 'info';
+    log[level]({ err: error, error: failure.name }, 'single sign-on did not succeed');
     const html = await templates.render('sso_error.html', {
       error: failure.name,
       error_description: failure.text,

@@ -1,3 +1,4 @@
+import type { Log } from '../../kernel/log.ts';
 import { localpartFrom } from '../../matrix/localparts.ts';
 import { textTemplate, type TextTemplate } from '../../templates/module.ts';
 import type { RemoteUser } from '../identity-provider.ts';
@@ -9,10 +10,15 @@ type Claims = Readonly<Record<string, unknown>>;
 /** Longer ids of users are refused. */
 const externalIdLengthMax = 1024;
 
+const addressLengthMax = 254;
+const isAddress = (text: string) =>
+  text.length <= addressLengthMax && /^[^@\s]+@[^@\s]+$/.test(text);
+
 /** Makes users of claims, by the templates of the configuration. Rejects with SsoError. */
 export type Mapping = (claims: Claims, sessionId: string | null) => Promise<RemoteUser>;
 
-export function createMapping({ mapping }: OidcConfig): Mapping {
+/** What is wrong with a template is told to `log` at once, and to people when they come. */
+export function createMapping({ id, mapping }: OidcConfig, log: Log): Mapping {
   const optional = (source: string | null) => (source === null ? null : textTemplate(source));
   const subject = textTemplate(mapping.subject);
   const localpart = optional(mapping.localpart);
@@ -23,6 +29,19 @@ export function createMapping({ mapping }: OidcConfig): Mapping {
     name,
     textTemplate(source),
   ]);
+
+  for (const template of [
+    subject,
+    localpart,
+    displayName,
+    email,
+    picture,
+    ...extra.map(([, one]) => one),
+  ]) {
+    template?.check().catch((error: unknown) => {
+      log.error({ err: error, provider: id }, 'a template of user_mapping_provider is wrong');
+    });
+  }
 
   /** Null: there is no template, or it gives nothing. */
   const rendered = async (template: TextTemplate | null, claims: Claims) =>
@@ -48,7 +67,7 @@ export function createMapping({ mapping }: OidcConfig): Mapping {
         localpart: name === null ? null : localpartFrom(name),
         confirmsLocalpart: mapping.confirmsLocalpart,
         displayName: await rendered(displayName, claims),
-        emails: address === null ? [] : [address],
+        emails: address !== null && isAddress(address) ? [address] : [],
         picture: await rendered(picture, claims),
       },
       sessionId,

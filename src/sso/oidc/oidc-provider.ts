@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { jsonAnswer } from '../../http/json-client.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
 import type { IdentityProvider, RemoteUser } from '../identity-provider.ts';
 import { SsoError } from '../sso-error.ts';
 import { checkClaims, checkIdToken, checkLogoutToken } from './claims.ts';
@@ -25,6 +26,7 @@ export interface OidcProvider extends IdentityProvider {
 export interface OidcProviderNeeds {
   http: ProviderHttp;
   clock: Clock;
+  log: Log;
   /** Where browsers come back to. */
   callbackUrl: string;
 }
@@ -46,7 +48,7 @@ const invalid = (text: string) => new SsoError('invalid_token', text);
 export function createOidcProvider(config: OidcConfig, needs: OidcProviderNeeds): OidcProvider {
   const { http, clock } = needs;
   const metadata = createMetadata(config, http, clock);
-  const map = createMapping(config);
+  const map = createMapping(config, needs.log);
   const redirectUri = config.redirectUri ?? needs.callbackUrl;
 
   async function exchange(
