@@ -43,6 +43,7 @@ interface Kinds {
 export const sessionLifetimeMs = { sign_in: 60 * 60 * 1000, new_user: 15 * 60 * 1000 } as const;
 
 const idLength = 32;
+const isId = (text: string) => /^[A-Za-z]{32}$/.test(text);
 
 /** Sessions of browsers, which any process finds. A session is its browser's alone. */
 export interface SsoSessions {
@@ -72,10 +73,12 @@ export function createSsoSessions(database: Database, clock: Clock): SsoSessions
       await database.query(upsertSsoSession, [id, hashOf(browser), kind, content, validUntilTs]);
     },
     async load(kind, id, browser) {
+      if (!isId(id)) return null;
       const params = [id, hashOf(browser), kind, clock.now()] as const;
       return parsed((await database.query(selectSsoSession, [...params]))[0]);
     },
     async take(kind, id, browser) {
+      if (!isId(id)) return null;
       const params = [id, hashOf(browser), kind, clock.now()] as const;
       return parsed((await database.query(takeSsoSession, [...params]))[0]);
     },

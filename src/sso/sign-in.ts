@@ -1,6 +1,7 @@
 import type { Reply, RequestInfo } from '../http/endpoint.ts';
 import { htmlPage } from '../http/html-page.ts';
 import { meetsRequirements } from './attributes.ts';
+import { checkedUser } from './checked-user.ts';
 import type { Cookies } from './cookies.ts';
 import { finishSignIn } from './finish.ts';
 import type { IdentityProvider, RemoteUser } from './identity-provider.ts';
@@ -14,14 +15,6 @@ import type { SsoUsers } from './users.ts';
 export const ssoStage = 'm.login.sso';
 
 type Query = Readonly<Record<string, string | undefined>>;
-
-/** Longer display names are cut off: users cannot have them. */
-const displayNameLengthMax = 256;
-
-function withFittingName(user: RemoteUser): RemoteUser {
-  const displayName = user.attributes.displayName?.slice(0, displayNameLengthMax) ?? null;
-  return { ...user, attributes: { ...user.attributes, displayName } };
-}
 
 /** Browsers on their way to a provider and back. */
 export interface SignIn {
@@ -103,7 +96,7 @@ export function createSignIn(parts: SignInNeeds): SignIn {
       throw new SsoError('invalid_session', 'The session is unknown or too old: log in once more');
     },
     async complete(provider, given, { purpose }, request) {
-      const user = withFittingName(given);
+      const user = checkedUser(given);
       if ('uiAuthSession' in purpose) return completeStage(provider, user, purpose.uiAuthSession);
       if (!meetsRequirements(user.claims, provider.requirements)) {
         throw new SsoError('unauthorised', 'You are not authorised to log in here', 403);

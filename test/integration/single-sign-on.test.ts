@@ -261,6 +261,7 @@ test('a session is good once, and for the browser that has begun it', async () =
   assert.equal(errorOn(await browser.visit(back)), 'invalid_session');
   const path = '/_synapse/client/oidc/callback';
   assert.equal(errorOn(await browser.visit(path)), 'invalid_request');
+  assert.equal(errorOn(await browser.visit(`${path}?code=x&state=x`)), 'invalid_session');
   const refused = await browser.visit(`${path}?error=access_denied&error_description=<i>no</i>`);
   assert.equal(refused.status, 400);
   assert.equal(errorOn(refused), 'access_denied');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isStorable } from '../checked-user.ts';
 import { SsoError } from '../sso-error.ts';
 import { hashOfAlgorithm, type Jwt } from './jwt.ts';
 
@@ -59,6 +60,7 @@ export function checkLogoutToken({ claims }: Jwt): { sessionId: string; subject:
   const isEvent = typeof events === 'object' && events !== null && logoutEvent in events;
   if (!isEvent) refuse('events is missing');
   if (nonce !== undefined) refuse('it has a nonce');
-  if (typeof sid !== 'string' || sid === '') return refuse('sid is missing');
+  if (typeof sid !== 'string' || !isStorable(sid)) return refuse('sid is missing');
+  if (typeof sub === 'string' && !isStorable(sub)) refuse('sub is none');
   return { sessionId: sid, subject: typeof sub === 'string' ? sub : null };
 }

@@ -7,13 +7,6 @@ import type { OidcConfig } from './oidc-config.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** Longer ids of users are refused. */
-const externalIdLengthMax = 1024;
-
-const addressLengthMax = 254;
-const isAddress = (text: string) =>
-  text.length <= addressLengthMax && /^[^@\s]+@[^@\s]+$/.test(text);
-
 /** Makes users of claims, by the templates of the configuration. Rejects with SsoError. */
 export type Mapping = (claims: Claims, sessionId: string | null) => Promise<RemoteUser>;
 
@@ -48,10 +41,7 @@ export function createMapping({ id, mapping }: OidcConfig, log: Log): Mapping {
     template === null ? null : (await template.render({ user: claims })) || null;
 
   async function map(claims: Claims, sessionId: string | null): Promise<RemoteUser> {
-    const externalId = await rendered(subject, claims);
-    if (externalId === null || externalId.length > externalIdLengthMax) {
-      throw new SsoError('mapping_error', 'The identity provider does not say who you are');
-    }
+    const externalId = (await rendered(subject, claims)) ?? '';
     const name = await rendered(localpart, claims);
     const address = await rendered(email, claims);
     const pairs = extra.map(async ([key, template]) => [
@@ -67,7 +57,7 @@ export function createMapping({ id, mapping }: OidcConfig, log: Log): Mapping {
         localpart: name === null ? null : localpartFrom(name),
         confirmsLocalpart: mapping.confirmsLocalpart,
         displayName: await rendered(displayName, claims),
-        emails: address !== null && isAddress(address) ? [address] : [],
+        emails: address === null ? [] : [address],
         picture: await rendered(picture, claims),
       },
       sessionId,
@@ -82,7 +72,6 @@ export function createMapping({ id, mapping }: OidcConfig, log: Log): Mapping {
     try {
       return await map(claims, sessionId);
     } catch (cause) {
-      if (cause instanceof SsoError) throw cause;
       throw new SsoError('mapping_error', 'Your attributes could not be read', 500, cause);
     }
   };

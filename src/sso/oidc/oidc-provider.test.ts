@@ -135,14 +135,16 @@ test('what a provider says of itself is checked', async () => {
   await played({ isChecked: false }, unchecked).come();
 });
 
-test('what makes no user is refused, and mail addresses have to be some', async () => {
+test('claims become a user; without a claim or a right template nobody is let in', async () => {
   const { state, come } = played();
-  state.claims = { email: 'a@b.example' };
-  assert.deepEqual((await come()).attributes.emails, ['a@b.example']);
-  state.claims = { email: 'no address' };
-  assert.deepEqual((await come()).attributes.emails, []);
+  state.claims = { email: 'a@b.example', groups: ['x'], sid: 's' };
+  const user = await come();
+  assert.deepEqual(user.attributes.emails, ['a@b.example']);
+  assert.deepEqual(user.claims['groups'], ['x']);
+  assert.deepEqual(user.claims['sub'], ['somebody']);
+  assert.equal(user.sessionId, 's');
   const { come: other } = played({ mapping: { ...config.mapping, subject: '{{ user.other }}' } });
-  await assert.rejects(other(), isRefused('mapping_error'));
+  assert.equal((await other()).externalId, '');
   const { come: broken } = played({ mapping: { ...config.mapping, subject: '{{ user.' } });
   await assert.rejects(broken(), isRefused('mapping_error'));
 });
