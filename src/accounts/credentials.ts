@@ -5,6 +5,7 @@ import { lockedError } from './authentication.ts';
 import type { AccountsConfig } from './config.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { LoginLimiter } from './limiter.ts';
+import type { LoginProof } from './login-types.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import { canonicalMsisdn } from './phone-numbers.ts';
 import { updatePasswordHash, type AccountRow } from './store/accounts.ts';
@@ -41,7 +42,7 @@ export interface Credentials {
    */
   checkPassword(identifier: Identifier, password: string): Promise<AccountRow>;
   /** The user a log-in token was made for; the token is used up. */
-  takeLoginToken(token: string): Promise<AccountRow>;
+  takeLoginToken(token: string): Promise<LoginProof>;
 }
 
 export interface CredentialsDependencies {
@@ -100,7 +101,17 @@ export function createCredentials(dependencies: CredentialsDependencies): Creden
       if (!taken || taken.validUntilTs < clock.now()) throw invalid();
       const account = await directory.byUserId(taken.userId);
       if (!account) throw invalid();
-      return account;
+      const { authProviderId, authProviderSessionId, extraAttributes } = taken;
+      return {
+        account,
+        authSession:
+          authProviderId !== null && authProviderSessionId !== null
+            ? { providerId: authProviderId, sessionId: authProviderSessionId }
+            : null,
+        ...(extraAttributes === null
+          ? {}
+          : { extra: JSON.parse(extraAttributes) as Record<string, unknown> }),
+      };
     },
   };
 }

@@ -12,6 +12,8 @@ import { isUserId, serverNameOf } from './user-ids.ts';
 export interface AccountDirectory {
   /** The account with exactly this user id. */
   byUserId(userId: string): Promise<AccountRow | null>;
+  /** Those of the user ids that have an account. */
+  takenAmong(userIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * The account for what was typed at log-in: a user id or a localpart, whatever its case. Null
    * when there is none, or the user id is not of this server.
@@ -33,6 +35,10 @@ export function createAccountDirectory(database: Database, serverName: string): 
     async byUserId(userId) {
       const [row] = await database.query(selectAccounts, [[userId]]);
       return row ?? null;
+    },
+    async takenAmong(userIds) {
+      const rows = await database.query(selectAccounts, [[...userIds]]);
+      return new Set(rows.map(({ userId }) => userId));
     },
     async byName(name) {
       const userId = qualify(name);

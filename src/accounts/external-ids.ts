@@ -1,21 +1,22 @@
 import { isDuplicate, type Database } from '../database/database.ts';
 import { MatrixError } from '../kernel/errors.ts';
+import type { ExternalId } from './registration.ts';
 import {
+  insertExternalId,
   replaceExternalIds,
+  selectProvidersOfUser,
   selectTakenExternalIds,
   selectUserByExternalId,
 } from './store/external-ids.ts';
-
-/** By which id an identity provider knows a user. */
-export interface ExternalId {
-  authProvider: string;
-  externalId: string;
-}
 
 /** Ids of users at identity providers. */
 export interface ExternalIds {
   /** The user id; null: nobody's. */
   userOf(id: ExternalId): Promise<string | null>;
+  /** Ids of the providers at which a user has been. */
+  providersOf(userId: string): Promise<ReadonlySet<string>>;
+  /** The id is the user's from now on; false: it is somebody's already. */
+  add(userNid: number, id: ExternalId): Promise<boolean>;
   /** Rejects with M_UNKNOWN (409) when one of them is another user's. `userNid` 0: of a new user. */
   checkFree(userNid: number, ids: readonly ExternalId[]): Promise<void>;
   /** The user has these, and no others. Rejects as `checkFree`. */
@@ -33,6 +34,14 @@ export function createExternalIds(database: Database): ExternalIds {
     async userOf({ authProvider, externalId }) {
       const [row] = await database.query(selectUserByExternalId, [authProvider, externalId]);
       return row?.userId ?? null;
+    },
+    async providersOf(userId) {
+      const rows = await database.query(selectProvidersOfUser, [userId]);
+      return new Set(rows.map(({ authProvider }) => authProvider));
+    },
+    async add(userNid, { authProvider, externalId }) {
+      const params = [authProvider, externalId, userNid] as const;
+      return (await database.query(insertExternalId, [...params])).length > 0;
     },
     async checkFree(userNid, ids) {
       const taken = await database.query(selectTakenExternalIds, [userNid, ...columns(ids)]);

@@ -6,13 +6,23 @@ import type { AccountsConfig } from './config.ts';
 import { parseIdentifier, type Credentials } from './credentials.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { AccountRow } from './store/accounts.ts';
+import type { AuthSession } from './subscribers.ts';
+
+/** Who logs in, and by what that was found out. */
+export interface LoginProof {
+  account: AccountRow;
+  /** The session at an identity provider by which it was proven. */
+  authSession?: AuthSession | null;
+  /** What the client is told besides. */
+  extra?: Readonly<Record<string, unknown>>;
+}
 
 /** One value of `type` in log-in requests. */
 export interface LoginType {
   /** Its entry in the list of flows; null: not offered, though it may be accepted. */
   flow(): Record<string, unknown> | null;
-  /** The account that the request proves to be; null: the type is only a hint to clients. */
-  check: ((body: Record<string, unknown>, request: RequestInfo) => Promise<AccountRow>) | null;
+  /** What the request proves; null: the type is only a hint to clients. */
+  check: ((body: Record<string, unknown>, request: RequestInfo) => Promise<LoginProof>) | null;
 }
 
 /** The log-in types by name, in the order in which they are offered. */
@@ -45,7 +55,7 @@ function passwordLogin({ config, credentials }: LoginTypesDependencies): LoginTy
       if (typeof password !== 'string') {
         throw new MatrixError('M_INVALID_PARAM', 'password must be a string');
       }
-      return credentials.checkPassword(parseIdentifier(body), password);
+      return { account: await credentials.checkPassword(parseIdentifier(body), password) };
     },
   };
 }
@@ -91,7 +101,7 @@ function appserviceLogin({ directory, appservices }: LoginTypesDependencies): Lo
       if (!account) {
         throw new MatrixError('M_FORBIDDEN', 'The application service has no such user.');
       }
-      return account;
+      return { account };
     },
   };
 }

@@ -26,6 +26,7 @@ import { loginEndpoints } from './endpoints/login.ts';
 import { profileEndpoints } from './endpoints/profiles.ts';
 import { registrationEndpoints } from './endpoints/registration.ts';
 import type { LoginLimiter } from './limiter.ts';
+import { createLoginTokens } from './login-tokens.ts';
 import { builtInLoginTypes } from './login-types.ts';
 import { createMemberProfiles, type MemberProfiles } from './member-profiles.ts';
 import { createModeration } from './moderation.ts';
@@ -41,16 +42,18 @@ import { deleteExpiredTokens } from './store/tokens.ts';
 import { createAccountEvents, type AccountEvents } from './subscribers.ts';
 import type { ThreepidWork } from './threepid-work.ts';
 import { createTokenCache } from './token-cache.ts';
-import { addBuiltInStages, createReauthFlows } from './ui-auth-stages.ts';
+import { addBuiltInStages, createReauthFlows, type ReauthFlows } from './ui-auth-stages.ts';
 import { createUiAuth } from './ui-auth.ts';
 import { createUserAdministration, type ConsentState } from './user-administration.ts';
 
-export type { AccountSubscriber, ProfileChange, UserRef } from './subscribers.ts';
+export type { AccountSubscriber, AuthSession, ProfileChange, UserRef } from './subscribers.ts';
 export type { LoginLimiter, LoginLimit } from './limiter.ts';
 export type { AccountsConfig } from './config.ts';
+export type { LoginType } from './login-types.ts';
 export type { AccountServices } from './services.ts';
 export type { AccountThreepids, ProvenThreepid } from './account-threepids.ts';
 export { withoutThreepids, type ThreepidWork } from './threepid-work.ts';
+export type { AccountRow } from './store/accounts.ts';
 export { avatarsAmong } from './store/avatars.ts';
 export { canonicalAddress } from './directory.ts';
 export { canonicalMsisdn } from './phone-numbers.ts';
@@ -118,6 +121,7 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     sessions,
     events,
   });
+  const furtherReauthFlows: ReauthFlows[] = [];
   const services: AccountServices = {
     database,
     config,
@@ -138,7 +142,9 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     devices,
     directory,
     externalIds: createExternalIds(database),
+    events,
     limiter,
+    loginTokens: createLoginTokens(database, clock),
     loginTypes: builtInLoginTypes({ config, credentials, directory, appservices }),
     moderation: createModeration({
       database,
@@ -151,7 +157,8 @@ export function createAccounts(needs: AccountsNeeds): Accounts {
     }),
     openId: createOpenId(database, clock),
     profiles,
-    reauthFlows: createReauthFlows(config, directory, []),
+    reauthFlows: createReauthFlows(config, directory, furtherReauthFlows),
+    furtherReauthFlows,
     registrationFlows: () =>
       registrationFlows({
         threepidFlows: needs.threepids.registrationFlows(),

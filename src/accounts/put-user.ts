@@ -1,7 +1,7 @@
 import type { Requester } from '../http/endpoint.ts';
 import { MatrixError } from '../kernel/errors.ts';
 import { canonicalAddress } from './directory.ts';
-import type { ExternalId } from './external-ids.ts';
+import type { ExternalId } from './registration.ts';
 import { hashPassword } from './password-hash.ts';
 import type { AccountServices } from './services.ts';
 import type { AccountRow } from './store/accounts.ts';

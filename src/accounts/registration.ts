@@ -32,8 +32,16 @@ export interface NewAccount {
   appserviceId?: string | null;
   /** Undefined: the localpart. Null: none. */
   displayName?: string | null | undefined;
+  /** By which an identity provider knows the user; it is stored in the same statement. */
+  externalId?: ExternalId | null;
   /** The first device; null: no log-in. */
   device: DeviceWish | null;
+}
+
+/** By which id an identity provider knows a user. */
+export interface ExternalId {
+  authProvider: string;
+  externalId: string;
 }
 
 export interface Registered {
@@ -49,7 +57,10 @@ export interface Registration {
   checkAvailable(username: string): Promise<string>;
   /** The user id an application service asks for. Throws M_EXCLUSIVE, M_INVALID_USERNAME. */
   appserviceUserId(username: string, service: AppserviceRegistration): string;
-  /** One statement. Rejects with M_USER_IN_USE. */
+  /**
+   * One statement. Rejects with M_USER_IN_USE, and with `isDuplicate` when another account has the
+   * external id; then there is no account.
+   */
   register(account: NewAccount): Promise<Registered>;
   /** Makes the account of an application service's own user; nothing when there is one. */
   registerSender(service: AppserviceRegistration): Promise<void>;
@@ -96,6 +107,8 @@ export function createRegistration(dependencies: RegistrationDependencies): Regi
       tokens?.refreshToken ? tokenHash(tokens.refreshToken) : null,
       tokens?.refreshValidUntilTs ?? null,
       tokens?.sessionValidUntilTs ?? null,
+      account.externalId?.authProvider ?? null,
+      account.externalId?.externalId ?? null,
     ]);
     if (!row) return null;
     const user = { userId, userNid: row.userNid };

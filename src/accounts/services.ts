@@ -9,6 +9,7 @@ import type { Devices } from './devices.ts';
 import type { ExternalIds } from './external-ids.ts';
 import type { AccountDirectory } from './directory.ts';
 import type { LoginLimiter } from './limiter.ts';
+import type { LoginTokens } from './login-tokens.ts';
 import type { LoginTypes } from './login-types.ts';
 import type { Moderation } from './moderation.ts';
 import type { OpenId } from './openid.ts';
@@ -16,6 +17,7 @@ import type { Profiles } from './profiles.ts';
 import type { RegistrationTokens } from './registration-tokens.ts';
 import type { Registration } from './registration.ts';
 import type { Sessions } from './sessions.ts';
+import type { AccountEvents } from './subscribers.ts';
 import type { ThreepidWork } from './threepid-work.ts';
 import type { UiAuth } from './ui-auth.ts';
 import type { ReauthFlows } from './ui-auth-stages.ts';
@@ -38,12 +40,16 @@ export interface AccountServices {
   devices: Devices;
   directory: AccountDirectory;
   externalIds: ExternalIds;
+  events: AccountEvents;
   limiter: LoginLimiter;
+  loginTokens: LoginTokens;
   loginTypes: LoginTypes;
   moderation: Moderation;
   openId: OpenId;
   profiles: Profiles;
   reauthFlows: ReauthFlows;
+  /** Further ways for a user to authenticate once more; other domains add theirs. */
+  furtherReauthFlows: ReauthFlows[];
   /** Stages a new user goes through; any one flow is enough. */
   registrationFlows: () => string[][];
   registration: Registration;

@@ -6,6 +6,12 @@ export interface UserRef {
   userId: string;
 }
 
+/** A user's session at an identity provider, by which the user has logged in here. */
+export interface AuthSession {
+  providerId: string;
+  sessionId: string;
+}
+
 /** A profile field that has a new value; undefined: it was removed. */
 export interface ProfileChange {
   field: string;
@@ -29,6 +35,8 @@ export interface AccountSubscriber {
   ): Promise<void>;
   /** A device is to have this id, which is not the server's choice. Throws when it may not. */
   deviceIdWanted?(user: UserRef, deviceId: string): Promise<void>;
+  /** The device has a session that began by one at an identity provider. */
+  loggedInBy?(user: UserRef, deviceId: string, session: AuthSession): Promise<void>;
   devicesAdded?(user: UserRef, deviceIds: readonly string[]): Promise<void>;
   /** The devices' names have changed. */
   devicesRenamed?(user: UserRef, deviceIds: readonly string[]): Promise<void>;
@@ -58,6 +66,7 @@ export function createAccountEvents(): AccountEvents {
     deactivated: teller('deactivated'),
     profileChanged: teller('profileChanged'),
     deviceIdWanted: teller('deviceIdWanted'),
+    loggedInBy: teller('loggedInBy'),
     devicesAdded: teller('devicesAdded'),
     devicesRenamed: teller('devicesRenamed'),
     devicesDeleted: teller('devicesDeleted'),

@@ -84,8 +84,14 @@ export interface UiAuth {
     auth: Record<string, unknown>,
     request: RequestInfo,
   ): Promise<void>;
-  /** Whether a session is there and has not passed the stage. */
-  isWaitingFor(sessionId: string, stage: string): Promise<boolean>;
+  /**
+   * What a session is about, while it has not passed the stage; `userId` is empty while registering.
+   * Null: there is no such session, or it has.
+   */
+  pending(
+    sessionId: string,
+    stage: string,
+  ): Promise<{ userId: string; description: string } | null>;
   /** Tells the stages that a session has passed. */
   registered(
     user: { userNid: number; userId: string },
@@ -222,6 +228,13 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
     });
   }
 
+  const pending: UiAuth['pending'] = async (sessionId, stage) => {
+    const session = await sessions.load(sessionId);
+    if (!session || stage in session.completed) return null;
+    const [, , userId = ''] = session.operation.split(' ');
+    return { userId, description: session.description };
+  };
+
   return {
     authorise,
     async sessionOf(body) {
@@ -241,10 +254,7 @@ export function createUiAuth(database: Database, clock: Clock, reuseMs: number):
       // The client may have gone on meanwhile: what it has said since stays.
       if (!(await sessions.complete(sessionId, name, result))) throw unknownSession(sessionId);
     },
-    async isWaitingFor(sessionId, stage) {
-      const session = await sessions.load(sessionId);
-      return session !== null && !(stage in session.completed);
-    },
+    pending,
     async registered(user, completed) {
       const passed = Object.keys(completed).map((name) => stages.get(name));
       await Promise.all(passed.map(async (stage) => stage?.registered?.(user)));

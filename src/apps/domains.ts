@@ -237,6 +237,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     consents: notices.consent.consents,
     outbound,
     templates,
+    media: () => media,
   });
   const presence = createPresence({
     config: config.presence,
@@ -459,7 +460,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([accounts.flush(), media.tidy()]);
       if (!roles.holds(backgroundRole, everything)) return;
       await Promise.all([accounts.tidy(), threepids.tidy()]);
-      await Promise.all([rendezvous.tidy(), delayedEvents.tidy()]);
+      await Promise.all([rendezvous.tidy(), delayedEvents.tidy(), authPages.tidy()]);
       await stickyEvents.deleteExpired(clock.now());
       await accountValidity.sweep();
       await encryption.tidy();
@@ -480,6 +481,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await Promise.all([federationSender.stop(), appserviceSender.stop()]);
       await backOff.stop();
       email.close();
+      authPages.close();
       outbound.close();
       federation.close();
       await accounts.flush();

@@ -2,11 +2,12 @@ import type { AccountServices } from '../accounts/module.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Templates } from '../templates/module.ts';
 import { captchaStage, type CaptchaConfig, type PostForm } from './captcha-stage.ts';
-import { fallbackEndpoints, type StagePage } from './endpoints/fallback.ts';
+import { fallbackEndpoints, type OwnStagePage, type StagePage } from './endpoints/fallback.ts';
 import { loginPage } from './endpoints/login-page.ts';
 import { termsStage, type Terms } from './terms-stage.ts';
 
 export type { CaptchaConfig, PostForm } from './captcha-stage.ts';
+export type { OwnStagePage } from './endpoints/fallback.ts';
 export type { Terms } from './terms-stage.ts';
 
 export interface AuthPagesNeeds {
@@ -16,6 +17,8 @@ export interface AuthPagesNeeds {
   terms: Terms | null;
   postForm: PostForm;
   templates: Templates;
+  /** Pages of stages that other domains have added, by stage. */
+  ownPages: ReadonlyMap<string, OwnStagePage>;
   accounts: Pick<AccountServices, 'uiAuth'>;
 }
 
@@ -48,7 +51,12 @@ export function createAuthPages(needs: AuthPagesNeeds): { endpoints: Endpoint[] 
   }
   return {
     endpoints: [
-      ...bindEndpoints(fallbackEndpoints, { uiAuth, templates, pages }),
+      ...bindEndpoints(fallbackEndpoints, {
+        uiAuth,
+        templates,
+        pages,
+        ownPages: needs.ownPages,
+      }),
       ...bindEndpoints([loginPage], { templates }),
     ],
   };

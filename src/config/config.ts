@@ -37,6 +37,7 @@ import { inertSections, sections } from './sections.ts';
 import { readServerKeys, serverKeysSection } from './server-keys.ts';
 import { readServer, serverSection, type WellKnownConfig } from './server.ts';
 import { readSignIn, signInSection } from './sign-in.ts';
+import { readSingleSignOn, singleSignOnSection } from './single-sign-on.ts';
 import { readWorkers, workersSection, type WorkersConfig } from './workers.ts';
 import { readThreepids, threepidsSection } from './threepids.ts';
 import { readSearch, searchSection } from './search.ts';
@@ -62,6 +63,7 @@ export interface Config {
   database: Record<string, unknown> | null;
   rateLimits: ReturnType<typeof readRateLimits>;
   accounts: ReturnType<typeof readAccounts>;
+  singleSignOn: ReturnType<typeof readSingleSignOn>;
   rooms: ReturnType<typeof readRooms>;
   presence: ReturnType<typeof readPresence>;
   email: ReturnType<typeof readEmail>;
@@ -163,6 +165,11 @@ function read(loader: OptionLoader, folder: string): Config {
       tracksAppserviceUsers: appservices.track_appservice_user_ips,
       requiresTerms: notices.consent?.isNeededToRegister ?? false,
     }),
+    singleSignOn: readSingleSignOn(
+      loader,
+      loader.take(singleSignOnSection),
+      server.publicBaseUrl ?? `https://${server.serverName}`,
+    ),
     rooms,
     presence: readPresence(loader, presence),
     email: readEmail(loader, loader.take(emailSection)),

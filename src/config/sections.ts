@@ -22,6 +22,7 @@ import { routingSection } from './routing.ts';
 import { serverKeysSection } from './server-keys.ts';
 import { serverSection } from './server.ts';
 import { signInSection } from './sign-in.ts';
+import { singleSignOnSection } from './single-sign-on.ts';
 import { threepidsSection } from './threepids.ts';
 import { searchSection } from './search.ts';
 import { userDirectorySection } from './user-directory.ts';
@@ -38,6 +39,7 @@ export const sections: readonly Section[] = [
   registrationSection,
   accountValiditySection,
   signInSection,
+  singleSignOnSection,
   threepidsSection,
   emailSection,
   roomsSection,

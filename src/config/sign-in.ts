@@ -76,10 +76,7 @@ export const signInSection = section('Sign-in', 'How people come in and for how 
     macaroon_secret_key_path: 'a file with it',
     matrix_authentication_service: 'log-in by that service',
     jwt_config: 'log-in with JSON web tokens',
-    oidc_providers: 'log-in by OpenID Connect',
     saml2_config: 'log-in by SAML',
-    cas_config: 'log-in by CAS',
-    sso: 'single sign-on',
   }),
 });
 

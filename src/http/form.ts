@@ -11,6 +11,7 @@ const formBytesMax = 64 * 1024;
 export async function readForm(req: HttpRequest): Promise<URLSearchParams> {
   const form = new URLSearchParams((req.url ?? '').split('?')[1] ?? '');
   const body = new URLSearchParams((await readBody(req, formBytesMax)).toString('utf8'));
-  for (const [name, value] of body) form.set(name, value);
+  for (const name of new Set(body.keys())) form.delete(name);
+  for (const [name, value] of body) form.append(name, value);
   return form;
 }

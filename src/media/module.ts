@@ -26,7 +26,7 @@ import { createMediaStore } from './store/media.ts';
 import { createThumbnailStore } from './store/thumbnails.ts';
 import { createSweep } from './sweep.ts';
 import { createThumbnails } from './thumbnails/thumbnails.ts';
-import { createUploads } from './uploads.ts';
+import { createUploads, type Uploads } from './uploads.ts';
 
 export type { MediaSurroundings } from './admin.ts';
 export { createMediaImporter, type MediaImporter } from './importer.ts';
@@ -50,6 +50,8 @@ export interface MediaNeeds {
 
 export interface MediaRepository {
   endpoints: Endpoint[];
+  /** Keeps a file on behalf of a user; gives the `mxc:` URI. Rejects when the user has too much. */
+  save: Uploads['save'];
   /** Writes what waits and deletes what is over; to be called every minute or so. */
   tidy(): Promise<void>;
   close(): void;
@@ -101,6 +103,7 @@ export function createMediaRepository(needs: MediaNeeds): MediaRepository {
   roles.serve(mediaRole, { methods: {} });
   const served = { media, thumbnails, contents, small: createSmallContents(contents) };
   return {
+    save: (...file) => uploads.save(...file),
     endpoints: [
       ...bindEndpoints(uploadEndpoints, { uploads, config }),
       ...bindEndpoints(downloadEndpoints, served),

@@ -32,6 +32,8 @@ export interface Upload {
 export interface Uploads {
   /** Gives the `mxc:` URI. Throws M_TOO_LARGE, M_RESOURCE_LIMIT_EXCEEDED. */
   upload(upload: Upload): Promise<string>;
+  /** Keeps bytes that are there already on behalf of a user. Gives and throws what `upload` does. */
+  save(bytes: Buffer, upload: Omit<Upload, 'req'>): Promise<string>;
   /** Makes an id to upload to later. Throws M_LIMIT_EXCEEDED. */
   create(userNid: number): Promise<{ contentUri: string; unusedExpiresTs: number }>;
   /** Throws M_FORBIDDEN, M_NOT_FOUND, M_CANNOT_OVERWRITE_MEDIA and what `upload` does. */
@@ -54,6 +56,10 @@ class AlreadyKept extends Error {}
 const mediaIdLetters = 24;
 /** A content is deleted while it is uploaded anew, again and again: that does not happen. */
 const attemptsMax = 3;
+
+async function* asStream(bytes: Buffer) {
+  yield bytes;
+}
 
 export function createUploads(needs: UploadsNeeds): Uploads {
   const { config, clock, bus, rows, contents, temporary, deletion } = needs;
@@ -89,34 +95,58 @@ export function createUploads(needs: UploadsNeeds): Uploads {
     }
   }
 
-  async function received(
-    { req, userNid, contentType, fileName }: Upload,
-    writeRow: (content: NewContent) => Promise<void>,
+  type WriteRow = (content: NewContent) => Promise<void>;
+
+  async function kept(
+    pieces: Parameters<TemporaryFiles['write']>[0],
+    { contentType, fileName }: Omit<Upload, 'req'>,
+    check: (bytes: number) => Promise<void>,
+    writeRow: WriteRow,
   ): Promise<void> {
-    const announced = announcedBytes(req);
-    if (announced !== null) await checkLimits(userNid, announced);
-    const file = await temporary.write(receive(req, config.uploadBytesMax));
+    const file = await temporary.write(pieces);
     try {
-      if (announced === null) await checkLimits(userNid, file.bytes);
       const { sha256, bytes } = file;
+      await check(bytes);
       await keepAs(file, () => writeRow({ sha256, bytes, contentType, fileName }));
     } finally {
       await temporary.discard(file.path);
     }
   }
 
+  async function received({ req, ...upload }: Upload, writeRow: WriteRow): Promise<void> {
+    const announced = announcedBytes(req);
+    if (announced !== null) await checkLimits(upload.userNid, announced);
+    const check = async (bytes: number) => {
+      if (announced === null) await checkLimits(upload.userNid, bytes);
+    };
+    await kept(receive(req, config.uploadBytesMax), upload, check, writeRow);
+  }
+
+  /** The media id under which the content will be, and what writes that down. */
+  function newMedia(userNid: number): { mediaId: string; writeRow: WriteRow } {
+    const mediaId = randomLetters(mediaIdLetters);
+    const { isAuthenticated } = config;
+    return {
+      mediaId,
+      writeRow(content) {
+        const nowTs = clock.now();
+        const media = { origin: '', mediaId, userNid, nowTs, isAuthenticated, isPreview: false };
+        return rows.insert(media, content);
+      },
+    };
+  }
+
   const uriOf = (mediaId: string) => `mxc://${config.serverName}/${mediaId}`;
 
   return {
     async upload(upload) {
-      const mediaId = randomLetters(mediaIdLetters);
-      const { isAuthenticated } = config;
-      const { userNid } = upload;
-      await received(upload, (content) => {
-        const nowTs = clock.now();
-        const media = { origin: '', mediaId, userNid, nowTs, isAuthenticated, isPreview: false };
-        return rows.insert(media, content);
-      });
+      const { mediaId, writeRow } = newMedia(upload.userNid);
+      await received(upload, writeRow);
+      return uriOf(mediaId);
+    },
+    async save(bytes, upload) {
+      const { mediaId, writeRow } = newMedia(upload.userNid);
+      await kept(asStream(bytes), upload, (count) => checkLimits(upload.userNid, count), writeRow);
       return uriOf(mediaId);
     },
     async create(userNid) {

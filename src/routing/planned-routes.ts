@@ -29,7 +29,6 @@ const federation = (version: string, ...names: string[]) =>
   names.map((name) => `/_matrix/federation/${version}/${name}`);
 
 const withGroups = 'Communities, which old clients ask for.';
-const laterSso = 'With single sign-on; sessions are in the database, so any worker takes it.';
 
 const patterns: readonly Patterns[] = [
   {
@@ -147,7 +146,6 @@ const patterns: readonly Patterns[] = [
   {
     group: 'sso',
     balance: 'none',
-    note: laterSso,
     paths: [
       ...client(all, '/login/sso/redirect*', '/login/cas/ticket'),
       '/_synapse/client/pick_idp',
@@ -155,8 +153,13 @@ const patterns: readonly Patterns[] = [
       '/_synapse/client/new_user_consent',
       '/_synapse/client/sso_register',
       '/_synapse/client/oidc/callback',
-      '/_synapse/client/saml2/authn_response',
     ],
+  },
+  {
+    group: 'sso',
+    balance: 'none',
+    note: 'With SAML.',
+    paths: ['/_synapse/client/saml2/authn_response'],
   },
   {
     group: 'media',

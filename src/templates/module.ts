@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import type { Environment } from 'nunjucks';
 import { formatTs } from './format-ts.ts';
+import { mxcToHttp } from './mxc-to-http.ts';
+
+export { textTemplate, type TextTemplate } from './text-template.ts';
 
 /** Renders pages and the texts of mails. */
 export interface Templates {
@@ -27,7 +30,9 @@ export function createTemplates(ownFolder: string | null): Templates {
       ownFolder === null ? [builtIn] : [ownFolder, builtIn],
     );
     const environment = (autoescape: boolean) =>
-      new nunjucks.Environment(loader, { autoescape }).addFilter('format_ts', formatTs);
+      new nunjucks.Environment(loader, { autoescape })
+        .addFilter('format_ts', formatTs)
+        .addFilter('mxc_to_http', mxcToHttp);
     return { pages: environment(true), texts: environment(false) };
   }
 

@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { checkMayLogIn } from '../credentials.ts';
-import { insertLoginTokenFor } from '../login-tokens.ts';
 import type { AccountServices } from '../services.ts';
 
 const declare = endpoint<AccountServices>();
@@ -57,12 +56,12 @@ const login = declare({
   source: 'CS 1.19, login',
   body: anyBody,
   errors: ['M_FORBIDDEN', 'M_USER_DEACTIVATED', 'M_UNKNOWN', 'M_LIMIT_EXCEEDED'],
-  async handle({ body, request }, { loginTypes, sessions, config, limiter }) {
+  async handle({ body, request }, { loginTypes, sessions, config, limiter, events }) {
     const { type: name } = body;
     if (name === undefined) throw new MatrixError('M_MISSING_PARAM', 'Missing login type');
     const type = typeof name === 'string' ? loginTypes.get(name) : undefined;
     if (!type?.check) throw new MatrixError('M_UNKNOWN', 'Unknown login type');
-    const account = await type.check(body, request);
+    const { account, authSession, extra } = await type.check(body, request);
     limiter.take('account', account.userId);
     checkMayLogIn(account);
     const answer = await sessions.logIn(account, {
@@ -70,7 +69,9 @@ const login = declare({
       displayName: optionalText(body['initial_device_display_name'], 'initial_device_display_name'),
       refresh: body['refresh_token'] === true,
     });
-    return config.wellKnown ? { ...answer, well_known: config.wellKnown } : answer;
+    if (authSession) await events.loggedInBy(account, answer.device_id, authSession);
+    const { wellKnown } = config;
+    return { ...extra, ...answer, ...(wellKnown ? { well_known: wellKnown } : {}) };
   },
 });
 
@@ -102,7 +103,8 @@ const generateLoginToken = declare({
     if (!config.loginToken.isEnabled) {
       throw new MatrixError('M_UNRECOGNIZED', 'Log-in by tokens is not enabled');
     }
-    const issue = () => insertLoginTokenFor(services, requester);
+    const { lifetimeMs } = config.loginToken;
+    const issue = () => services.loginTokens.issue(requester, { lifetimeMs });
     if (!config.loginToken.requiresUiAuth) return issue();
     return uiAuth.authorise(
       {

@@ -54,6 +54,8 @@ export type RegistrationParams = [
   refreshHash: Buffer | null,
   refreshValidUntilTs: number | null,
   sessionValidUntilTs: number | null,
+  authProvider: string | null,
+  externalId: string | null,
 ];
 
 /** No row: the user id is taken. `displayName` is JSON text. */
@@ -76,6 +78,9 @@ export const insertAccount = statement<
      insert into profile_fields (user_nid, field, value)
        select user_nid, 'displayname', $8::text from account where $8::text is not null
      on conflict (user_nid, field) do update set value = excluded.value
+   ), external as (
+     insert into account_external_ids (auth_provider, external_id, user_nid)
+       select $16::text, $17::text, user_nid from account where $16::text is not null
    ), device as (
      insert into devices (user_nid, device_id, display_name, created_ts)
        select user_nid, $9::text, $10::text, $3 from account where $9::text is not null

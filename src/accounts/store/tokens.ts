@@ -228,25 +228,38 @@ export const insertLoginToken = statement<
     validUntilTs: number,
     authProviderId: string | null,
     authProviderSessionId: string | null,
+    extraAttributes: string | null,
   ],
   object
 >(
   'accounts.insert_login_token',
   `insert into login_tokens
-     (token_hash, user_nid, valid_until_ts, auth_provider_id, auth_provider_session_id)
-   values ($1, $2, $3, $4, $5)`,
+     (token_hash, user_nid, valid_until_ts, auth_provider_id, auth_provider_session_id,
+      extra_attributes)
+   values ($1, $2, $3, $4, $5, $6)`,
 );
 
 /** Takes a login token away; it is good once. */
 export const takeLoginToken = statement<
   [tokenHash: Buffer],
-  { userId: string; validUntilTs: number }
+  {
+    userId: string;
+    validUntilTs: number;
+    authProviderId: string | null;
+    authProviderSessionId: string | null;
+    /** JSON text. */
+    extraAttributes: string | null;
+  }
 >(
   'accounts.take_login_token',
   `with taken as (
-     delete from login_tokens where token_hash = $1 returning user_nid, valid_until_ts
+     delete from login_tokens where token_hash = $1
+     returning user_nid, valid_until_ts, auth_provider_id, auth_provider_session_id,
+       extra_attributes
    )
-   select u.user_id as "userId", valid_until_ts as "validUntilTs"
+   select u.user_id as "userId", valid_until_ts as "validUntilTs",
+     auth_provider_id as "authProviderId", auth_provider_session_id as "authProviderSessionId",
+     extra_attributes as "extraAttributes"
    from taken join users u using (user_nid)`,
 );
 

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { StageFailed, type UiAuth } from '../../accounts/module.ts';
-import { clientPaths, endpoint, type Reply } from '../../http/endpoint.ts';
+import { clientPaths, endpoint, type Reply, type RequestInfo } from '../../http/endpoint.ts';
 import { readForm } from '../../http/form.ts';
 import { htmlPage } from '../../http/html-page.ts';
 import { MatrixError } from '../../kernel/errors.ts';
@@ -15,11 +15,19 @@ export interface StagePage {
   fields: Readonly<Record<string, string>>;
 }
 
+/** The page of a stage that is more than a form. The session waits for the stage. */
+export type OwnStagePage = (
+  sessionId: string,
+  pending: { userId: string; description: string },
+  request: RequestInfo,
+) => Promise<Reply>;
+
 export interface FallbackNeeds {
   uiAuth: UiAuth;
   templates: Templates;
   /** By stage. */
   pages: ReadonlyMap<string, StagePage>;
+  ownPages: ReadonlyMap<string, OwnStagePage>;
 }
 
 const declare = endpoint<FallbackNeeds>();
@@ -67,13 +75,15 @@ const showStage = declare({
   method: 'GET',
   summary: 'A stage of interactive authentication as a page, for clients that do not know it',
   query: Type.Object({ session: Type.String() }),
-  async handle({ params: { authType }, query: { session } }, needs) {
-    pageOf(needs, authType);
-    if (!(await needs.uiAuth.isWaitingFor(session, authType))) {
+  async handle({ params: { authType }, query: { session }, request }, needs) {
+    const own = needs.ownPages.get(authType);
+    if (!own) pageOf(needs, authType);
+    const pending = await needs.uiAuth.pending(session, authType);
+    if (!pending) {
       // Done already, or not known: the client finds out.
       return done(needs);
     }
-    return show(needs, authType, session, null);
+    return own ? own(session, pending, request) : show(needs, authType, session, null);
   },
 });
 
