@@ -51,6 +51,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     findKey: keyRing.find,
     rooms,
     roomsForServers,
+    receive: (origin, room, event) => inbound.receive(origin, room, event),
     passOn: (event) => sender().passOn(event),
     users: {
       async isActive(userId) {

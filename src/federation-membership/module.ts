@@ -17,7 +17,7 @@ import {
   type OthersMemberships,
   type OthersMembershipsNeeds,
 } from './others-memberships.ts';
-import { createOwnMemberships } from './own-memberships.ts';
+import { createOwnMemberships, type ReceiveEvent } from './own-memberships.ts';
 import {
   createReceivedInvites,
   type ReceivedInvites,
@@ -33,6 +33,7 @@ export interface MembershipNeeds {
   /** Asked for when it is needed: rooms in turn need what this module does. */
   rooms: () => RoomServices;
   roomsForServers: () => Pick<FederationRooms, 'before'>;
+  receive: ReceiveEvent;
   passOn: OthersMembershipsNeeds['passOn'];
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;

@@ -86,12 +86,18 @@ export async function join(
     await carryFromPredecessor(services, actor, roomId);
     return eventId;
   }
-  const [{ authoriser, predecessor }, content] = await Promise.all([
+  const [{ authoriser, vouchingServers, predecessor }, content] = await Promise.all([
     examineJoin(services, access, actor),
     memberContent(services.profiles, actor.userId, 'join', extra),
   ]);
-  if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   if (actor.isGuest) content['kind'] = 'guest';
+  if (vouchingServers !== null) {
+    const known = [...vouchingServers, ...servers];
+    const eventId = await services.elsewhere.join(actor, roomId, known, content);
+    if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+    return eventId;
+  }
+  if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   const { userId } = actor;
   const event = { ...at, roomId, sender: userId, target: userId, content };
   const eventId = await change(services, event);

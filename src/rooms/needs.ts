@@ -101,9 +101,9 @@ export interface InviteChecks {
 /** Memberships that other servers have a say in. */
 export interface Elsewhere {
   /**
-   * Joins, knocks at, or leaves a room that this server is not in, by way of a server that is.
-   * `servers`: who may be. A join gives its event's id. Throws M_NOT_FOUND, M_FORBIDDEN and what else
-   * a server says.
+   * Joins, knocks at, or leaves a room by way of a server that is in it: this one is not, or nobody
+   * here may let the user in. `servers`: who may be. A join gives its event's id. Throws M_NOT_FOUND,
+   * M_FORBIDDEN and what else a server says.
    */
   join(
     actor: Actor,
