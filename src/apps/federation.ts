@@ -33,7 +33,7 @@ export interface Federation {
 
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
-  const { config, database, clock, log, signingKey, notaryKey } = foundation;
+  const { config, database, clock, log, limiter, signingKey, notaryKey } = foundation;
   const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf, edus } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
@@ -59,6 +59,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
         return account !== null && !account.isDeactivated;
       },
       permissionsOf: invitePermissionsOf,
+      takeInvite: (userId) => limiter.take('invite_user', userId),
     },
     clock,
     log,

@@ -78,6 +78,7 @@ export async function join(
   const access = await services.access.of(roomId, actor.userNid);
   if (access?.membership !== 'join') takeLimit(services, actor, 'join_room', roomId);
   if (access === null || (await isElsewhere(services, access))) {
+    takeLimit(services, actor, 'join_remote', actor.userId);
     const [content, known] = await Promise.all([
       memberContent(services.profiles, actor.userId, 'join', extra),
       serversFor(services, access, actor, servers),
@@ -92,6 +93,7 @@ export async function join(
   ]);
   if (actor.isGuest) content['kind'] = 'guest';
   if (vouchingServers !== null) {
+    takeLimit(services, actor, 'join_remote', actor.userId);
     const known = [...vouchingServers, ...servers];
     const eventId = await services.elsewhere.join(actor, roomId, known, content);
     if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
