@@ -25,6 +25,8 @@ import {
 } from './received-invites.ts';
 import { createShownState, type ShownState } from './shown-state.ts';
 
+export { residentRoom } from './resident-room.ts';
+
 export interface MembershipNeeds {
   serverName: string;
   signingKey: SigningKey;

@@ -129,7 +129,12 @@ export interface Elsewhere {
    */
   fillHistory(room: { roomNid: number; roomId: string; roomVersion: string }): Promise<boolean>;
   /** Invites a user of another server to a room that this server is in. */
-  invite(actor: Actor, roomId: string, userId: string, content: JsonObject): Promise<void>;
+  invite(
+    actor: Pick<Actor, 'userId' | 'userNid'>,
+    roomId: string,
+    userId: string,
+    content: JsonObject,
+  ): Promise<void>;
 }
 
 export interface RoomsEnvironment {
