@@ -134,9 +134,10 @@ export function assembleDomains(foundation: Foundation): Domains {
     expectUser: appservices.expect,
     edus: () => edus,
   });
-  const { email, templates, threepids } = assembleThreepids(foundation, outbound, {
+  const { email, templates, threepids } = assembleThreepids(foundation, outbound, federation, {
     accounts: () => accounts,
     rooms: () => rooms,
+    sender: () => federationSender,
   });
   const accounts = createAccounts({
     database,

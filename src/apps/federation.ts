@@ -35,7 +35,7 @@ export interface Federation {
 
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
-  const { config, database, clock, log, signingKey, notaryKey } = foundation;
+  const { config, database, clock, log, limiter, signingKey, notaryKey } = foundation;
   const { federation, accounts, rooms, roomsForServers, sender, edus } = parts;
   const { invitePermissionsOf, expectUser } = parts;
   const { serverName } = config;
@@ -54,6 +54,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     findKey: keyRing.find,
     rooms,
     roomsForServers,
+    receive: (origin, room, event) => inbound.receive(origin, room, event),
     passOn: (event) => sender().passOn(event),
     users: {
       async isActive(userId) {
@@ -62,6 +63,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
         return account !== null && !account.isDeactivated;
       },
       permissionsOf: invitePermissionsOf,
+      takeInvite: (userId) => limiter.take('invite_user', userId),
     },
     clock,
     log,

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { readSigningKey } from '../config/signing-key-file.ts';
 import { createHttpMetrics } from '../http/http-metrics.ts';
 import { createRateLimiter } from '../http/rate-limiter.ts';
+import { createServerLimiter } from '../http/server-limiter.ts';
 import { shareLimits } from './shared-limits.ts';
 import { createHttpServer } from '../http/server.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -109,6 +110,7 @@ export async function startServer(
       authenticate: domains.authenticate,
       authenticateServer: domains.authenticateServer,
       limiter,
+      serverLimiter: createServerLimiter(config.serverLimits, clock, metrics),
       log,
       metrics: requests,
       passOn: isGeneral ? null : (req, res) => passOn(req, res, null),

@@ -1,5 +1,7 @@
 import type { Accounts } from '../accounts/module.ts';
 import { createEmail } from '../email/module.ts';
+import type { FederationClient } from '../federation-client/federation-client.ts';
+import type { FederationSender } from '../federation-sender/module.ts';
 import { createTemplates } from '../templates/module.ts';
 import { jsonAnswer, type SendJson } from '../http/json-client.ts';
 import type { OutboundHttp } from '../outbound/outbound-http.ts';
@@ -23,7 +25,8 @@ const sendBy =
 export function assembleThreepids(
   { config, database, clock, log, metrics, limiter, signingKey }: Foundation,
   outbound: OutboundHttp,
-  later: { accounts: () => Accounts; rooms: () => Rooms },
+  federation: FederationClient,
+  later: { accounts: () => Accounts; rooms: () => Rooms; sender: () => FederationSender },
 ) {
   const { serverName, publicBaseUrl } = config;
   const { smtp, templatesFolder, hidesKnownAddresses, nextLinkDomains } = config.email;
@@ -50,6 +53,8 @@ export function assembleThreepids(
     signingKey,
     templates,
     sendOutside: sendBy(outbound),
+    federation,
+    passOn: (event) => later.sender().passOn(event),
     log,
     accounts: () => later.accounts().services,
     rooms: () => later.rooms().services,

@@ -42,16 +42,15 @@ function wrapped(doc: string): string[] {
   return lines;
 }
 
-/** The rates among options, as YAML that switches them off. */
+/** Rates and numbers among options, as YAML that switches limits off. */
 function withoutLimits(options: Options, indent = ''): string {
   const off = `{per_second: ${unlimitedPerSecond}, burst_count: ${unlimitedPerSecond}}`;
   return Object.entries(options)
     .filter(([, { isInert }]) => !isInert)
-    .map(([name, { members }]) =>
-      members
-        ? `${indent}${name}:\n${withoutLimits(members, `${indent}  `)}`
-        : `${indent}${name}: ${off}`,
-    )
+    .map(([name, { members, byDefault }]) => {
+      if (members) return `${indent}${name}:\n${withoutLimits(members, `${indent}  `)}`;
+      return `${indent}${name}: ${typeof byDefault === 'number' ? unlimitedPerSecond : off}`;
+    })
     .join('\n');
 }
 

@@ -183,12 +183,8 @@ describe('warnings', () => {
   });
 
   it('say once what has no effect yet', async () => {
-    const { warnings } = await load(
-      'rc_joins: {remote: {per_second: 1}}\nbcrypt_rounds: 12\nworker_manhole: 1\n',
-    );
-    assert.deepEqual(warnings, [
-      'without effect yet: worker_manhole, rc_joins.remote, bcrypt_rounds',
-    ]);
+    const { warnings } = await load('bcrypt_rounds: 12\nworker_manhole: 1\n');
+    assert.deepEqual(warnings, ['without effect yet: worker_manhole, bcrypt_rounds']);
   });
 });
 
@@ -227,6 +223,19 @@ describe('options', () => {
     const { config } = await load('rc_message: {per_second: 1000000, burst_count: 1000000}');
     assert.equal(config.rateLimits.message, null);
     assert.deepEqual(config.rateLimits.login, { perSecond: 0.003, burst: 5 });
+  });
+
+  it('servers are held back as they are in Synapse, and not at all with a high limit', async () => {
+    const { config } = await load('rc_federation: {window_size: 750, concurrent: 5}');
+    assert.deepEqual(config.serverLimits, {
+      windowMs: 750,
+      sleepLimit: 10,
+      sleepMs: 500,
+      rejectLimit: 50,
+      concurrent: 5,
+    });
+    const open = await load('rc_federation: {sleep_limit: 1000000}');
+    assert.equal(open.config.serverLimits.sleepLimit, null);
   });
 
   it('null switches refresh tokens off', async () => {

@@ -28,7 +28,7 @@ import { outboundSection, readOutbound } from './outbound.ts';
 import { previewsSection, readPreviews } from './previews.ts';
 import { pushSection, readPush } from './push.ts';
 import { presenceSection, readPresence } from './presence.ts';
-import { rateLimitsSection, readRateLimits } from './rate-limits.ts';
+import { rateLimitsSection, readRateLimits, readServerLimits } from './rate-limits.ts';
 import { readConfigFiles } from './read-files.ts';
 import { readCaptcha, readRegistration, registrationSection } from './registration.ts';
 import { readRooms, roomsSection } from './rooms.ts';
@@ -62,6 +62,8 @@ export interface Config {
   /** Null: the server's own PostgreSQL. Else options of the connection. */
   database: Record<string, unknown> | null;
   rateLimits: ReturnType<typeof readRateLimits>;
+  /** What holds other servers back. */
+  serverLimits: ReturnType<typeof readServerLimits>;
   accounts: ReturnType<typeof readAccounts>;
   singleSignOn: ReturnType<typeof readSingleSignOn>;
   rooms: ReturnType<typeof readRooms>;
@@ -147,6 +149,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const workers = readWorkers(loader, loader.take(workersSection));
   const outbound = readOutbound(loader.take(outboundSection));
   const federation = readFederation(loader, loader.take(federationSection), outbound);
+  const rates = loader.take(rateLimitsSection);
   const isWorker = workers.app !== null && workers.app !== 'homeserver';
   return {
     ...server,
@@ -157,7 +160,8 @@ function read(loader: OptionLoader, folder: string): Config {
     }),
     logLevel: loader.take(loggingSection).log_level,
     database: readDatabase(loader, loader.take(databaseSection)),
-    rateLimits: readRateLimits(loader.take(rateLimitsSection)),
+    rateLimits: readRateLimits(rates),
+    serverLimits: readServerLimits(rates),
     accounts: readAccounts(loader, server, presence, {
       forgetsRoomsOnLeave: rooms.forgetsRoomsOnLeave,
       needsThreepid: threepids.required.length > 0,

@@ -1,7 +1,6 @@
-import { positive } from './kinds.ts';
+import { count, positive } from './kinds.ts';
 import {
   group,
-  inert,
   mappingOf,
   option,
   optional,
@@ -55,8 +54,8 @@ export const rateLimitsSection = section(
     ),
     rc_joins: group(
       {
-        local: rate(0.1, 10, 'Rooms that the server is in, by user.'),
-        ...inert({ remote: 'rooms that the server is not in' }),
+        local: rate(0.1, 10, 'By user.'),
+        remote: rate(0.01, 10, 'Rooms that are joined by way of another server, by user.'),
       },
       'Joins.',
     ),
@@ -88,9 +87,21 @@ export const rateLimitsSection = section(
       'Cancelling, restarting and sending delayed events, by address.',
     ),
     rc_media_create: rate(10, 50, 'New media ids for later uploads, by user.'),
-    ...inert({
-      rc_federation: 'requests of other servers',
-    }),
+    rc_federation: group(
+      {
+        window_size: option(positive, 1000, 'Milliseconds over which requests are counted.'),
+        sleep_limit: option(count, 10, 'Requests in a window beyond which each is held back.'),
+        sleep_delay: option(count, 500, 'Milliseconds for which it is.'),
+        reject_limit: option(
+          count,
+          50,
+          'While more than so many are held back or wait, further ones are refused.',
+        ),
+        concurrent: option(positive, 3, 'Requests that are answered at once; others wait.'),
+      },
+      'Requests of each other server, but for the transactions that it sends; of a worker set, in ' +
+        `each process. A \`sleep_limit\` of ${unlimitedPerSecond} or more holds none back.`,
+    ),
   },
 );
 
@@ -99,8 +110,10 @@ const rateOf = (given: GivenRate): Rate | null =>
     ? null
     : { perSecond: given.per_second, burst: given.burst_count };
 
+type RateLimitValues = ValuesOf<typeof rateLimitsSection.options>;
+
 /** By rate-limit class of endpoints; null: no limit. */
-export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options>) {
+export function readRateLimits(values: RateLimitValues) {
   return {
     message: rateOf(values.rc_message),
     registration: rateOf(values.rc_registration),
@@ -109,6 +122,7 @@ export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options
     login_account: rateOf(values.rc_login.account),
     login_failed: rateOf(values.rc_login.failed_attempts),
     join: rateOf(values.rc_joins.local),
+    join_remote: rateOf(values.rc_joins.remote),
     invite: rateOf(values.rc_invites.per_issuer),
     invite_room: rateOf(values.rc_invites.per_room),
     invite_user: rateOf(values.rc_invites.per_user),
@@ -122,5 +136,16 @@ export function readRateLimits(values: ValuesOf<typeof rateLimitsSection.options
     delayed_event: rateOf(values.rc_delayed_event_mgmt),
     media_create: rateOf(values.rc_media_create),
     user_directory: rateOf(values.rc_user_directory),
+  };
+}
+
+/** What holds other servers back. */
+export function readServerLimits({ rc_federation: given }: RateLimitValues) {
+  return {
+    windowMs: given.window_size,
+    sleepLimit: given.sleep_limit >= unlimitedPerSecond ? null : given.sleep_limit,
+    sleepMs: given.sleep_delay,
+    rejectLimit: given.reject_limit,
+    concurrent: given.concurrent,
   };
 }

@@ -5,7 +5,7 @@ import type { FindServerKey } from '../matrix/received-pdu.ts';
 import type { RoomServices } from '../rooms/module.ts';
 import { sendTransaction } from './endpoints/send.ts';
 import { createMissingEvents } from './missing-events.ts';
-import { createReceivePdus } from './receive-pdus.ts';
+import { createReceiving, type Receiving } from './receive-pdus.ts';
 import { createTransactions, type EduHandler } from './transactions.ts';
 
 export type { EduHandler } from './transactions.ts';
@@ -21,9 +21,12 @@ export interface InboundNeeds {
 }
 
 /** What other servers send. */
-export function createFederationInbound(needs: InboundNeeds): { endpoints: Endpoint[] } {
+export function createFederationInbound(needs: InboundNeeds): {
+  endpoints: Endpoint[];
+  receive: Receiving['receive'];
+} {
   const missing = createMissingEvents(needs);
-  const receivePdus = createReceivePdus({ ...needs, missing });
+  const { receive, receivePdus } = createReceiving({ ...needs, missing });
   const transactions = createTransactions({ ...needs, receivePdus });
-  return { endpoints: bindEndpoints([sendTransaction], { transactions }) };
+  return { endpoints: bindEndpoints([sendTransaction], { transactions }), receive };
 }

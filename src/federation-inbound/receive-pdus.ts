@@ -20,8 +20,15 @@ export interface ReceivePdusNeeds {
 /** What became of each event, by its id: nothing to say, or what is wrong. */
 export type PduResults = Record<string, { error?: string }>;
 
-/** Receives the events that a server sends, room by room. */
-export function createReceivePdus(needs: ReceivePdusNeeds) {
+export interface Receiving {
+  /** Gives what became of each event. Rooms that are not known here are passed over. */
+  receivePdus(origin: string, given: readonly JsonObject[]): Promise<PduResults>;
+  /** Receives one event that has been checked, of a room that this server is in. */
+  receive(origin: string, room: InboundRoom, event: BuiltEvent): Promise<ReceivedEvent>;
+}
+
+/** Receives the events that a server gives; what is missing before them is asked of it. */
+export function createReceiving(needs: ReceivePdusNeeds): Receiving {
   const { serverName, findKey, missing, log } = needs;
   /** Gaps of one room are filled one after the other. */
   const filling = new Map<string, Promise<void>>();
@@ -111,11 +118,7 @@ export function createReceivePdus(needs: ReceivePdusNeeds) {
     return results;
   }
 
-  /** Gives what became of each event. Rooms that are not known here are passed over. */
-  return async function receivePdus(
-    origin: string,
-    given: readonly JsonObject[],
-  ): Promise<PduResults> {
+  async function receivePdus(origin: string, given: readonly JsonObject[]): Promise<PduResults> {
     const byRoom = Map.groupBy(given as unknown as Pdu[], (pdu) => pdu.room_id);
     const { members } = needs.rooms();
     const parts = await Promise.all(
@@ -134,7 +137,14 @@ export function createReceivePdus(needs: ReceivePdusNeeds) {
       }),
     );
     return Object.assign({}, ...parts) as PduResults;
+  }
+
+  return {
+    receivePdus,
+    async receive(origin, room, event) {
+      const { writer } = needs.rooms();
+      const [first] = await writer.receive({ roomId: room.roomId, events: [event] });
+      return whole(origin, room, event, first!);
+    },
   };
 }
-
-export type ReceivePdus = ReturnType<typeof createReceivePdus>;

@@ -1,13 +1,13 @@
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Log } from '../kernel/log.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
-import type { PduResults, ReceivePdus } from './receive-pdus.ts';
+import type { PduResults, Receiving } from './receive-pdus.ts';
 
 /** Takes in an ephemeral data unit of a server; what is wrong with it is its sender's affair. */
 export type EduHandler = (origin: string, content: JsonObject) => Promise<void>;
 
 export interface TransactionsNeeds {
-  receivePdus: ReceivePdus;
+  receivePdus: Receiving['receivePdus'];
   /** By type; asked for when they are needed. */
   edus: () => ReadonlyMap<string, EduHandler>;
   log: Log;

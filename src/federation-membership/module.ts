@@ -17,13 +17,15 @@ import {
   type OthersMemberships,
   type OthersMembershipsNeeds,
 } from './others-memberships.ts';
-import { createOwnMemberships } from './own-memberships.ts';
+import { createOwnMemberships, type ReceiveEvent } from './own-memberships.ts';
 import {
   createReceivedInvites,
   type ReceivedInvites,
   type ReceivedInvitesNeeds,
 } from './received-invites.ts';
 import { createShownState, type ShownState } from './shown-state.ts';
+
+export { residentRoom } from './resident-room.ts';
 
 export interface MembershipNeeds {
   serverName: string;
@@ -33,6 +35,7 @@ export interface MembershipNeeds {
   /** Asked for when it is needed: rooms in turn need what this module does. */
   rooms: () => RoomServices;
   roomsForServers: () => Pick<FederationRooms, 'before'>;
+  receive: ReceiveEvent;
   passOn: OthersMembershipsNeeds['passOn'];
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;

@@ -8,9 +8,10 @@ import { serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject, JsonValue } from '../matrix/pdu.ts';
 import { knownRoomVersions, roomVersion } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
-import type { RoomServices } from '../rooms/module.ts';
+import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
 import { checkRoom } from './check-room.ts';
 import type { Handshake, Prepared, Wish } from './handshake.ts';
+import type { ResidentRoom } from './resident-room.ts';
 import { strippedIn } from './stripped-state.ts';
 import { BadAnswer, tryServers } from './try-servers.ts';
 
@@ -20,9 +21,17 @@ export interface OwnMembershipsNeeds {
   handshake: Handshake;
   rooms: () => RoomServices;
   findKey: FindServerKey;
+  receive: ReceiveEvent;
   clock: Clock;
   log: Log;
 }
+
+/** Takes in an event of a room that this server is in, as another server gives it. */
+export type ReceiveEvent = (
+  origin: string,
+  room: ResidentRoom,
+  event: BuiltEvent,
+) => Promise<ReceivedEvent>;
 
 /** Servers that are tried for one wish. */
 const triedMax = 20;
@@ -31,11 +40,12 @@ const triedMax = 20;
 export function createOwnMemberships(needs: OwnMembershipsNeeds) {
   const { serverName: ownName, handshake, rooms, findKey, clock } = needs;
 
-  /** Those that may help, the likeliest first. */
+  /** Those that may help, the likeliest first. Where none is named, that of the room's id may. */
   function candidates(roomId: string, servers: readonly string[]): string[] {
-    const named = [...servers, serverNameOf(roomId)];
-    const others = new Set(named.filter((name) => name !== '' && name !== ownName));
-    return [...others].slice(0, triedMax);
+    const others = (names: readonly string[]) =>
+      [...new Set(names.filter((name) => name !== '' && name !== ownName))].slice(0, triedMax);
+    const named = others(servers);
+    return named.length > 0 ? named : others([serverNameOf(roomId)]);
   }
 
   /** The join with what the other server has added: a signature of the server that vouches. */
@@ -52,12 +62,34 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
     return checked;
   }
 
-  async function joinBy(serverName: string, wish: Wish): Promise<string> {
+  /** The room as it is known here, if this server is in it. */
+  async function ownRoom(roomId: string): Promise<ResidentRoom | null> {
+    const { members, foreign } = rooms();
+    const room = await members.room(roomId);
+    return room && (await foreign.isResident(room.roomNid)) ? { roomId, ...room } : null;
+  }
+
+  /** The join of a room that this server is in is an event as others are that come there. */
+  async function receive(serverName: string, room: ResidentRoom, join: BuiltEvent): Promise<void> {
+    const { outcome, reason } = await needs.receive(serverName, room, join);
+    if (outcome === 'accepted' || outcome === 'known') return;
+    throw new BadAnswer(serverName, `the join is not let in: ${reason ?? outcome}`);
+  }
+
+  async function joinBy(
+    serverName: string,
+    wish: Wish,
+    resident: ResidentRoom | null,
+  ): Promise<string> {
     const { roomId } = wish;
     const prepared = await handshake.prepare(serverName, wish, knownRoomVersions);
     const { version } = prepared;
     const answer = await handshake.send(serverName, wish, prepared.event);
     const join = await countersigned(serverName, prepared, roomId, answer['event']);
+    if (resident) {
+      await receive(serverName, resident, join);
+      return join.eventId;
+    }
     const given = {
       roomId,
       version,
@@ -72,8 +104,9 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
 
   return {
     /**
-     * Joins a room by way of a server that is in it; gives the event's id. `servers`: who may be; the room id's own is tried
-     * too. Throws M_NOT_FOUND, M_FORBIDDEN and what else a server says; M_UNKNOWN with 502.
+     * Joins a room by way of another server that is in it; gives the event's id. `servers`: who may be,
+     * else it is that of the room's id. Throws M_NOT_FOUND, M_FORBIDDEN and what else a server says;
+     * M_UNKNOWN with 502.
      */
     async join(
       actor: { userId: string },
@@ -82,8 +115,9 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
       content: JsonObject,
     ): Promise<string> {
       const wish: Wish = { kind: 'join', roomId, userId: actor.userId, content };
+      const resident = await ownRoom(roomId);
       return tryServers(candidates(roomId, servers), 'join the room', (serverName) =>
-        joinBy(serverName, wish),
+        joinBy(serverName, wish, resident),
       );
     },
     /** Knocks. As `join`. */

@@ -21,6 +21,8 @@ export interface ReceivedInvitesNeeds {
     /** Whether the account is there and in use. */
     isActive(userId: string): Promise<boolean>;
     permissionsOf(userId: string): Promise<InvitePermissions>;
+    /** Counts an invite of the user. Throws M_LIMIT_EXCEEDED. */
+    takeInvite(userId: string): void;
   };
 }
 
@@ -77,7 +79,10 @@ export function createReceivedInvites(needs: ReceivedInvitesNeeds) {
   }
 
   return {
-    /** Signs an invite and keeps it. Throws M_INVALID_PARAM, M_FORBIDDEN, M_INCOMPATIBLE_ROOM_VERSION. */
+    /**
+     * Signs an invite and keeps it. Throws M_INVALID_PARAM, M_FORBIDDEN, M_INCOMPATIBLE_ROOM_VERSION,
+     * M_LIMIT_EXCEEDED.
+     */
     async receive(given: GivenInvite, origin: string): Promise<JsonObject> {
       const { roomId, roomVersion: id } = given;
       if (!isKnownRoomVersion(id)) {
@@ -94,6 +99,7 @@ export function createReceivedInvites(needs: ReceivedInvitesNeeds) {
       await checkUser(pdu);
       const checked = await checkReceived(version, roomId, pdu, findKey);
       if (typeof checked === 'string') throw invalid(`The event is refused: ${checked}`);
+      users.takeInvite(pdu.state_key!);
       const event = countersign(version, checked, serverName, signingKey);
       // The server that invites sends the event on to all who are in the room.
       const isResident = room !== null && (await foreign.isResident(room.roomNid));

@@ -12,6 +12,7 @@ import type { RateLimiter } from './rate-limiter.ts';
 import { parseJsonObject, readBody } from './read-body.ts';
 import { IncomingRequest } from './request-info.ts';
 import { respond } from './respond.ts';
+import type { ServerLimiter, ServerTurn } from './server-limiter.ts';
 import type { Stopping } from './stopping.ts';
 import { createValidator } from './validation.ts';
 
@@ -40,6 +41,8 @@ export interface DispatcherNeeds {
   authenticate: Authenticate;
   authenticateServer: AuthenticateServer;
   limiter: RateLimiter;
+  /** Holds requests of other servers back; absent or null: nobody's. */
+  serverLimiter?: ServerLimiter | null;
   log: Log;
   metrics: HttpMetrics;
   /** Answers requests that belong to no endpoint here; null: nobody does. */
@@ -74,6 +77,9 @@ interface Exchange {
 
 const noBody = Object.freeze({});
 
+/** The turn of a request that nothing holds back. */
+const freeTurn: ServerTurn = { wait: null, end: () => undefined };
+
 function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
   const checkQuery = createValidator(endpoint.query, 'query');
   const checkBody = createValidator(endpoint.body, 'body');
@@ -84,10 +90,9 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     locked: openToLocked.has(endpoint.operation),
     expired: openToExpired.has(endpoint.operation),
   };
-  const isOpen = auth === 'none' || auth === 'server';
 
   async function requesterOf({ query, request }: Exchange): Promise<Requester | null> {
-    if (isOpen) return null;
+    if (auth === 'none') return null;
     if (auth === 'optional' && request.accessToken === null) return null;
     const found = needs.authenticate(request.accessToken, query, request, options);
     const requester = found instanceof Promise ? await found : found;
@@ -111,31 +116,50 @@ function createHandler(endpoint: Endpoint, needs: DispatcherNeeds): Handler {
     return parseJsonObject(bytes) as JsonObject;
   }
 
+  async function answer(exchange: Exchange, content: JsonObject | null): Promise<void> {
+    const { req, res, params, query, request, requester, origin } = exchange;
+    const body = content ?? (bodyMode === 'none' ? noBody : {});
+    checkQuery(query);
+    checkBody(body);
+    const context = { params, query, body, requester, origin, request, raw: { req, res } };
+    const made = await endpoint.handle(context);
+    // The connection is not to be used again when the server stops.
+    if (needs.stopping.isStopping) res.shouldKeepAlive = false;
+    if (!res.headersSent) await respond(res, made, request.id);
+  }
+
+  async function answerServer(exchange: Exchange): Promise<void> {
+    const { req, res, request } = exchange;
+    const content = await bodyOf(req);
+    const { method, url: uri, headers } = request;
+    const signed = { method, uri, content: content ?? undefined };
+    const { authorization } = headers;
+    const origin = await needs.authenticateServer({ ...signed, authorization });
+    exchange.origin = origin;
+    const turn = rateLimit === 'federation' ? needs.serverLimiter?.enter(origin) : null;
+    const { wait, end } = turn ?? freeTurn;
+    try {
+      if (wait) await wait;
+      if (!res.destroyed) await answer(exchange, content);
+    } finally {
+      end();
+    }
+  }
+
   return async (exchange) => {
-    const { req, res, params, query, request } = exchange;
+    const { req, query, request } = exchange;
     keepFirst(query, lists);
+    if (auth === 'server') {
+      await answerServer(exchange);
+      return;
+    }
     const requester = await requesterOf(exchange);
     exchange.requester = requester;
     if (rateLimit !== 'none' && requester?.appservice?.rateLimited !== false) {
       const key = requester?.userId ?? request.remoteAddress;
       needs.limiter.take(rateLimit, key, requester?.ownRateLimit);
     }
-    const content = await bodyOf(req);
-    if (auth === 'server') {
-      const { method, url: uri, headers } = request;
-      const signed = { method, uri, content: content ?? undefined };
-      const { authorization } = headers;
-      exchange.origin = await needs.authenticateServer({ ...signed, authorization });
-    }
-    const body = content ?? (bodyMode === 'none' ? noBody : {});
-    checkQuery(query);
-    checkBody(body);
-    const { origin } = exchange;
-    const context = { params, query, body, requester, origin, request, raw: { req, res } };
-    const answer = await endpoint.handle(context);
-    // The connection is not to be used again when the server stops.
-    if (needs.stopping.isStopping) res.shouldKeepAlive = false;
-    if (!res.headersSent) await respond(res, answer, request.id);
+    await answer(exchange, await bodyOf(req));
   };
 }
 

@@ -40,9 +40,13 @@ export type BalanceKey = 'user' | 'room' | 'origin' | 'none';
 /** Names of the listener resources an endpoint belongs to. */
 export type Resource = 'client' | 'federation' | 'media' | 'metrics' | 'health' | 'admin';
 
-/** The rate-limit classes of the `rc_*` options; `none` is never limited. */
+/**
+ * The rate-limit classes of the `rc_*` options; `none` is never limited. `federation` holds other
+ * servers back by themselves, see `ServerLimiter`.
+ */
 export type RateLimitClass =
   | 'none'
+  | 'federation'
   | 'message'
   | 'registration'
   | 'registration_token_validity'
@@ -52,6 +56,7 @@ export type RateLimitClass =
   | 'admin_redaction'
   | 'join'
   | 'join_room'
+  | 'join_remote'
   | 'invite'
   | 'invite_room'
   | 'invite_user'
@@ -173,7 +178,7 @@ export interface EndpointDeclaration<
   /** All full paths with `:param` segments; see `clientPaths`. The first is the newest form. */
   paths: readonly string[];
   auth: A;
-  /** Default `none`. */
+  /** Default `none`; `federation` where other servers ask. */
   rateLimit?: RateLimitClass;
   /** Suspended users may not use it: M_USER_SUSPENDED (CS 1.19, "Account suspension"). */
   refusesSuspended?: boolean;
@@ -272,7 +277,7 @@ export function bindEndpoints<N>(declared: readonly DeclaredEndpoint<N>[], needs
     method: d.method,
     paths: d.paths,
     auth: d.auth,
-    rateLimit: d.rateLimit ?? 'none',
+    rateLimit: d.rateLimit ?? (d.auth === 'server' ? 'federation' : 'none'),
     refusesSuspended: d.refusesSuspended ?? false,
     resource: d.resource ?? 'client',
     runsOn: d.runsOn,

@@ -25,9 +25,18 @@ export type FindServerKey = (
   validAtTs: number,
 ) => Promise<ServerKey | null>;
 
-/** Servers whose signatures an event needs (server-server spec, "Validating hashes and signatures"). */
+/** Whether an event redeems an invite by address: the auth rules check who has signed that. */
+const redeemsInvite = ({ type, content }: Pdu): boolean =>
+  type === 'm.room.member' &&
+  content['membership'] === 'invite' &&
+  content['third_party_invite'] !== undefined;
+
+/**
+ * Servers whose signatures an event needs (server-server spec, "Validating hashes and signatures"). An
+ * invite by address may be redeemed by another server than the sender's.
+ */
 function signersOf(version: RoomVersion, pdu: Pdu): Set<string> {
-  const signers = new Set([serverNameOf(pdu.sender)]);
+  const signers = new Set(redeemsInvite(pdu) ? [] : [serverNameOf(pdu.sender)]);
   if (version.eventIdFormat === 'explicit') signers.add(serverNameOf(pdu.event_id!));
   const { membership, join_authorised_via_users_server: authoriser } = pdu.content;
   const isRestricted = version.restrictedJoins && pdu.type === 'm.room.member';

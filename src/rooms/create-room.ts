@@ -32,6 +32,8 @@ interface Preset {
   historyVisibility: string;
   guestAccess: string;
   trustsInvitees: boolean;
+  /** The power that inviting needs. */
+  inviteLevel: number;
 }
 
 const presets: Record<NonNullable<CreateRoomWish['preset']>, Preset> = {
@@ -40,18 +42,21 @@ const presets: Record<NonNullable<CreateRoomWish['preset']>, Preset> = {
     historyVisibility: 'shared',
     guestAccess: 'can_join',
     trustsInvitees: false,
+    inviteLevel: 0,
   },
   trusted_private_chat: {
     joinRule: 'invite',
     historyVisibility: 'shared',
     guestAccess: 'can_join',
     trustsInvitees: true,
+    inviteLevel: 0,
   },
   public_chat: {
     joinRule: 'public',
     historyVisibility: 'shared',
     guestAccess: 'forbidden',
     trustsInvitees: false,
+    inviteLevel: 50,
   },
 };
 
@@ -210,6 +215,7 @@ export async function createRoom(
   const trusted = preset.trustsInvitees ? invitees : [];
   const powerLevels = {
     ...initialPowerLevels(version, actor.userId, trusted),
+    invite: preset.inviteLevel,
     ...wish.power_level_content_override,
   };
   const direct: JsonObject = wish.is_direct ? { is_direct: true } : {};

@@ -43,7 +43,7 @@ export interface ForeignRooms {
 export interface ForeignRoomsNeeds {
   outliers: OutlierStore;
   interned: Interned;
-  members: Pick<AccessStore, 'localMemberAmong'>;
+  members: Pick<AccessStore, 'localMemberExcept'>;
   clock: Clock;
   writer: Pick<RoomWriter, 'adopt' | 'takeStray'>;
 }
@@ -99,7 +99,7 @@ export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
   }
 
   return {
-    isResident: async (roomNid) => (await members.localMemberAmong(roomNid, [], true)) !== null,
+    isResident: async (roomNid) => (await members.localMemberExcept(roomNid, [])) !== null,
     async adopt({ roomId, roomVersion, state, authChain, join }) {
       const roomNid = await roomNidOf(roomId, roomVersion);
       await storeOutliers(roomNid, [...authChain, ...state]);

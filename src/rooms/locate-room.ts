@@ -17,7 +17,7 @@ async function serversIn(services: RoomServices, roomNid: number): Promise<strin
   const { members, servers, config } = services;
   const [others, member] = await Promise.all([
     servers.joined([roomNid]),
-    members.localMemberAmong(roomNid, [], true),
+    members.localMemberExcept(roomNid, []),
   ]);
   return [...(member === null ? [] : [config.serverName]), ...others.get(roomNid)!.keys()];
 }

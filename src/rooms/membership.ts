@@ -78,6 +78,7 @@ export async function join(
   const access = await services.access.of(roomId, actor.userNid);
   if (access?.membership !== 'join') takeLimit(services, actor, 'join_room', roomId);
   if (access === null || (await isElsewhere(services, access))) {
+    takeLimit(services, actor, 'join_remote', actor.userId);
     const [content, known] = await Promise.all([
       memberContent(services.profiles, actor.userId, 'join', extra),
       serversFor(services, access, actor, servers),
@@ -86,12 +87,19 @@ export async function join(
     await carryFromPredecessor(services, actor, roomId);
     return eventId;
   }
-  const [{ authoriser, predecessor }, content] = await Promise.all([
+  const [{ authoriser, vouchingServers, predecessor }, content] = await Promise.all([
     examineJoin(services, access, actor),
     memberContent(services.profiles, actor.userId, 'join', extra),
   ]);
-  if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   if (actor.isGuest) content['kind'] = 'guest';
+  if (vouchingServers !== null) {
+    takeLimit(services, actor, 'join_remote', actor.userId);
+    const known = [...vouchingServers, ...servers];
+    const eventId = await services.elsewhere.join(actor, roomId, known, content);
+    if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+    return eventId;
+  }
+  if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
   const { userId } = actor;
   const event = { ...at, roomId, sender: userId, target: userId, content };
   const eventId = await change(services, event);

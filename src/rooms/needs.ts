@@ -111,9 +111,9 @@ export interface AppserviceAliases {
 /** Memberships that other servers have a say in. */
 export interface Elsewhere {
   /**
-   * Joins, knocks at, or leaves a room that this server is not in, by way of a server that is.
-   * `servers`: who may be. A join gives its event's id. Throws M_NOT_FOUND, M_FORBIDDEN and what else
-   * a server says.
+   * Joins, knocks at, or leaves a room by way of a server that is in it: this one is not, or nobody
+   * here may let the user in. `servers`: who may be. A join gives its event's id. Throws M_NOT_FOUND,
+   * M_FORBIDDEN and what else a server says.
    */
   join(
     actor: Actor,
@@ -139,7 +139,12 @@ export interface Elsewhere {
    */
   fillHistory(room: { roomNid: number; roomId: string; roomVersion: string }): Promise<boolean>;
   /** Invites a user of another server to a room that this server is in. */
-  invite(actor: Actor, roomId: string, userId: string, content: JsonObject): Promise<void>;
+  invite(
+    actor: Pick<Actor, 'userId' | 'userNid'>,
+    roomId: string,
+    userId: string,
+    content: JsonObject,
+  ): Promise<void>;
 }
 
 export interface RoomsEnvironment {

@@ -50,32 +50,61 @@ function allowedBy([joinRules]: Entries): string[] | null {
   return rule === 'restricted' || rule === 'knock_restricted' ? roomsAllowed(rules!) : null;
 }
 
-/** A joined user of this server who may invite. Throws M_UNABLE_TO_GRANT_JOIN. */
-async function findAuthoriser(
-  services: RoomServices,
-  room: { roomNid: number; roomVersion: string },
-  [, powerLevels, create]: Entries,
-): Promise<string> {
-  const version = roomVersion(room.roomVersion);
+/** Users with the power to invite, and so to vouch for whoever joins. */
+interface Inviters {
+  named: string[];
+  /** Everybody else in the room may as well, */
+  others: boolean;
+  /** but for these. */
+  except: string[];
+}
+
+function invitersIn(roomVersionId: string, [, powerLevels, create]: Entries): Inviters {
+  const version = roomVersion(roomVersionId);
   const levels = parsePowerLevels(version, pduOf(powerLevels), pduOf(create)!);
   const needed = levels.required('invite');
-  const named = powerLevels ? contentOf(powerLevels)['users'] : undefined;
-  const users = typeof named === 'object' && named !== null ? Object.keys(named) : [];
+  const users = powerLevels ? contentOf(powerLevels)['users'] : undefined;
   const creators = contentOf(create!)['additional_creators'];
-  if (Array.isArray(creators)) users.push(...creators.map(String));
-  const candidates = [...users, create!.sender].filter(
-    (id) => serverNameOf(id) === services.config.serverName && levels.userLevel(id) >= needed,
-  );
-  const anyone = levels.userLevel('') >= needed;
-  const found =
-    (await services.members.localMemberAmong(room.roomNid, candidates, false)) ??
-    (anyone ? await services.members.localMemberAmong(room.roomNid, [], true) : null);
-  if (found !== null) return found;
-  throw new MatrixError(
+  const known = [
+    ...Object.keys(typeof users === 'object' && users !== null ? users : {}),
+    ...(Array.isArray(creators) ? creators.map(String) : []),
+    create!.sender,
+  ];
+  const mayInvite = (userId: string) => levels.userLevel(userId) >= needed;
+  return {
+    named: known.filter(mayInvite),
+    except: known.filter((userId) => !mayInvite(userId)),
+    others: mayInvite(''),
+  };
+}
+
+/** A joined user of this server who may invite; null: there is none. */
+async function findAuthoriser(
+  { members, config }: RoomServices,
+  roomNid: number,
+  { named, others, except }: Inviters,
+): Promise<string | null> {
+  const own = named.filter((userId) => serverNameOf(userId) === config.serverName);
+  const found = own.length > 0 ? await members.localMemberAmong(roomNid, own) : null;
+  return found ?? (others ? members.localMemberExcept(roomNid, except) : null);
+}
+
+/** Other servers in the room whose users may invite. */
+async function serversOf(
+  { servers }: RoomServices,
+  roomNid: number,
+  { named, others }: Inviters,
+): Promise<string[]> {
+  const joined = [...(await servers.joined([roomNid])).get(roomNid)!.keys()];
+  const able = new Set(named.map(serverNameOf));
+  return joined.filter((serverName) => others || able.has(serverName));
+}
+
+const unableToGrant = () =>
+  new MatrixError(
     'M_UNABLE_TO_GRANT_JOIN',
     'No user of this server in the room may invite, so nobody here can let you in',
   );
-}
 
 const notAllowed = () =>
   new MatrixError(
@@ -83,18 +112,28 @@ const notAllowed = () =>
     'You do not belong to any of the required rooms/spaces to join this room.',
   );
 
+/** What joining a room needs beside the membership. */
+export interface JoinNeeds {
+  /** The member who vouches for the user; null: nobody has to, or nobody here may. */
+  authoriser: string | null;
+  /** Servers whose users may vouch; null: the join needs none of them. */
+  vouchingServers: string[] | null;
+  /** The room that this one replaces. */
+  predecessor: string | null;
+}
+
 /**
- * What joining needs beside the membership: for a restricted room the member who vouches for the
- * user, else null; and the id of the room that this one replaces, if it does. Throws M_FORBIDDEN when
- * the user is in none of the allowed rooms, M_GUEST_ACCESS_FORBIDDEN, M_UNABLE_TO_GRANT_JOIN.
- * Source: client-server spec, "Restricted rooms"; MSC3083.
+ * What a user's joining of a room needs that this server is in. Throws M_FORBIDDEN when the user is in
+ * none of the allowed rooms, M_GUEST_ACCESS_FORBIDDEN, and M_UNABLE_TO_GRANT_JOIN when nobody at all
+ * may vouch. Source: client-server spec, "Restricted rooms"; MSC3083.
  */
 export async function examineJoin(
   services: RoomServices,
   access: RoomAccess,
   actor: Actor,
-): Promise<{ authoriser: string | null; predecessor: string | null }> {
-  const entries = await entriesOf(services, access.roomNid);
+): Promise<JoinNeeds> {
+  const { roomNid } = access;
+  const entries = await entriesOf(services, roomNid);
   const [, , create, guestAccess] = entries;
   if (actor.isGuest && (!guestAccess || contentOf(guestAccess)['guest_access'] !== 'can_join')) {
     throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guest access not allowed');
@@ -102,10 +141,15 @@ export async function examineJoin(
   const predecessor = predecessorIn(create && contentOf(create));
   const isIn = access.membership === 'join' || access.membership === 'invite';
   const allowed = isIn ? null : allowedBy(entries);
-  if (!allowed) return { authoriser: null, predecessor };
+  if (!allowed) return { authoriser: null, vouchingServers: null, predecessor };
   const joined = await services.members.joinedAmong(actor.userNid, allowed);
   if (joined.length === 0) throw notAllowed();
-  return { authoriser: await findAuthoriser(services, access, entries), predecessor };
+  const inviters = invitersIn(access.roomVersion, entries);
+  const authoriser = await findAuthoriser(services, roomNid, inviters);
+  if (authoriser !== null) return { authoriser, vouchingServers: null, predecessor };
+  const vouchingServers = await serversOf(services, roomNid, inviters);
+  if (vouchingServers.length === 0) throw unableToGrant();
+  return { authoriser, vouchingServers, predecessor };
 }
 
 /**
@@ -129,10 +173,15 @@ export async function authoriserForOther(
     const access = await members.access(room.roomId, userNid);
     if (access?.membership === 'join' || access?.membership === 'invite') return null;
     const joined = await members.joinedAmong(userNid, allowed);
-    if (joined.length > 0) return findAuthoriser(services, room, entries);
+    if (joined.length > 0) {
+      const inviters = invitersIn(room.roomVersion, entries);
+      const authoriser = await findAuthoriser(services, room.roomNid, inviters);
+      if (authoriser === null) throw unableToGrant();
+      return authoriser;
+    }
   }
   const known = await members.residentAmong(allowed);
-  if (known.length === allowed.length) throw notAllowed();
+  if (known.length === new Set(allowed).size) throw notAllowed();
   throw new MatrixError(
     'M_UNABLE_TO_AUTHORISE_JOIN',
     'This server is not in all of the rooms whose members may join',

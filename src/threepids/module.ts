@@ -11,11 +11,13 @@ import type { Templates } from '../templates/module.ts';
 import type { ThreepidsConfig } from './config.ts';
 import { accountThreepidEndpoints } from './endpoints/account-threepids.ts';
 import { requestTokenEndpoints } from './endpoints/request-tokens.ts';
+import { exchangeInvite } from './endpoints/exchange-invite.ts';
 import { onBind } from './endpoints/on-bind.ts';
 import { submitPages } from './endpoints/submit-pages.ts';
 import { createIdentityServers } from './identity-servers.ts';
 import { sendToConfigured, type SendJson } from '../http/json-client.ts';
 import { createMsisdnDelegate } from './msisdn-delegate.ts';
+import { createRedeemedInvites, type RedeemedInvitesNeeds } from './redeemed-invites.ts';
 import { createRoomInvites, type RoomInvites } from './room-invites.ts';
 import type { ThreepidServices } from './services.ts';
 import { createThreepidWork, threepidStage } from './threepid-work.ts';
@@ -33,6 +35,8 @@ export interface ThreepidsNeeds {
   templates: Templates;
   /** To servers that clients name: never to addresses inside. */
   sendOutside: SendJson;
+  federation: RedeemedInvitesNeeds['federation'];
+  passOn: RedeemedInvitesNeeds['passOn'];
   log: Log;
   /** Accounts, which in their turn need `accountWork`. */
   accounts(): AccountServices;
@@ -44,8 +48,6 @@ export interface Threepids {
   /** What accounts leave to this domain. */
   accountWork: ThreepidWork;
   inviteByThreepid: RoomServices['inviteByThreepid'];
-  /** An identity server, or another server for it, says whose an invited address is. */
-  redeemInvite: RoomInvites['redeem'];
   /** To be called once accounts and rooms are there. */
   start(): Endpoint[];
   /** Forgets what is over; to be called every minute or so. */
@@ -91,7 +93,6 @@ export function createThreepids(needs: ThreepidsNeeds): Threepids {
 
   return {
     inviteByThreepid: (...args) => invites().invite(...args),
-    redeemInvite: (invite) => invites().redeem(invite),
     accountWork: createThreepidWork(services),
     start() {
       const all = services();
@@ -103,7 +104,14 @@ export function createThreepids(needs: ThreepidsNeeds): Threepids {
           [...accountThreepidEndpoints, ...requestTokenEndpoints, ...submitPages],
           all,
         ),
-        ...bindEndpoints([onBind], { roomInvites: invites(), serverName, log: needs.log }),
+        ...bindEndpoints([onBind, exchangeInvite], {
+          redeemedInvites: createRedeemedInvites({ ...needs, serverName, rooms: needs.rooms() }),
+          async isActive(userId) {
+            const account = await all.accounts.directory.byUserId(userId);
+            return account !== null && !account.isDeactivated;
+          },
+          log: needs.log,
+        }),
       ];
     },
     tidy: () => validation.removeOld(),

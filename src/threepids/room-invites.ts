@@ -26,21 +26,9 @@ export interface RoomInvitesNeeds {
   clientLocation: string | null;
 }
 
-/** An identity server says that an invited address has become a user's. */
-export interface RedeemedInvite {
-  roomId: string;
-  /** Who had invited. */
-  sender: string;
-  userId: string;
-  /** What the identity server has signed. */
-  signed: JsonObject & { mxid: string; token: string };
-}
-
 /** Invites of people by mail address or phone number. */
 export interface RoomInvites {
   invite(actor: Actor, roomId: string, wish: ThreepidInvite): Promise<void>;
-  /** Turns such an invite into one of the user. Throws M_FORBIDDEN, M_NOT_FOUND. */
-  redeem(invite: RedeemedInvite): Promise<void>;
 }
 
 /** What an identity server writes into its mail about a room. */
@@ -132,22 +120,6 @@ export function createRoomInvites(needs: RoomInvitesNeeds): RoomInvites {
       const target = await identity.lookUp(wish, wish.medium, address);
       if (target === null || !isUserId(target)) return store(actor, roomId, wish, address);
       return membership.invite(rooms, actor, roomId, target, { reason: wish.reason });
-    },
-    async redeem({ roomId, sender, userId, signed }) {
-      const access = await rooms.access.of(roomId, (await rooms.interned.find(sender)) ?? 0);
-      if (!access) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
-      const key = ['m.room.third_party_invite', signed.token] as const;
-      const [invite] = await rooms.states.entries(access.roomNid, [key], null);
-      if (!invite) throw new MatrixError('M_NOT_FOUND', 'There is no such invite');
-      const name = contentOf(invite)['display_name'];
-      const content: JsonObject = {
-        ...(await rooms.profiles.of(userId)),
-        membership: 'invite',
-        third_party_invite: { display_name: typeof name === 'string' ? name : '', signed },
-      };
-      const event = { sender, type: 'm.room.member', stateKey: userId, content };
-      // The rules of the room check who has signed.
-      await rooms.writer.append({ roomId, events: [event], skipUnchangedState: true });
     },
   };
 }

@@ -20,6 +20,8 @@ export interface IdentityServer {
   stored: Json[];
   /** What homeservers have asked to be forgotten: the `Authorization` header and the body. */
   unbound: { authorization: string; body: Json }[];
+  /** Whether its key still counts. */
+  isKeyValid: boolean;
   /** What is signed for a user who redeems an invite. */
   sign(userId: string, token: string): JsonObject;
   close(): void;
@@ -37,6 +39,10 @@ export async function startIdentityServer(): Promise<IdentityServer> {
   let name = '';
 
   function answer(path: string, body: Json, authorization: string): [number, Json] {
+    if (path.startsWith('pubkey/isvalid?')) {
+      const key = new URLSearchParams(path.slice(path.indexOf('?'))).get('public_key');
+      return [200, { valid: identity.isKeyValid && key === signingKey.publicKey }];
+    }
     if (path === '3pid/unbind') {
       unbound.push({ authorization, body });
       return [200, {}];
@@ -70,11 +76,9 @@ export async function startIdentityServer(): Promise<IdentityServer> {
     };
     void text(req).then(reply);
   });
-  server.listen(0, 'localhost');
-  await once(server, 'listening');
-  name = `localhost:${(server.address() as AddressInfo).port}`;
-  return {
-    name,
+  const identity: IdentityServer = {
+    name: '',
+    isKeyValid: true,
     certificate,
     known,
     stored,
@@ -85,4 +89,9 @@ export async function startIdentityServer(): Promise<IdentityServer> {
       server.close();
     },
   };
+  server.listen(0, 'localhost');
+  await once(server, 'listening');
+  name = `localhost:${(server.address() as AddressInfo).port}`;
+  identity.name = name;
+  return identity;
 }

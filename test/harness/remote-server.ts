@@ -47,8 +47,14 @@ export interface RemoteServer {
   publishedKeys(): JsonObject;
   /** Times that it was asked for its keys. */
   keyRequests: number;
-  /** Sends a signed request to the server at a URL. */
-  fetch(url: string, method: string, uri: string, content?: JsonObject): Promise<Response>;
+  /** Sends a signed request to the server at a URL. `signal`: breaks it off. */
+  fetch(
+    url: string,
+    method: string,
+    uri: string,
+    content?: JsonObject,
+    signal?: AbortSignal,
+  ): Promise<Response>;
   /** The same for an answer that is a JSON object; the answer is held against the specification. */
   request(
     url: string,
@@ -106,13 +112,14 @@ export async function startRemoteServer(serverName = 'test.example'): Promise<Re
         remote.name,
         remote.key,
       ),
-    fetch(url, method, uri, content) {
+    fetch(url, method, uri, content, signal) {
       const signed = { method, uri, destination: serverName };
       const parts = content === undefined ? signed : { ...signed, content };
       return fetch(url + uri, {
         method,
         headers: { Authorization: requestAuthorization(parts, remote.name, remote.key) },
         ...(content === undefined ? {} : { body: JSON.stringify(content) }),
+        ...(signal ? { signal } : {}),
       });
     },
     async request(url, method, uri, content) {

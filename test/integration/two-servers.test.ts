@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
+import { eventually } from '../harness/eventually.ts';
 import { startFederatedServer, type FederatedServer } from '../harness/federated-server.ts';
 
 let one: FederatedServer;
@@ -87,6 +88,113 @@ test('a restricted room lets in who is in the other room', async () => {
     `${roomPath(roomId as string)}/state/m.room.member/${encoded(bob.userId)}`,
   );
   assert.equal(event['join_authorised_via_users_server'], alice.userId);
+});
+
+/** A space, and a room for its members where only `alice` may invite. */
+async function createRestricted(alice: TestClient) {
+  const { room_id: space } = await alice.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  const allow = [{ type: 'm.room_membership', room_id: space as string }];
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, {
+    preset: 'public_chat',
+    initial_state: [
+      { type: 'm.room.join_rules', state_key: '', content: { join_rule: 'restricted', allow } },
+    ],
+  });
+  return { space: space as string, roomId: roomId as string };
+}
+
+const joinOf = async (client: TestClient, roomId: string, userId: string) =>
+  client.ok('GET', `${roomPath(roomId)}/state/m.room.member/${encoded(userId)}`);
+
+test('where nobody here may let a user in, another server in the room does', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const carol = await TestClient.register(other.url, 'carol');
+  const { space, roomId } = await createRestricted(alice);
+  await alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+  await bob.ok('POST', `${roomPath(roomId)}/join`, {});
+  const invite = { user_id: carol.userId };
+  assert.equal(await bob.refused('POST', `${roomPath(roomId)}/invite`, invite), '403 M_FORBIDDEN');
+  const joinPath = `${roomPath(roomId)}/join`;
+  assert.equal(await carol.refused('POST', joinPath, {}), '403 M_FORBIDDEN', 'not in the space');
+
+  await carol.ok('POST', via(space, one), {});
+  const { next_batch: since } = await carol.ok('GET', `${v3}/sync?timeout=0`);
+  await carol.ok('POST', joinPath, { reason: 'curious' });
+  const join = await joinOf(alice, roomId, carol.userId);
+  assert.equal(join['join_authorised_via_users_server'], alice.userId);
+  assert.equal(join['reason'], 'curious');
+  assert.deepEqual(await joinOf(bob, roomId, carol.userId), join);
+  const { rooms } = await carol.ok('GET', `${v3}/sync?timeout=20000&since=${since as string}`);
+  assert.ok(rooms.join[roomId], 'the join is seen');
+  const all = [alice.userId, bob.userId, carol.userId].toSorted();
+  assert.deepEqual(await membersOf(bob, roomId), all);
+  const sent = await carol.ok('PUT', `${roomPath(roomId)}/send/m.room.message/1`, { body: 'in' });
+  await eventually(async () =>
+    alice.ok('GET', `${roomPath(roomId)}/event/${encoded(sent['event_id'] as string)}`),
+  );
+
+  // A new name does not need whoever has let one in, and does not name them.
+  const state = `${roomPath(roomId)}/state/m.room.member/${encoded(carol.userId)}`;
+  const renamed = { membership: 'join', displayname: 'C' };
+  const given = { ...renamed, join_authorised_via_users_server: 'unused' };
+  await carol.ok('PUT', state, given);
+  await eventually(async () =>
+    assert.deepEqual(await joinOf(alice, roomId, carol.userId), renamed),
+  );
+
+  const power = { users: { [bob.userId]: 50 }, invite: 50 };
+  const powerPath = `${roomPath(roomId)}/state/m.room.power_levels/`;
+  await alice.ok('PUT', powerPath, power);
+  await eventually(async () => assert.deepEqual(await bob.ok('GET', powerPath), power));
+  await carol.ok('POST', `${roomPath(roomId)}/leave`, {});
+  await carol.ok('POST', joinPath, {});
+  const again = await joinOf(carol, roomId, carol.userId);
+  assert.equal(again['join_authorised_via_users_server'], bob.userId, 'now somebody here may');
+});
+
+test('a join by way of another server brings what was missing before it', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const carol = await TestClient.register(other.url, 'carol');
+  const { space, roomId } = await createRestricted(alice);
+  await alice.ok('POST', `${roomPath(roomId)}/invite`, { user_id: bob.userId });
+  await bob.ok('POST', `${roomPath(roomId)}/join`, {});
+  await carol.ok('POST', via(space, one), {});
+  // What is sent just now has perhaps not arrived when the join does, which follows it.
+  const sent = await Promise.all(
+    Array.from({ length: 8 }, (_, i) =>
+      alice.ok('PUT', `${roomPath(roomId)}/send/m.room.message/${i}`, { body: `${i}` }),
+    ),
+  );
+  await carol.ok('POST', `${roomPath(roomId)}/join`, {});
+  for (const { event_id: eventId } of sent) {
+    const path = `${roomPath(roomId)}/event/${encoded(eventId as string)}`;
+    // oxlint-disable-next-line no-await-in-loop
+    await carol.ok('GET', path);
+  }
+});
+
+test('a server that has left the allowed room does not vouch for what it once knew', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const dora = await TestClient.register(other.url, 'dora');
+  // The room is on one server, the space on the other.
+  const { room_id: space } = await bob.ok('POST', `${v3}/createRoom`, { preset: 'public_chat' });
+  await alice.ok('POST', via(space as string, other), {});
+  const allow = [{ type: 'm.room_membership', room_id: space as string }];
+  const { room_id: roomId } = await alice.ok('POST', `${v3}/createRoom`, {
+    preset: 'public_chat',
+    initial_state: [
+      { type: 'm.room.join_rules', state_key: '', content: { join_rule: 'restricted', allow } },
+    ],
+  });
+  await alice.ok('POST', `${roomPath(space as string)}/leave`, {});
+  for (const client of [bob, dora]) {
+    // oxlint-disable-next-line no-await-in-loop
+    const refused = await client.refused('POST', via(roomId as string, one), {});
+    assert.equal(refused, '400 M_UNABLE_TO_AUTHORISE_JOIN');
+  }
 });
 
 test('a knock is answered with an invite', async () => {

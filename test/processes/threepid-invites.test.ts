@@ -82,9 +82,17 @@ test('an invite waits for whom nobody knows yet, and only the identity server ca
   const forged = { ...signed, signatures: { [identity.name]: { 'ed25519:0': 'AAAA' } } };
   await bind(carol.userId, [{ ...invite, signed: forged }]);
   assert.equal(await membershipOf(alice, roomId, carol.userId), null);
+  const other = { ...invite, sender: carol.userId };
+  await bind(carol.userId, [other]);
+  identity.isKeyValid = false;
+  await bind(carol.userId, [invite]);
+  assert.equal(await membershipOf(alice, roomId, carol.userId), null, 'the key is revoked');
+  identity.isKeyValid = true;
   await bind(carol.userId, [invite]);
   assert.equal(await membershipOf(alice, roomId, carol.userId), 'invite');
   await carol.join(roomId);
+  await bind(carol.userId, [invite]);
+  assert.equal(await membershipOf(alice, roomId, carol.userId), 'join');
 });
 
 test('who may not invite makes the identity server send no mail', async () => {

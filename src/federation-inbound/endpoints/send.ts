@@ -18,6 +18,8 @@ export const sendTransaction = endpoint<{ transactions: Transactions }>()({
   method: 'PUT',
   paths: ['/_matrix/federation/v1/send/:txnId'],
   auth: 'server',
+  // A server sends one at a time; to hold it back only makes it send more at once.
+  rateLimit: 'none',
   resource: 'federation',
   runsOn: { group: 'federation_inbound', balance: 'origin' },
   summary: 'Takes in what another server has to tell: events, and what passes',

@@ -7,6 +7,7 @@ const errors = [
   'M_INVALID_PARAM',
   'M_INVITE_BLOCKED',
   'M_INCOMPATIBLE_ROOM_VERSION',
+  'M_LIMIT_EXCEEDED',
 ] as const;
 
 const sendInviteV2 = declare({

@@ -14,17 +14,18 @@ function publicKeysOf(content: JsonObject): string[] {
   return keys;
 }
 
-function isSignedByOne(signed: JsonObject, publicKeys: readonly string[]): boolean {
+/** Those of the public keys of a m.room.third_party_invite that have signed what redeems it. */
+export function keysThatSigned(signed: JsonObject, content: JsonObject): string[] {
   const { signatures } = signed;
-  if (!isJsonObject(signatures)) return false;
+  if (!isJsonObject(signatures)) return [];
   const message = signableBytes(signed);
-  for (const byKey of Object.values(signatures)) {
-    for (const signature of isJsonObject(byKey) ? Object.values(byKey) : []) {
-      if (typeof signature !== 'string') continue;
-      if (publicKeys.some((key) => verifyBytes(message, signature, key))) return true;
-    }
-  }
-  return false;
+  const given = Object.values(signatures).flatMap((byKey) =>
+    isJsonObject(byKey) ? Object.values(byKey) : [],
+  );
+  const texts = given.filter((signature) => typeof signature === 'string');
+  return publicKeysOf(content).filter((key) =>
+    texts.some((signature) => verifyBytes(message, signature, key)),
+  );
 }
 
 /** An invite that redeems an m.room.third_party_invite. */
@@ -40,6 +41,6 @@ export function checkThirdPartyInvite({ pdu, state }: RuleContext, target: strin
   const original = state.get('m.room.third_party_invite', token);
   require(original !== undefined, 'there is no such third-party invite');
   require(original.pdu.sender === pdu.sender, 'the third-party invite is of another sender');
-  const keys = publicKeysOf(original.pdu.content);
-  require(isSignedByOne(signed, keys), 'the third-party invite is not signed by its keys');
+  const keys = keysThatSigned(signed, original.pdu.content);
+  require(keys.length > 0, 'the third-party invite is not signed by its keys');
 }

@@ -154,6 +154,13 @@ async function isJoin(
   return (await services.access.of(roomId, requester.userNid))?.membership !== 'join';
 }
 
+/** What a client sets, without what the server adds to joins that somebody vouches for. */
+function withoutAuthoriser(type: string, content: JsonObject): JsonObject {
+  if (type !== 'm.room.member') return content;
+  const { join_authorised_via_users_server: _authoriser, ...rest } = content;
+  return rest;
+}
+
 const setRoomState = declare({
   operation: 'setRoomStateWithKey',
   refusesSuspended: true,
@@ -179,22 +186,23 @@ const setRoomState = declare({
       await services.access.joined(roomId!, requester);
       await checkActorMayInvite(services, requester, [stateKey]);
     }
+    const content = withoutAuthoriser(type!, body);
     const delayMs = delayIn(query);
     if (delayMs !== null) {
-      const event = { roomId: roomId!, type: type!, stateKey, content: body };
+      const event = { roomId: roomId!, type: type!, stateKey, content };
       const { stickyMs = null } = stickiness(services, query);
       return delayed(services, { requester, ...event, delayMs, stickyMs, transaction: null });
     }
-    if (await isJoin(services, requester, roomId!, { type: type!, stateKey, content: body })) {
+    if (await isJoin(services, requester, roomId!, { type: type!, stateKey, content })) {
       const at = timeOf(requester, query.ts);
-      return { event_id: await membership.join(services, requester, roomId!, body, at) };
+      return { event_id: await membership.join(services, requester, roomId!, content, at) };
     }
     if (type === 'm.room.canonical_alias') await checkCanonicalAlias(services, roomId!, body);
     const event: ProtoEvent = {
       sender: requester.userId,
       type: type!,
       stateKey,
-      content: body,
+      content,
       ...timeOf(requester, query.ts),
       ...stickiness(services, query),
     };

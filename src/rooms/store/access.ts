@@ -36,7 +36,9 @@ const selectJoinedAmong = statement<[number, string[]], { roomId: string }>(
   'select_joined_among',
   `select r.room_id as "roomId" from rooms r
      join memberships m on m.room_nid = r.room_nid and m.user_nid = $1
-   where r.room_id = any($2) and m.membership = 'join'`,
+   where r.room_id = any($2) and m.membership = 'join'
+     and (m.is_local or exists (select from memberships o
+       where o.room_nid = m.room_nid and o.membership = 'join' and o.is_local))`,
 );
 
 const selectResidentAmong = statement<[string[]], { roomId: string }>(
@@ -60,11 +62,18 @@ const selectMembers = statement<[number, string], { userId: string; userNid: num
    where m.room_nid = $1 and m.membership = $2`,
 );
 
-const selectLocalMemberAmong = statement<[number, string[], boolean], { userId: string }>(
+const selectLocalMemberAmong = statement<[number, string[]], { userId: string }>(
   'select_local_member_among',
   `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.user_nid
-   where m.room_nid = $1 and m.membership = 'join' and m.is_local
-     and ($3 or u.user_id = any($2)) limit 1`,
+   where m.room_nid = $1 and m.membership = 'join' and m.is_local and u.user_id = any($2)
+   limit 1`,
+);
+
+const selectLocalMemberExcept = statement<[number, string[]], { userId: string }>(
+  'select_local_member_except',
+  `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.user_nid
+   where m.room_nid = $1 and m.membership = 'join' and m.is_local and u.user_id <> all($2)
+   limit 1`,
 );
 
 const selectChanger = statement<[roomNid: number, userNid: number], { userId: string }>(
@@ -106,7 +115,7 @@ export function createAccessStore(database: Queryable) {
       const rows = await database.query(selectRoomsOfUser, [userNid, membership]);
       return rows.map((row) => row.roomId);
     },
-    /** Those of the rooms that the user is joined to. */
+    /** Those of the rooms that the user is joined to, as far as this server is in them and knows. */
     async joinedAmong(userNid: number, roomIds: string[]): Promise<string[]> {
       const rows = await database.query(selectJoinedAmong, [userNid, roomIds]);
       return rows.map((row) => row.roomId);
@@ -118,9 +127,14 @@ export function createAccessStore(database: Queryable) {
     },
     /** Joined users of this server. */
     localMembers: (roomNid: number) => database.query(selectLocalMembers, [roomNid]),
-    /** A joined user of this server: one of these, or with `anyone` whoever is found first. */
-    async localMemberAmong(roomNid: number, userIds: string[], anyone: boolean) {
-      const [row] = await database.query(selectLocalMemberAmong, [roomNid, userIds, anyone]);
+    /** A joined user of this server that is one of these; null: none is. */
+    async localMemberAmong(roomNid: number, userIds: string[]): Promise<string | null> {
+      const [row] = await database.query(selectLocalMemberAmong, [roomNid, userIds]);
+      return row?.userId ?? null;
+    },
+    /** A joined user of this server that is none of these; null: there is no other. */
+    async localMemberExcept(roomNid: number, userIds: string[]): Promise<string | null> {
+      const [row] = await database.query(selectLocalMemberExcept, [roomNid, userIds]);
       return row?.userId ?? null;
     },
     members: (roomNid: number, membership: string) =>

@@ -1,27 +1,28 @@
 import { Type } from 'typebox';
 import { endpoint } from '../../http/endpoint.ts';
+import { inGroups } from '../../kernel/in-groups.ts';
 import type { Log } from '../../kernel/log.ts';
-import { serverNameOf } from '../../matrix/ids.ts';
-import type { RoomInvites } from '../room-invites.ts';
+import { isUserId } from '../../matrix/ids.ts';
+import type { RedeemedInvites } from '../redeemed-invites.ts';
+import { signedInvite } from './signed-invite.ts';
 
 export interface OnBindNeeds {
-  roomInvites: RoomInvites;
-  serverName: string;
+  redeemedInvites: RedeemedInvites;
+  /** Whether it is an account of this server, and in use. */
+  isActive(userId: string): Promise<boolean>;
   log: Log;
 }
 
 /** Invites that wait for one address. */
 const invitesMax = 100;
+/** Those of them that are redeemed at once: each may ask another server. */
+const redeemedAtOnce = 5;
 
 const invite = Type.Object({
   room_id: Type.String(),
   sender: Type.String(),
   mxid: Type.String(),
-  signed: Type.Object({
-    mxid: Type.String(),
-    token: Type.String(),
-    signatures: Type.Record(Type.String(), Type.Any()),
-  }),
+  signed: signedInvite,
 });
 
 export const onBind = endpoint<OnBindNeeds>()({
@@ -30,6 +31,7 @@ export const onBind = endpoint<OnBindNeeds>()({
   paths: ['/_matrix/federation/v1/3pid/onbind'],
   // Who signs is checked by the rules of each room.
   auth: 'none',
+  rateLimit: 'third_party_invite',
   resource: 'federation',
   runsOn: { group: 'main', balance: 'none' },
   summary: 'An identity server says that an address for which there are invites is a user’s now',
@@ -40,14 +42,18 @@ export const onBind = endpoint<OnBindNeeds>()({
     mxid: Type.String(),
     invites: Type.Optional(Type.Array(invite, { maxItems: invitesMax })),
   }),
-  async handle({ body }, { roomInvites, serverName, log }) {
-    const own = (body.invites ?? []).filter(({ sender }) => serverNameOf(sender) === serverName);
-    const redeemed = own.map(({ room_id: roomId, sender, mxid: userId, signed }) =>
-      roomInvites.redeem({ roomId, sender, userId, signed }).catch((error: unknown) => {
+  errors: ['M_LIMIT_EXCEEDED'],
+  async handle({ body }, { redeemedInvites, isActive, log }) {
+    const { mxid: userId, invites = [] } = body;
+    if (invites.length === 0 || !(await isActive(userId))) return {};
+    const own = invites.filter(
+      ({ mxid, sender, signed }) => mxid === userId && signed.mxid === userId && isUserId(sender),
+    );
+    await inGroups(own, redeemedAtOnce, ({ room_id: roomId, sender, signed }) =>
+      redeemedInvites.redeem({ roomId, sender, userId, signed }).catch((error: unknown) => {
         log.info({ err: error, roomId, userId }, 'an invite by address could not be redeemed');
       }),
     );
-    await Promise.all(redeemed);
     return {};
   },
 });
