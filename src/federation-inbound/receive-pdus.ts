@@ -3,7 +3,7 @@ import type { Log } from '../kernel/log.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
 import { eventIdOf, checkPduFormat } from '../matrix/event-format.ts';
 import { serverNameOf } from '../matrix/ids.ts';
-import type { JsonObject, Pdu } from '../matrix/pdu.ts';
+import { referencedIds, type JsonObject, type Pdu } from '../matrix/pdu.ts';
 import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
@@ -55,17 +55,21 @@ export function createReceivePdus(needs: ReceivePdusNeeds) {
     });
   }
 
-  /** In a room that this server is not in, only the end of a local user's invite or knock counts. */
+  /**
+   * In a room that this server is not in, only the end of a local user's invite or knock counts. Who may
+   * remove members there is not known: an invite is ended by whoever has sent it, and both only by an
+   * event that builds on them.
+   */
   async function receiveStray(room: InboundRoom, event: BuiltEvent): Promise<void> {
-    const { type, state_key: userId, content } = event.pdu;
+    const { type, sender, state_key: userId, content, auth_events: authEvents } = event.pdu;
     const isEnd = content['membership'] === 'leave' || content['membership'] === 'ban';
     if (type !== 'm.room.member' || userId === undefined || !isEnd) return;
     if (serverNameOf(userId) !== serverName) return;
-    const { interned, members, foreign } = needs.rooms();
-    const userNid = await interned.find(userId);
-    const access = userNid === null ? null : await members.access(room.roomId, userNid);
-    const { membership } = access ?? {};
-    if (membership !== 'invite' && membership !== 'knock') return;
+    const { members, foreign } = needs.rooms();
+    const ended = await members.memberEvent(room.roomNid, userId);
+    if (ended === null || !referencedIds(authEvents).includes(ended.eventId)) return;
+    const isTakenBack = ended.membership === 'invite' && ended.sender === sender;
+    if (!isTakenBack && ended.membership !== 'knock') return;
     await foreign.takeStray({ ...room, event, strippedState: null });
   }
 

@@ -13,6 +13,13 @@ export interface AccessRow {
   isForgotten: boolean | null;
 }
 
+/** What a user is in a room, and by which event. */
+export interface MemberEventRow {
+  membership: string;
+  eventId: string;
+  sender: string;
+}
+
 const selectAccess = statement<[string, number], AccessRow>(
   'select_room_access',
   `select r.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
@@ -73,6 +80,16 @@ const selectChanger = statement<[roomNid: number, userNid: number], { userId: st
    where m.room_nid = $1 and m.user_nid = $2`,
 );
 
+const selectMemberEvent = statement<[roomNid: number, userId: string], MemberEventRow>(
+  'select_member_event',
+  `select m.membership, e.event_id as "eventId", s.user_id as sender
+   from users u
+     join memberships m on m.user_nid = u.user_nid and m.room_nid = $1
+     join events e on e.room_nid = m.room_nid and e.pos = m.pos and e.state_key = u.user_id
+     join users s on s.user_nid = e.sender_nid
+   where u.user_id = $2`,
+);
+
 const markForgotten = statement<[number, number], { pos: number }>(
   'mark_forgotten',
   `update memberships set is_forgotten = true
@@ -129,6 +146,10 @@ export function createAccessStore(database: Queryable) {
     async changerOf(roomNid: number, userNid: number): Promise<string | null> {
       const [row] = await database.query(selectChanger, [roomNid, userNid]);
       return row?.userId ?? null;
+    },
+    /** The event that gives a user the membership. Null: never a member. */
+    async memberEvent(roomNid: number, userId: string): Promise<MemberEventRow | null> {
+      return (await database.query(selectMemberEvent, [roomNid, userId]))[0] ?? null;
     },
     /** False when the user is joined, or has never been there. */
     async forget(userNid: number, roomNid: number): Promise<boolean> {
