@@ -394,13 +394,8 @@ export function assembleDomains(foundation: Foundation): Domains {
   accounts.events.subscribe(keyBackup.accountEvents);
   accounts.events.subscribe(accountData.accountEvents);
   const media = assembleMedia(foundation, interned, federation);
-  const federationSender = assembleFederationSender(foundation, {
-    federation,
-    backOff,
-    rooms: rooms.services,
-    keys: encryption.keys,
-    toDevice: encryption.toDevice,
-  });
+  const senderParts = { federation, backOff, rooms: rooms.services, encryption, presence };
+  const federationSender = assembleFederationSender(foundation, senderParts);
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));

@@ -8,10 +8,12 @@ import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import type { PresenceModule } from '../presence/module.ts';
 import type { JoinedRooms, RoomServers } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { toDeviceOutboxStream, type ToDevice } from '../to-device/module.ts';
+import type { ArrivalNeeds } from './arrivals.ts';
 import { createCatchUp } from './catch-up.ts';
 import type { Destination } from './destination.ts';
 import { Destinations } from './destinations.ts';
@@ -54,7 +56,12 @@ export interface FederationSenderNeeds {
   metrics: Metrics;
   federation: Pick<FederationClient, 'request'>;
   backOff: SharedBackOff;
-  rooms: { servers: RoomServers; joinedRooms: Pick<JoinedRooms, 'ofAny'> };
+  rooms: {
+    servers: RoomServers;
+    joinedRooms: Pick<JoinedRooms, 'ofAny'>;
+    members: { localMemberNids: ArrivalNeeds['localMembers'] };
+  };
+  presence: Pick<PresenceModule, 'presentUser'>;
   keys: Pick<Keys, 'updates'>;
   toDevice: Pick<ToDevice, 'outbox'>;
 }
@@ -178,6 +185,8 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
     log,
     servers: rooms.servers,
     roomsOf: async (userNid) => [...(await rooms.joinedRooms.ofAny([userNid]))],
+    localMembers: rooms.members.localMemberNids,
+    presentUser: needs.presence.presentUser,
     ephemeral,
     receiptsPerSecond: config.receiptsPerSecond,
     isActive,

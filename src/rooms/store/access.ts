@@ -60,6 +60,20 @@ const selectLocalMembers = statement<[number], { userId: string; userNid: number
    where m.room_nid = $1 and m.membership = 'join' and m.is_local`,
 );
 
+const selectLocalMemberNids = statement<
+  [roomNids: number[], limit: number],
+  { roomNid: number; userNid: number }
+>(
+  'select_local_member_nids',
+  `select r.room_nid as "roomNid", m.user_nid as "userNid"
+   from unnest($1::bigint[]) as r(room_nid), lateral (
+     select user_nid from memberships
+     where room_nid = r.room_nid and membership = 'join' and is_local limit $2) as m`,
+);
+
+/** Local users of a room who are given at once. */
+const localMembersMax = 10_000;
+
 const selectMembers = statement<[number, string], { userId: string; userNid: number }>(
   'select_members_by_membership',
   `select u.user_id as "userId", u.user_nid as "userNid" from memberships m
@@ -135,6 +149,9 @@ export function createAccessStore(database: Queryable) {
     },
     /** Joined users of this server. */
     localMembers: (roomNid: number) => database.query(selectLocalMembers, [roomNid]),
+    /** Joined users of this server in each of the rooms, at most 10,000 of one. */
+    localMemberNids: (roomNids: readonly number[]) =>
+      database.query(selectLocalMemberNids, [[...roomNids], localMembersMax]),
     /** A joined user of this server: one of these, or with `anyone` whoever is found first. */
     async localMemberAmong(roomNid: number, userIds: string[], anyone: boolean) {
       const [row] = await database.query(selectLocalMemberAmong, [roomNid, userIds, anyone]);
