@@ -39,7 +39,10 @@ export interface ShownKeys {
 export function shownToServers(json: string, tellsDeviceNames: boolean): ShownKeys {
   const { unsigned, ...keys } = JSON.parse(json) as JsonObject;
   const { device_display_name: name } = unsigned as { device_display_name?: string };
-  return { keys, name: tellsDeviceNames && name !== undefined ? { device_display_name: name } : {} };
+  return {
+    keys,
+    name: tellsDeviceNames && name !== undefined ? { device_display_name: name } : {},
+  };
 }
 
 interface UpdateOptions {
