@@ -47,12 +47,12 @@ export function assembleFederationSender(
   { encryption, ...parts }: FederationSenderParts,
 ): FederationSender {
   const { config } = foundation;
-  const { sender, allowedServers } = config.federation;
+  const { sender, allowedServers, metricsDomains } = config.federation;
   return createFederationSender({
     ...foundation,
     ...parts,
     keys: encryption.keys,
     toDevice: encryption.toDevice,
-    config: { serverName: config.serverName, allowedServers, ...sender },
+    config: { serverName: config.serverName, allowedServers, metricsDomains, ...sender },
   });
 }

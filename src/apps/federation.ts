@@ -33,7 +33,7 @@ export interface Federation {
 
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
-  const { config, database, clock, log, signingKey, notaryKey } = foundation;
+  const { config, database, clock, log, metrics, signingKey, notaryKey } = foundation;
   const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf, edus } = parts;
   const { serverName } = config;
   const { keyRing, endpoints } = createServerKeys({
@@ -75,6 +75,9 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     findKey: keyRing.find,
     rooms,
     edus,
+    metrics,
+    metricsDomains: config.federation.metricsDomains,
+    clock,
     log,
   });
   return {

@@ -7,6 +7,7 @@ import { referencedIds, type JsonObject, type Pdu } from '../matrix/pdu.ts';
 import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
+import type { InboundMetrics } from './inbound-metrics.ts';
 import type { InboundRoom, MissingEvents } from './missing-events.ts';
 
 export interface ReceivePdusNeeds {
@@ -14,6 +15,7 @@ export interface ReceivePdusNeeds {
   findKey: FindServerKey;
   rooms: () => RoomServices;
   missing: MissingEvents;
+  metrics: Pick<InboundMetrics, 'softFailed'>;
   log: Log;
 }
 
@@ -22,7 +24,7 @@ export type PduResults = Record<string, { error?: string }>;
 
 /** Receives the events that a server sends, room by room. */
 export function createReceivePdus(needs: ReceivePdusNeeds) {
-  const { serverName, findKey, missing, log } = needs;
+  const { serverName, findKey, missing, metrics, log } = needs;
   /** Gaps of one room are filled one after the other. */
   const filling = new Map<string, Promise<void>>();
 
@@ -108,6 +110,7 @@ export function createReceivePdus(needs: ReceivePdusNeeds) {
     for (const [i, first] of received.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- each may build on the one before
       const { eventId, outcome, reason } = await whole(origin, room, events[i]!, first);
+      if (outcome === 'soft_failed') metrics.softFailed();
       const isRefused = outcome === 'rejected' || outcome === 'missing';
       const error = reason ?? 'the events that it follows are not known here';
       results[eventId] = isRefused ? { error } : {};

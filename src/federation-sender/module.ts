@@ -43,6 +43,8 @@ export interface FederationSenderConfig extends RetryOptions {
   allowedServers: readonly string[] | null;
   /** [federation_rr_transactions_per_room_per_second] */
   receiptsPerSecond: number;
+  /** Servers with metrics of their own. [federation_metrics_domains] */
+  metricsDomains: readonly string[];
 }
 
 export interface FederationSenderNeeds {
@@ -97,11 +99,12 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
   const destinations = new Destinations();
   const ephemeral = createEphemeralEdus(clock);
   const registered = boundedCache<string, true>(registeredMax);
-  const metrics = createSenderMetrics(needs.metrics, {
+  const pending = {
     destinations: () => [...destinations.all()].filter((one) => one.hasWork()).length,
     pdus: () => destinations.queued(),
     edus: () => ephemeral.count(),
-  });
+  };
+  const metrics = createSenderMetrics(needs.metrics, pending, config.metricsDomains);
   const position = (): number => follower.position();
 
   bus.recoverWith(passedOnStream, async (afterPos, uptoPos) => {

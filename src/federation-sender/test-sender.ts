@@ -159,6 +159,7 @@ export async function openTestSender(
         retriesMax: options.retriesMax ?? 0,
         retryDelayMsMax: 1_000,
         receiptsPerSecond: 50,
+        metricsDomains: ['them.test'],
       },
       roles: createLocalRoles(),
       metrics,
