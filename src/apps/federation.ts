@@ -1,7 +1,11 @@
 import type { Accounts } from '../accounts/module.ts';
 import type { EduHandlers } from '../federation-edus/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
-import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
+import {
+  aboutEndpoints,
+  createServerAuthenticator,
+  getFederationWhitelist,
+} from '../federation/module.ts';
 import type { FederationRooms } from '../federation-rooms/module.ts';
 import { createFederationHistory } from '../federation-history/module.ts';
 import { createFederationInbound } from '../federation-inbound/module.ts';
@@ -36,6 +40,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
   const { config, database, clock, log, metrics, signingKey, notaryKey } = foundation;
   const { federation, accounts, rooms, roomsForServers, sender, invitePermissionsOf, edus } = parts;
   const { serverName } = config;
+  const { allowedServers, tellsAllowedServers } = config.federation;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
     database,
@@ -51,6 +56,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     findKey: keyRing.find,
     rooms,
     roomsForServers,
+    roomLimit: config.rooms.remoteRoomLimit,
     passOn: (event) => sender().passOn(event),
     users: {
       async isActive(userId) {
@@ -83,7 +89,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
   return {
     authenticateServer: createServerAuthenticator({
       serverName,
-      allowedServers: config.federation.allowedServers,
+      allowedServers,
       keyRing,
       clock,
     }),
@@ -91,6 +97,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     endpoints: [
       ...endpoints,
       ...bindEndpoints(aboutEndpoints, {}),
+      ...(tellsAllowedServers ? bindEndpoints([getFederationWhitelist], { allowedServers }) : []),
       ...memberships.endpoints,
       ...inbound.endpoints,
     ],

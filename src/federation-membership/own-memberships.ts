@@ -71,6 +71,7 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
   }
 
   return {
+    candidates,
     /**
      * Joins a room by way of a server that is in it; gives the event's id. `servers`: who may be; the room id's own is tried
      * too. Throws M_NOT_FOUND, M_FORBIDDEN and what else a server says; M_UNKNOWN with 502.

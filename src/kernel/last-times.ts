@@ -6,7 +6,12 @@ import type { Metrics } from './metrics.ts';
  */
 export function lastTimes<L extends string>(
   metrics: Metrics,
-  { name, help, label, servers }: { name: string; help: string; label: L; servers: Iterable<string> },
+  {
+    name,
+    help,
+    label,
+    servers,
+  }: { name: string; help: string; label: L; servers: Iterable<string> },
 ): (serverName: string, ts: number) => void {
   const wanted = new Set(servers);
   const seconds = new Map<string, number>();

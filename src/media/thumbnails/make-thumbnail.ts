@@ -117,7 +117,8 @@ function encoded(
 ) {
   if (isAnimated) return image.webp({ quality: webpQuality, effort: 2 });
   // What comes without loss, text and drawings above all, stays so.
-  if (isTransparent || format === 'gif' || format === 'png') return image.png({ compressionLevel: 6 });
+  if (isTransparent || format === 'gif' || format === 'png')
+    return image.png({ compressionLevel: 6 });
   return image.jpeg({ quality: jpegQuality });
 }
 
