@@ -395,13 +395,20 @@ export function assembleDomains(foundation: Foundation): Domains {
   accounts.events.subscribe(accountData.accountEvents);
   const media = assembleMedia(foundation, interned, federation);
   const { keys, toDevice } = encryption;
-  const senderParts = { rooms: rooms.services, keys, toDevice };
   const federationSender = assembleFederationSender(foundation, {
     federation,
     backOff,
-    ...senderParts,
+    rooms: rooms.services,
+    encryption,
+    presence,
   });
-  const appserviceSender = appservices.start({ events, interned, ...senderParts });
+  const appserviceSender = appservices.start({
+    events,
+    interned,
+    rooms: rooms.services,
+    keys,
+    toDevice,
+  });
   const rendezvous = createRendezvous({ database, clock, config: config.rendezvous });
 
   accounts.events.subscribe(membersOfAccounts(rooms.services, log));

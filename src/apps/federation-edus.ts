@@ -17,12 +17,13 @@ export interface FederationEduParts {
 
 /** What is done with the ephemeral data units that other servers send, by their type. */
 export function assembleFederationEdus(
-  { config, database, clock }: Foundation,
+  { config, database, bus, clock }: Foundation,
   { interned, rooms, typing, receipts, presence, encryption }: FederationEduParts,
 ): EduHandlers {
   return createEduHandlers({
     serverName: config.serverName,
     database,
+    bus,
     clock,
     serverAcls: rooms.services.serverAcls,
     userNidsOf: interned.findAll,

@@ -2,11 +2,11 @@ import type { FederationClient } from '../federation-client/federation-client.ts
 import { createSharedBackOff, type SharedBackOff } from '../federation-client/shared-back-off.ts';
 import { createRetryStore } from '../federation-client/store/retries.ts';
 import { createFederationSender, type FederationSender } from '../federation-sender/module.ts';
-import type { Keys } from '../keys/module.ts';
+import type { PresenceModule } from '../presence/module.ts';
 import type { RoomServices } from '../rooms/module.ts';
-import type { ToDevice } from '../to-device/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
 import type { Foundation } from './domains.ts';
+import type { Encryption } from './encryption.ts';
 
 /** Which servers do not answer, as all processes know it. */
 export const assembleBackOff = ({ config, database, bus, clock, log }: Foundation) =>
@@ -37,20 +37,22 @@ export interface FederationSenderParts {
   federation: FederationClient;
   backOff: SharedBackOff;
   rooms: RoomServices;
-  keys: Keys;
-  toDevice: ToDevice;
+  encryption: Pick<Encryption, 'keys' | 'toDevice'>;
+  presence: PresenceModule;
 }
 
 /** Sending to other servers. */
 export function assembleFederationSender(
   foundation: Foundation,
-  parts: FederationSenderParts,
+  { encryption, ...parts }: FederationSenderParts,
 ): FederationSender {
   const { config } = foundation;
-  const { sender, allowedServers } = config.federation;
+  const { sender, allowedServers, metricsDomains } = config.federation;
   return createFederationSender({
     ...foundation,
     ...parts,
-    config: { serverName: config.serverName, allowedServers, ...sender },
+    keys: encryption.keys,
+    toDevice: encryption.toDevice,
+    config: { serverName: config.serverName, allowedServers, metricsDomains, ...sender },
   });
 }

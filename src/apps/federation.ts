@@ -1,7 +1,11 @@
 import type { Accounts } from '../accounts/module.ts';
 import type { EduHandlers } from '../federation-edus/module.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
-import { aboutEndpoints, createServerAuthenticator } from '../federation/module.ts';
+import {
+  aboutEndpoints,
+  createServerAuthenticator,
+  getFederationWhitelist,
+} from '../federation/module.ts';
 import type { FederationRooms } from '../federation-rooms/module.ts';
 import { createFederationHistory } from '../federation-history/module.ts';
 import { createFederationInbound } from '../federation-inbound/module.ts';
@@ -35,10 +39,11 @@ export interface Federation {
 
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
-  const { config, database, clock, log, limiter, signingKey, notaryKey } = foundation;
+  const { config, database, clock, log, limiter, metrics, signingKey, notaryKey } = foundation;
   const { federation, accounts, rooms, roomsForServers, sender, edus } = parts;
   const { invitePermissionsOf, expectUser } = parts;
   const { serverName } = config;
+  const { allowedServers, tellsAllowedServers } = config.federation;
   const { keyRing, endpoints } = createServerKeys({
     config: { serverName, ...config.serverKeys },
     database,
@@ -55,6 +60,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     rooms,
     roomsForServers,
     receive: (origin, room, event) => inbound.receive(origin, room, event),
+    roomLimit: config.rooms.remoteRoomLimit,
     passOn: (event) => sender().passOn(event),
     users: {
       async isActive(userId) {
@@ -81,12 +87,15 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     findKey: keyRing.find,
     rooms,
     edus,
+    metrics,
+    metricsDomains: config.federation.metricsDomains,
+    clock,
     log,
   });
   return {
     authenticateServer: createServerAuthenticator({
       serverName,
-      allowedServers: config.federation.allowedServers,
+      allowedServers,
       keyRing,
       clock,
     }),
@@ -94,6 +103,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     endpoints: [
       ...endpoints,
       ...bindEndpoints(aboutEndpoints, {}),
+      ...(tellsAllowedServers ? bindEndpoints([getFederationWhitelist], { allowedServers }) : []),
       ...memberships.endpoints,
       ...inbound.endpoints,
     ],

@@ -91,10 +91,19 @@ export const federationSection = section('Federation', 'Other servers.', {
     50,
     'Transactions with read receipts of a room a second, over all servers; more wait.',
   ),
-  ...inert({
-    federation_whitelist_endpoint_enabled: 'clients may read that list',
-    federation_metrics_domains: 'servers with metrics of their own',
-  }),
+  federation_whitelist_endpoint_enabled: option(
+    flag,
+    false,
+    'Users may read `federation_domain_whitelist`, at ' +
+      '`/_synapse/client/v1/config/federation_whitelist`.',
+  ),
+  federation_metrics_domains: option(
+    list(text),
+    [],
+    'Servers with metrics of their own: when the newest event was made that came from there, and went ' +
+      'there (`synapse_federation_last_received_pdu_time`, `…_last_sent_pdu_time`).',
+    { example: '[matrix.org, example.com]' },
+  ),
 });
 
 function readAuthority(loader: OptionLoader, path: string, index: number): string {
@@ -134,6 +143,8 @@ export function readFederation(
         : ('TLSv1.2' as const),
     unverifiedHosts: values.federation_certificate_verification_whitelist,
     allowedServers: values.federation_domain_whitelist,
+    tellsAllowedServers: values.federation_whitelist_endpoint_enabled,
+    metricsDomains: values.federation_metrics_domains,
     tellsDeviceNames: values.allow_device_name_lookup_over_federation,
     timeoutMs: federation.client_timeout,
     backOff: {

@@ -1,6 +1,6 @@
 import { defaultRoomVersion, knownRoomVersions } from '../matrix/room-versions.ts';
-import { duration, flag, kind, list, oneOf, text } from './kinds.ts';
-import { defaultsOf, inert, mappingOf, option, section, type ValuesOf } from './option.ts';
+import { duration, flag, kind, list, oneOf, positive, text } from './kinds.ts';
+import { defaultsOf, group, inert, mappingOf, option, section, type ValuesOf } from './option.ts';
 
 const rule = {
   user_id: option(text, '*', 'Pattern of who acts.'),
@@ -49,6 +49,22 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
   alias_creation_rules: rules('Who may give which room which alias.'),
   room_list_publication_rules: rules('Who may put which room into the public list.'),
   forget_rooms_on_leave: option(flag, false, 'Leaving a room also forgets it.'),
+  limit_remote_rooms: group(
+    {
+      enabled: option(flag, false, 'Whether there is such a limit.'),
+      complexity: option(positive, 1, 'The limit: entries of the current state, in units of 500.'),
+      complexity_error: option(
+        text,
+        'Your homeserver is unable to join rooms this large or complex. Please speak to your server ' +
+          'administrator, or upgrade your instance to join this room.',
+        'What users are told.',
+        { defaultText: 'a text' },
+      ),
+      admins_can_join: option(flag, false, 'Admins may join all the same.'),
+    },
+    'Rooms of other servers that are too large to be joined. Servers are asked how large they are; ' +
+      'where none says, the room is joined, and left again.',
+  ),
   max_event_delay_duration: option(
     duration,
     24 * 60 * 60 * 1000,
@@ -63,7 +79,6 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     redaction_retention_period: 'how long the content of redacted events is kept',
     forgotten_room_retention_period: 'removal of rooms that all have forgotten',
     retention: 'how long messages are kept',
-    limit_remote_rooms: 'refuse to join rooms that are too complex',
     room_prejoin_state: 'state that invites show',
     default_power_level_content_override: 'power levels by preset',
     exclude_rooms_from_sync: 'rooms that no sync shows',
@@ -87,8 +102,16 @@ const rulesOf = (given: readonly Rule[]) =>
 
 /** What rooms and the directory are configured by. */
 export function readRooms(values: ValuesOf<typeof roomsSection.options>, serverName: string) {
+  const { limit_remote_rooms: limit } = values;
   return {
     serverName,
+    remoteRoomLimit: limit.enabled
+      ? {
+          complexityMax: limit.complexity,
+          message: limit.complexity_error,
+          adminsMayJoin: limit.admins_can_join,
+        }
+      : null,
     defaultRoomVersion: values.default_room_version,
     encryptedPresets:
       presetsEncrypted[String(values.encryption_enabled_by_default_for_room_type)] ?? [],

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Queryable } from '../database/database.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
+import { eventStream } from '../rooms/module.ts';
+import { createLocalBus } from '../streams/bus.ts';
 import { createEduHandlers } from './module.ts';
 
 const origin = 'remote.example';
@@ -38,7 +40,13 @@ beforeEach(() => {
   received = [];
 });
 const take = async (...args: unknown[]) => void received.push(...args);
+const bus = createLocalBus({
+  position: 0,
+  ephemeralPosition: 0,
+  onReaderError: (error) => assert.fail(String(error)),
+});
 const handlers = createEduHandlers({
+  bus,
   serverName: 'here.example',
   database,
   clock: { now: () => now },
@@ -200,4 +208,24 @@ test('changes of devices and keys of users of the server are taken', async () =>
     await send(type, { ...content, user_id: '@al:here.example' });
     assert.deepEqual(received, []);
   }
+});
+
+test('presence that comes before the join by which a room is shared is taken then', async () => {
+  const dora = '@dora:remote.example';
+  await send('m.presence', { push: [{ user_id: dora, presence: 'online' }] });
+  assert.deepEqual(received, []);
+  const member = (to: string) => ({ userId: dora, userNid: 9, isLocal: false, from: 'leave', to });
+  const publish = (to: string) =>
+    bus.publish([
+      { stream: eventStream, pos: bus.position() + 1, row: { memberships: [member(to)] } },
+    ]);
+  publish('invite');
+  assert.deepEqual(received, []);
+  publish('join');
+  assert.deepEqual(
+    (received as [{ userNid: number; state: string }][])[0]!.map((one) => [one.userNid, one.state]),
+    [[9, 'online']],
+  );
+  publish('join');
+  assert.equal(received.length, 1, 'once');
 });

@@ -4,13 +4,14 @@ import type { Log } from '../kernel/log.ts';
 import type { FindServerKey } from '../matrix/received-pdu.ts';
 import type { RoomServices } from '../rooms/module.ts';
 import { sendTransaction } from './endpoints/send.ts';
+import { createInboundMetrics, type InboundMetricsNeeds } from './inbound-metrics.ts';
 import { createMissingEvents } from './missing-events.ts';
 import { createReceiving, type Receiving } from './receive-pdus.ts';
 import { createTransactions, type EduHandler } from './transactions.ts';
 
 export type { EduHandler } from './transactions.ts';
 
-export interface InboundNeeds {
+export interface InboundNeeds extends InboundMetricsNeeds {
   serverName: string;
   federation: Pick<FederationClient, 'request'>;
   findKey: FindServerKey;
@@ -26,7 +27,8 @@ export function createFederationInbound(needs: InboundNeeds): {
   receive: Receiving['receive'];
 } {
   const missing = createMissingEvents(needs);
-  const { receive, receivePdus } = createReceiving({ ...needs, missing });
-  const transactions = createTransactions({ ...needs, receivePdus });
+  const metrics = createInboundMetrics(needs);
+  const { receive, receivePdus } = createReceiving({ ...needs, missing, metrics });
+  const transactions = createTransactions({ ...needs, receivePdus, metrics });
   return { endpoints: bindEndpoints([sendTransaction], { transactions }), receive };
 }

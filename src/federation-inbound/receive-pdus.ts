@@ -3,10 +3,11 @@ import type { Log } from '../kernel/log.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
 import { eventIdOf, checkPduFormat } from '../matrix/event-format.ts';
 import { serverNameOf } from '../matrix/ids.ts';
-import type { JsonObject, Pdu } from '../matrix/pdu.ts';
+import { referencedIds, type JsonObject, type Pdu } from '../matrix/pdu.ts';
 import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
+import type { InboundMetrics } from './inbound-metrics.ts';
 import type { InboundRoom, MissingEvents } from './missing-events.ts';
 
 export interface ReceivePdusNeeds {
@@ -14,6 +15,7 @@ export interface ReceivePdusNeeds {
   findKey: FindServerKey;
   rooms: () => RoomServices;
   missing: MissingEvents;
+  metrics: Pick<InboundMetrics, 'softFailed'>;
   log: Log;
 }
 
@@ -29,7 +31,7 @@ export interface Receiving {
 
 /** Receives the events that a server gives; what is missing before them is asked of it. */
 export function createReceiving(needs: ReceivePdusNeeds): Receiving {
-  const { serverName, findKey, missing, log } = needs;
+  const { serverName, findKey, missing, metrics, log } = needs;
   /** Gaps of one room are filled one after the other. */
   const filling = new Map<string, Promise<void>>();
 
@@ -62,17 +64,21 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
     });
   }
 
-  /** In a room that this server is not in, only the end of a local user's invite or knock counts. */
+  /**
+   * In a room that this server is not in, only the end of a local user's invite or knock counts. Who may
+   * remove members there is not known: an invite is ended by whoever has sent it, and both only by an
+   * event that builds on them.
+   */
   async function receiveStray(room: InboundRoom, event: BuiltEvent): Promise<void> {
-    const { type, state_key: userId, content } = event.pdu;
+    const { type, sender, state_key: userId, content, auth_events: authEvents } = event.pdu;
     const isEnd = content['membership'] === 'leave' || content['membership'] === 'ban';
     if (type !== 'm.room.member' || userId === undefined || !isEnd) return;
     if (serverNameOf(userId) !== serverName) return;
-    const { interned, members, foreign } = needs.rooms();
-    const userNid = await interned.find(userId);
-    const access = userNid === null ? null : await members.access(room.roomId, userNid);
-    const { membership } = access ?? {};
-    if (membership !== 'invite' && membership !== 'knock') return;
+    const { members, foreign } = needs.rooms();
+    const ended = await members.memberEvent(room.roomNid, userId);
+    if (ended === null || !referencedIds(authEvents).includes(ended.eventId)) return;
+    const isTakenBack = ended.membership === 'invite' && ended.sender === sender;
+    if (!isTakenBack && ended.membership !== 'knock') return;
     await foreign.takeStray({ ...room, event, strippedState: null });
   }
 
@@ -111,6 +117,7 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
     for (const [i, first] of received.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- each may build on the one before
       const { eventId, outcome, reason } = await whole(origin, room, events[i]!, first);
+      if (outcome === 'soft_failed') metrics.softFailed();
       const isRefused = outcome === 'rejected' || outcome === 'missing';
       const error = reason ?? 'the events that it follows are not known here';
       results[eventId] = isRefused ? { error } : {};

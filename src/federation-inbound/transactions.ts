@@ -1,6 +1,7 @@
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Log } from '../kernel/log.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
+import type { InboundMetrics } from './inbound-metrics.ts';
 import type { PduResults, Receiving } from './receive-pdus.ts';
 
 /** Takes in an ephemeral data unit of a server; what is wrong with it is its sender's affair. */
@@ -10,6 +11,7 @@ export interface TransactionsNeeds {
   receivePdus: Receiving['receivePdus'];
   /** By type; asked for when they are needed. */
   edus: () => ReadonlyMap<string, EduHandler>;
+  metrics: InboundMetrics;
   log: Log;
 }
 
@@ -22,7 +24,8 @@ export interface Transaction {
 const keptAnswersMax = 1_000;
 
 /** Transactions of other servers (server-server spec, "Transactions"). */
-export function createTransactions({ receivePdus, edus, log }: TransactionsNeeds) {
+export function createTransactions(needs: TransactionsNeeds) {
+  const { receivePdus, edus, metrics, log } = needs;
   const answers = boundedCache<string, Promise<PduResults>>(keptAnswersMax);
 
   async function receiveEdus(origin: string, transaction: Transaction): Promise<void> {
@@ -37,10 +40,13 @@ export function createTransactions({ receivePdus, edus, log }: TransactionsNeeds
   }
 
   async function receive(origin: string, transaction: Transaction): Promise<PduResults> {
-    const [results] = await Promise.all([
-      receivePdus(origin, transaction.pdus),
-      receiveEdus(origin, transaction),
-    ]);
+    const taken = metrics.received(origin, transaction);
+    const pdus = receivePdus(origin, transaction.pdus);
+    pdus.then(
+      () => taken(true),
+      () => taken(false),
+    );
+    const [results] = await Promise.all([pdus, receiveEdus(origin, transaction)]);
     return results;
   }
 

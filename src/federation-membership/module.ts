@@ -23,6 +23,7 @@ import {
   type ReceivedInvites,
   type ReceivedInvitesNeeds,
 } from './received-invites.ts';
+import { limitedJoin, type RoomLimitNeeds } from './room-limit.ts';
 import { createShownState, type ShownState } from './shown-state.ts';
 
 export { residentRoom } from './resident-room.ts';
@@ -34,8 +35,9 @@ export interface MembershipNeeds {
   findKey: FindServerKey;
   /** Asked for when it is needed: rooms in turn need what this module does. */
   rooms: () => RoomServices;
-  roomsForServers: () => Pick<FederationRooms, 'before'>;
+  roomsForServers: () => Pick<FederationRooms, 'before' | 'complexityOf'>;
   receive: ReceiveEvent;
+  roomLimit: RoomLimitNeeds['roomLimit'];
   passOn: OthersMembershipsNeeds['passOn'];
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;
@@ -59,6 +61,8 @@ export function createFederationMembership(needs: MembershipNeeds): {
   const shownState = createShownState(needs.rooms);
   const handshake = createHandshake(needs);
   const own = createOwnMemberships({ ...needs, handshake });
+  const complexityOf = (roomNid: number) => needs.roomsForServers().complexityOf(roomNid);
+  const join = limitedJoin({ ...needs, complexityOf }, own.join, own.candidates);
   const { invite } = createInvites({ ...needs, shownState });
   const services: Memberships = {
     serverName: needs.serverName,
@@ -68,5 +72,8 @@ export function createFederationMembership(needs: MembershipNeeds): {
     roomBefore: (roomId, eventId) => needs.roomsForServers().before(roomId, eventId),
   };
   const declared = [...joinEndpoints, ...leaveEndpoints, ...knockEndpoints, ...inviteEndpoints];
-  return { elsewhere: { ...own, invite }, endpoints: bindEndpoints(declared, services) };
+  return {
+    elsewhere: { join, knock: own.knock, leave: own.leave, invite },
+    endpoints: bindEndpoints(declared, services),
+  };
 }

@@ -103,6 +103,7 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
   }
 
   return {
+    candidates,
     /**
      * Joins a room by way of another server that is in it; gives the event's id. `servers`: who may be,
      * else it is that of the room's id. Throws M_NOT_FOUND, M_FORBIDDEN and what else a server says;

@@ -3,6 +3,8 @@ import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { RoomServices } from '../rooms/module.ts';
 import { createServerAccess, type ServerAccess } from './access.ts';
 import { createAuthChains, type AuthChains } from './auth-chains.ts';
+import { createComplexity, type Complexity } from './complexity.ts';
+import { getRoomComplexity } from './endpoints/complexity.ts';
 import { eventEndpoints } from './endpoints/events.ts';
 import { historyEndpoints } from './endpoints/history.ts';
 import type { FederationRoomsServices } from './endpoints/needs.ts';
@@ -27,7 +29,15 @@ export interface FederationRoomsNeeds {
   events: Queryable;
   rooms: Pick<
     RoomServices,
-    'clock' | 'config' | 'servers' | 'serverAcls' | 'timeline' | 'erasedAmong'
+    | 'clock'
+    | 'config'
+    | 'servers'
+    | 'serverAcls'
+    | 'timeline'
+    | 'erasedAmong'
+    | 'members'
+    | 'states'
+    | 'foreign'
   >;
 }
 
@@ -38,6 +48,7 @@ export interface FederationRooms {
   view: ServerView;
   /** The room before one of its events, for a server that joins with it. */
   before(roomId: string, eventId: string): Promise<RoomBefore>;
+  complexityOf(roomNid: number): Promise<Complexity>;
   endpoints: Endpoint[];
 }
 
@@ -50,6 +61,7 @@ export function createFederationRooms({ events, rooms }: FederationRoomsNeeds): 
     store: createServerViewStore(events),
     erasedAmong: rooms.erasedAmong,
   });
+  const complexity = createComplexity({ rooms });
   const services: FederationRoomsServices = {
     serverName: rooms.config.serverName,
     clock: rooms.clock,
@@ -58,15 +70,17 @@ export function createFederationRooms({ events, rooms }: FederationRoomsNeeds): 
     access,
     authChains,
     view,
+    complexity,
     turns: createTurns(),
   };
-  const declared = [...eventEndpoints, ...historyEndpoints, ...stateEndpoints];
+  const declared = [...eventEndpoints, ...historyEndpoints, ...stateEndpoints, getRoomComplexity];
   return {
     access,
     events: store,
     authChains,
     view,
     before: (roomId, eventId) => roomBefore({ events: store, authChains }, roomId, eventId),
+    complexityOf: complexity.of,
     endpoints: bindEndpoints(declared, services),
   };
 }

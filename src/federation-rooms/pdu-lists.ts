@@ -7,7 +7,7 @@ const groupSize = 100;
 const idsInPiece = 1_000;
 
 /** Parts of a list in JSON; together they are its elements, with commas between. */
-type ListParts = AsyncIterable<string> | Iterable<string>;
+export type ListParts = AsyncIterable<string> | Iterable<string>;
 
 /** The PDUs of events of a room, as they are stored, as elements of a list in JSON. */
 export async function* pduListParts(

@@ -9,13 +9,18 @@ export interface StateBeforeNeeds {
   authChains: AuthChains;
 }
 
+export interface StateAndChain {
+  state: readonly ChainRow[];
+  chain: readonly ChainRow[];
+}
+
 /** The state before an event and its auth chain, both from one place. */
 export async function stateBefore(
   { events, authChains }: StateBeforeNeeds,
   room: RoomRow,
   { eventNid }: PlacedEvent,
   atPos: number,
-): Promise<{ state: readonly ChainRow[]; chain: readonly ChainRow[] }> {
+): Promise<StateAndChain> {
   const nids = await events.stateBefore(room.roomNid, eventNid, atPos);
   const entries = new Set(nids);
   const rows = await authChains.of(room, nids);

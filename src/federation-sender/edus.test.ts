@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { eventually } from '../../test/harness/eventually.ts';
-import { presenceStream } from '../presence/module.ts';
+import { presenceStream, type Presence } from '../presence/module.ts';
 import { receiptStream } from '../receipts/module.ts';
 import type { StreamRow } from '../streams/define-stream.ts';
 import { remoteMessages } from '../to-device/remote-messages.ts';
@@ -232,4 +232,44 @@ test('typing and presence of local users go to servers that share rooms, while t
     },
   ]);
   assert.equal(edusFor('m.typing', 'others.test').length, 0);
+});
+
+const joining = (userId: string) => ({
+  type: 'm.room.member',
+  sender: userId,
+  stateKey: userId,
+  content: { membership: 'join' },
+});
+
+test('a server that comes into a room is told who is present there, and others of who joins', async () => {
+  const presence: Presence = {
+    userNid: aliceNid,
+    userId: alice,
+    isLocal: true,
+    state: 'online',
+    lastActiveTs: world.clock.now(),
+    statusMsg: null,
+    isCurrentlyActive: true,
+  };
+  world.present.set(aliceNid, presence);
+  const usersIn = (destination: string) =>
+    edusFor('m.presence', destination).flatMap(({ push }) =>
+      (push as { user_id: string }[]).map((entry) => entry.user_id),
+    );
+  await world.join(roomId, '@dora:new.test');
+  await eventually(async () => assert.deepEqual(usersIn('new.test'), [alice]));
+  await world.join(roomId, '@erik:new.test');
+  await world.join(roomId, '@fred:newer.test');
+  await eventually(async () => assert.deepEqual(usersIn('newer.test'), [alice]));
+  assert.deepEqual(usersIn('new.test'), [alice], 'once');
+  assert.deepEqual(usersIn(them), [], 'which is there already');
+
+  const gina = '@gina:us.test';
+  await world.append(roomId, joining(gina));
+  const ginaNid = (await world.interned.find(gina))!;
+  await world.append(roomId, { ...joining(gina), content: { membership: 'leave' } });
+  world.present.set(ginaNid, { ...presence, userNid: ginaNid, userId: gina });
+  await world.append(roomId, joining(gina));
+  await eventually(async () => assert.deepEqual(usersIn(them), [gina]));
+  await eventually(async () => assert.deepEqual(usersIn('new.test'), [alice, gina]));
 });

@@ -37,6 +37,8 @@ test('receipts of a room go to one server after the other, and gather meanwhile'
     log: createLog('error'),
     servers: { joined: async (nids) => new Map(nids.map((nid) => [nid, joined])) },
     roomsOf: () => assert.fail('nobody is present'),
+    localMembers: () => assert.fail('nobody comes'),
+    presentUser: () => assert.fail('nobody comes'),
     ephemeral,
     receiptsPerSecond: 10,
     isActive: () => true,

@@ -2,12 +2,13 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import { presenceStream, type Presence } from '../presence/module.ts';
 import { receiptStream, type ReceiptRow } from '../receipts/module.ts';
-import type { RoomServers } from '../rooms/module.ts';
+import { eventStream, type RoomServers } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import { typingStream, type TypingRow } from '../typing/module.ts';
+import { arrivalIn, presenceOnArrival, type Arrival, type ArrivalNeeds } from './arrivals.ts';
 import type { EphemeralEdus } from './ephemeral-edus.ts';
 
-export interface FanOutNeeds {
+export interface FanOutNeeds extends ArrivalNeeds {
   bus: Bus;
   clock: Clock;
   log: Log;
@@ -29,6 +30,8 @@ type Row =
   | { kind: 'receipt'; row: ReceiptRow }
   | { kind: 'presence'; row: Presence };
 
+type Waiting = Row | { kind: 'arrival'; row: Arrival };
+
 /** What may wait to be handed out; beyond it the oldest is lost. */
 const pendingMax = 10_000;
 /** Handed out together. */
@@ -36,17 +39,20 @@ const togetherMax = 500;
 /** Rooms whose pace is remembered. */
 const pacedRoomsMax = 10_000;
 
-/** Hands typing, receipts and presence of this server's users out to the servers concerned. */
+/**
+ * Hands typing, receipts and presence of this server's users out to the servers concerned. Who first shares
+ * a room with users is told how present they are.
+ */
 export function createFanOut(needs: FanOutNeeds): { stop(): Promise<void> } {
   const { bus, clock, log, servers, ephemeral, isFor } = needs;
   const intervalMs = 1_000 / needs.receiptsPerSecond;
   /** When a room's receipts may go to one more server. */
   const nextTs = new Map<string, number>();
-  let pending: Row[] = [];
+  let pending: Waiting[] = [];
   let running: Promise<void> | null = null;
   let isStopped = false;
 
-  function add(row: Row): void {
+  function add(row: Waiting): void {
     pending.push(row);
     if (pending.length > pendingMax) pending = pending.slice(pendingMax / 2);
     running ??= run().finally(() => {
@@ -88,14 +94,22 @@ export function createFanOut(needs: FanOutNeeds): { stop(): Promise<void> } {
     }
   }
 
-  async function handAll(rows: readonly Row[]): Promise<void> {
+  async function handAll(rows: readonly Waiting[]): Promise<void> {
     const roomNids = await Promise.all(
       rows.map(async (one) =>
         one.kind === 'presence' ? needs.roomsOf(one.row.userNid) : [one.row.roomNid],
       ),
     );
     const joined = await servers.joined([...new Set(roomNids.flat())]);
-    rows.forEach((one, i) => hand(one, roomNids[i]!, joined));
+    const arrivals: Arrival[] = [];
+    rows.forEach((one, i) => {
+      if (one.kind === 'arrival') arrivals.push(one.row);
+      else hand(one, roomNids[i]!, joined);
+    });
+    for (const [name, presence] of await presenceOnArrival(arrivals, joined, isFor, needs)) {
+      ephemeral.presence(name, presence);
+      needs.wake(name);
+    }
   }
 
   async function run(): Promise<void> {
@@ -126,6 +140,13 @@ export function createFanOut(needs: FanOutNeeds): { stop(): Promise<void> } {
   bus.subscribe(presenceStream, (rows) => {
     if (!needs.isActive()) return;
     for (const { row } of rows) if (row.isLocal) add({ kind: 'presence', row });
+  });
+  bus.subscribe(eventStream, (rows) => {
+    if (!needs.isActive()) return;
+    for (const { pos, row } of rows) {
+      const arrival = row.memberships.length > 0 ? arrivalIn(row, pos) : null;
+      if (arrival) add({ kind: 'arrival', row: arrival });
+    }
   });
 
   return {

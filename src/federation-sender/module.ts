@@ -8,10 +8,12 @@ import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import type { PresenceModule } from '../presence/module.ts';
 import type { JoinedRooms, RoomServers } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { toDeviceOutboxStream, type ToDevice } from '../to-device/module.ts';
+import type { ArrivalNeeds } from './arrivals.ts';
 import { createCatchUp } from './catch-up.ts';
 import type { Destination } from './destination.ts';
 import { Destinations } from './destinations.ts';
@@ -41,6 +43,8 @@ export interface FederationSenderConfig extends RetryOptions {
   allowedServers: readonly string[] | null;
   /** [federation_rr_transactions_per_room_per_second] */
   receiptsPerSecond: number;
+  /** Servers with metrics of their own. [federation_metrics_domains] */
+  metricsDomains: readonly string[];
 }
 
 export interface FederationSenderNeeds {
@@ -54,7 +58,12 @@ export interface FederationSenderNeeds {
   metrics: Metrics;
   federation: Pick<FederationClient, 'request'>;
   backOff: SharedBackOff;
-  rooms: { servers: RoomServers; joinedRooms: Pick<JoinedRooms, 'ofAny'> };
+  rooms: {
+    servers: RoomServers;
+    joinedRooms: Pick<JoinedRooms, 'ofAny'>;
+    members: { localMemberNids: ArrivalNeeds['localMembers'] };
+  };
+  presence: Pick<PresenceModule, 'presentUser'>;
   keys: Pick<Keys, 'updates'>;
   toDevice: Pick<ToDevice, 'outbox'>;
 }
@@ -90,11 +99,12 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
   const destinations = new Destinations();
   const ephemeral = createEphemeralEdus(clock);
   const registered = boundedCache<string, true>(registeredMax);
-  const metrics = createSenderMetrics(needs.metrics, {
+  const pending = {
     destinations: () => [...destinations.all()].filter((one) => one.hasWork()).length,
     pdus: () => destinations.queued(),
     edus: () => ephemeral.count(),
-  });
+  };
+  const metrics = createSenderMetrics(needs.metrics, pending, config.metricsDomains);
   const position = (): number => follower.position();
 
   bus.recoverWith(passedOnStream, async (afterPos, uptoPos) => {
@@ -178,6 +188,8 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
     log,
     servers: rooms.servers,
     roomsOf: async (userNid) => [...(await rooms.joinedRooms.ofAny([userNid]))],
+    localMembers: rooms.members.localMemberNids,
+    presentUser: needs.presence.presentUser,
     ephemeral,
     receiptsPerSecond: config.receiptsPerSecond,
     isActive,

@@ -1,4 +1,7 @@
+import { lastTimes } from '../kernel/last-times.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import type { JsonObject } from '../matrix/pdu.ts';
+import type { Transaction } from './transaction.ts';
 
 /** What waits, in this process. */
 export interface PendingCounts {
@@ -7,8 +10,12 @@ export interface PendingCounts {
   edus(): number;
 }
 
-/** Synapse's names. */
-export function createSenderMetrics(metrics: Metrics, pending: PendingCounts) {
+/** Synapse's names. `metricsDomains`: servers with a metric of their own [federation_metrics_domains]. */
+export function createSenderMetrics(
+  metrics: Metrics,
+  pending: PendingCounts,
+  metricsDomains: readonly string[],
+) {
   const prefix = 'synapse_federation';
   const counter = (name: string, help: string) =>
     metrics.counter(`${prefix}_client_${name}_total`, help, []).labels();
@@ -27,9 +34,18 @@ export function createSenderMetrics(metrics: Metrics, pending: PendingCounts) {
   gauge('pdus', 'Events that wait in memory', pending.pdus);
   gauge('edus', 'EDUs that wait in memory', pending.edus);
 
+  const noteLast = lastTimes(metrics, {
+    name: `${prefix}_last_sent_pdu_time`,
+    help: 'When the newest event was made that a server has taken',
+    label: 'destination_server_name',
+    servers: metricsDomains,
+  });
+
   return {
     /** A transaction was taken. */
-    sent(eduTypes: readonly string[]): void {
+    sent(destination: string, { content, eduTypes }: Transaction): void {
+      const last = (content['pdus'] as JsonObject[]).at(-1);
+      if (last) noteLast(destination, last['origin_server_ts'] as number);
       transactions.inc();
       if (eduTypes.length > 0) edus.inc(eduTypes.length);
       for (const type of eduTypes) byType.labels(type).inc();

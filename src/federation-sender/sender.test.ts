@@ -44,6 +44,23 @@ test('events go to servers with joined users, while they are, and to nobody else
   assert.ok(types.every((sender) => sender.endsWith(':us.test')));
 });
 
+test('when the newest event was made that a server has is shown, for those that are wanted', async () => {
+  const roomId = await world.createRoom();
+  await world.join(roomId, bob);
+  await world.join(roomId, `@eve:${others}`);
+  await world.say(roomId, 'timed');
+  await arrives(roomId, ['timed']);
+  await arrives(roomId, ['timed'], others);
+  const last = world.arrived.find(({ destination }) => destination === them)!.pdus.at(-1)!;
+  const metric = 'synapse_federation_last_sent_pdu_time';
+  await eventually(async () => {
+    const text = await world.metrics.registry.getSingleMetricAsString(metric);
+    const series = text.split('\n').filter((line) => line.startsWith(metric));
+    const seconds = last.origin_server_ts / 1_000;
+    assert.deepEqual(series, [`${metric}{destination_server_name="${them}"} ${seconds}`]);
+  });
+});
+
 test('who is put out is told, though nobody of the server is left', async () => {
   const roomId = await world.createRoom();
   await world.join(roomId, bob);

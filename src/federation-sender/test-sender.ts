@@ -13,6 +13,7 @@ import { Metrics } from '../kernel/metrics.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import { generateSigningKeyLine, parseSigningKey } from '../matrix/signing.ts';
+import type { Presence } from '../presence/module.ts';
 import { createInterned, createRooms, type Interned, type RoomServices } from '../rooms/module.ts';
 import { createLocalBus, type Bus } from '../streams/bus.ts';
 import { createCommitter } from '../streams/committer.ts';
@@ -48,6 +49,8 @@ export interface TestSender {
   /** The sender of the process that runs now. */
   sender: FederationSender;
   backOff: ReturnType<typeof createSharedBackOff>;
+  /** Users who are not offline. */
+  present: Map<number, Presence>;
   /** What servers took, in order. */
   arrived: ArrivedTransaction[];
   /** Every try. */
@@ -156,6 +159,7 @@ export async function openTestSender(
         retriesMax: options.retriesMax ?? 0,
         retryDelayMsMax: 1_000,
         receiptsPerSecond: 50,
+        metricsDomains: ['them.test'],
       },
       roles: createLocalRoles(),
       metrics,
@@ -167,6 +171,7 @@ export async function openTestSender(
       rooms,
       keys,
       toDevice,
+      presence: { presentUser: (userNid) => test.present.get(userNid) ?? null },
     });
     return { process, bus, rooms, keys, toDevice, metrics, sender, backOff };
   }
@@ -180,6 +185,7 @@ export async function openTestSender(
     arrived: [],
     tried: [],
     away: new Set(),
+    present: new Map(),
     onTransaction: () => undefined,
     async createRoom() {
       const state = (type: string, stateKey: string, content: JsonObject) => ({

@@ -50,7 +50,7 @@ export function createTransmitter(needs: TransmitterNeeds): Transmitter {
 
   return {
     async send(destination, transaction) {
-      const { id, content, eduTypes } = transaction;
+      const { id, content } = transaction;
       const uri = `/_matrix/federation/v1/send/${id}`;
       try {
         const request = { method: 'PUT', uri, content, backOff: patient } as const;
@@ -59,7 +59,7 @@ export function createTransmitter(needs: TransmitterNeeds): Transmitter {
         log.info({ err: error, destination, txnId: id }, 'a transaction was not taken');
         return outcomeOf(error);
       }
-      metrics.sent(eduTypes);
+      metrics.sent(destination, transaction);
       return 'arrived';
     },
   };

@@ -27,11 +27,38 @@ export interface DeviceUpdates {
   streamId(userNid: number): Promise<number>;
 }
 
-function deviceUpdate(userId: string, change: ChangedDevice, keys: UserKeys): JsonObject {
+/** What other servers are shown of a device. */
+export interface ShownKeys {
+  /** Without `unsigned`. */
+  keys: JsonObject;
+  /** As `device_display_name`, or nothing. */
+  name: { device_display_name?: string };
+}
+
+/** Splits what clients are shown of a device (`UserKeys`). */
+export function shownToServers(json: string, tellsDeviceNames: boolean): ShownKeys {
+  const { unsigned, ...keys } = JSON.parse(json) as JsonObject;
+  const { device_display_name: name } = unsigned as { device_display_name?: string };
+  return {
+    keys,
+    name: tellsDeviceNames && name !== undefined ? { device_display_name: name } : {},
+  };
+}
+
+interface UpdateOptions {
+  /** [allow_device_name_lookup_over_federation] */
+  tellsDeviceNames: boolean;
+}
+
+function deviceUpdate(
+  userId: string,
+  change: ChangedDevice,
+  { devices }: UserKeys,
+  { tellsDeviceNames }: UpdateOptions,
+): JsonObject {
   const { pos, prevPos, deviceId } = change;
-  const device = keys.devices.get(deviceId);
-  // Names of devices are the user's own business.
-  const { unsigned: _unsigned, ...shown } = JSON.parse(device?.json ?? '{}') as JsonObject;
+  const device = devices.get(deviceId);
+  const shown = device && shownToServers(device.json, tellsDeviceNames);
   return {
     edu_type: 'm.device_list_update',
     content: {
@@ -39,7 +66,7 @@ function deviceUpdate(userId: string, change: ChangedDevice, keys: UserKeys): Js
       device_id: deviceId,
       stream_id: pos,
       prev_id: prevPos === null ? [] : [prevPos],
-      ...(device ? { keys: shown } : { deleted: true }),
+      ...(shown ? { keys: shown.keys, ...shown.name } : { deleted: true }),
     },
   };
 }
@@ -48,10 +75,15 @@ function deviceUpdate(userId: string, change: ChangedDevice, keys: UserKeys): Js
  * Several devices at one position have no ids of their own: one that does not follow anything makes
  * the other server ask for all of them.
  */
-function manyDevices(userId: string, changes: readonly ChangedDevice[], keys: UserKeys) {
+function manyDevices(
+  userId: string,
+  changes: readonly ChangedDevice[],
+  keys: UserKeys,
+  options: UpdateOptions,
+) {
   const [first] = changes as [ChangedDevice];
-  if (changes.length === 1) return [deviceUpdate(userId, first, keys)];
-  return [deviceUpdate(userId, { ...first, prevPos: null }, keys)];
+  if (changes.length === 1) return [deviceUpdate(userId, first, keys, options)];
+  return [deviceUpdate(userId, { ...first, prevPos: null }, keys, options)];
 }
 
 function signingKeyUpdate(userId: string, { crossSigning }: UserKeys): JsonObject {
@@ -69,6 +101,7 @@ function signingKeyUpdate(userId: string, { crossSigning }: UserKeys): JsonObjec
 export function createDeviceUpdates(
   store: DeviceChangeStore,
   directory: Pick<KeyDirectory, 'of'>,
+  options: UpdateOptions,
 ): DeviceUpdates {
   return {
     changes: (afterPos, uptoPos, limit) => store.changes(afterPos, uptoPos, limit),
@@ -82,7 +115,7 @@ export function createDeviceUpdates(
         const keys = keysOf.get(userNid)!;
         const devices = changed.filter(({ isDevice }) => isDevice);
         return [
-          ...(devices.length > 0 ? manyDevices(userId, devices, keys) : []),
+          ...(devices.length > 0 ? manyDevices(userId, devices, keys, options) : []),
           ...(devices.length < changed.length ? [signingKeyUpdate(userId, keys)] : []),
         ];
       });

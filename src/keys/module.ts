@@ -116,7 +116,7 @@ export function createKeys(needs: KeysNeeds): Keys {
     });
 
   const remoteStore = createRemoteListStore(database);
-  const updates = createDeviceUpdates(createDeviceChangeStore(database), directory);
+  const updates = createDeviceUpdates(createDeviceChangeStore(database), directory, needs);
   const services: KeysServices = {
     ...needs,
     directory,

@@ -45,6 +45,8 @@ export interface PresenceModule {
     after: number | null,
     newlySharing?: Iterable<number>,
   ): readonly PresenceEvent[] | Promise<readonly PresenceEvent[]>;
+  /** How present somebody is who is not offline; null: the user is, as far as is known. */
+  presentUser(userNid: number): Presence | null;
   /** What other servers say of their users, who share a room with one of this server's. */
   receive(presences: readonly Omit<Presence, 'isLocal'>[]): Promise<void>;
   stop(): void;
@@ -61,6 +63,11 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
   const shared = createSharedTracker({ roles: needs.roles, bus, clock, config, board, tracker });
   const isTracked = config.isEnabled && config.isTracked;
 
+  function presentUser(userNid: number): Presence | null {
+    const presence = board.get(userNid);
+    return !presence || presence.state === 'offline' ? null : tracker.upToDate(presence);
+  }
+
   async function sharing(
     readerNid: number,
     changed: readonly Presence[],
@@ -76,9 +83,8 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
         found.set(userNid, tracker.upToDate(presence));
     }
     for (const userNid of newlySharing) {
-      const presence = board.get(userNid);
-      if (!presence || presence.state === 'offline') continue;
-      found.set(userNid, tracker.upToDate(presence));
+      const presence = presentUser(userNid);
+      if (presence) found.set(userNid, presence);
     }
     const now = clock.now();
     return [...found.values()].map((one) => presenceEvent(one, now));
@@ -109,6 +115,7 @@ export function createPresence(needs: PresenceNeeds): PresenceModule {
       if (changed.length === 0 && newlySharing === undefined) return nobody;
       return sharing(readerNid, changed, newlySharing ?? []);
     },
+    presentUser,
     async receive(presences) {
       if (config.isEnabled) await shared.receive(presences);
     },

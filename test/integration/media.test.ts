@@ -246,8 +246,11 @@ describe('thumbnails', () => {
     for (const [query, width, height] of expected) {
       // oxlint-disable-next-line no-await-in-loop
       const size = await sizeOf(await thumbnail(uri, query));
-      assert.deepEqual([size.width, size.height, size.format], [width, height, 'jpeg'], query);
+      assert.deepEqual([size.width, size.height, size.format], [width, height, 'png'], query);
     }
+    const photo = await upload(alice, await picture(100, 50, 'jpeg'), 'image/jpeg');
+    const shown = await sizeOf(await thumbnail(photo, 'width=320&height=240&method=scale'));
+    assert.deepEqual([shown.width, shown.height, shown.format], [100, 50, 'jpeg']);
     const background = { r: 9, g: 9, b: 9, alpha: 0.5 };
     const clear = sharp({ create: { width: 40, height: 30, channels: 4, background } }).png();
     const small = await upload(alice, new Uint8Array(await clear.toBuffer()), 'image/png');

@@ -50,6 +50,20 @@ test('who leaves and comes back has the room as it is by then', async () => {
   assert.deepEqual(await membersOf(bob, roomId as string), [alice.userId, bob.userId].toSorted());
 });
 
+test('users of two servers who first share a room learn that the other one is there', async () => {
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  await Promise.all([alice, bob].map((client) => client.ok('GET', `${v3}/sync?timeout=0`)));
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.ok('POST', via(roomId, one), {});
+  const isSeen = async (reader: TestClient, { userId }: TestClient) => {
+    const { presence } = await reader.ok('GET', `${v3}/presence/${encoded(userId)}/status`);
+    assert.equal(presence, 'online');
+  };
+  await eventually(() => isSeen(bob, alice));
+  await eventually(() => isSeen(alice, bob));
+});
+
 test('a room that is not open lets nobody in but who is invited', async () => {
   const alice = await TestClient.register(one.url, 'alice');
   const bob = await TestClient.register(other.url, 'bob');
@@ -211,6 +225,16 @@ test('a knock is answered with an invite', async () => {
   assert.deepEqual(await membersOf(alice, roomId as string), [alice.userId, bob.userId].toSorted());
 });
 
+/** What syncs bring of a room; presence may wake them before that. */
+async function heard(client: TestClient, roomId: string, since: string): Promise<Json[]> {
+  const { rooms, next_batch: next } = await client.ok(
+    'GET',
+    `${v3}/sync?timeout=20000&since=${since}`,
+  );
+  const room = rooms?.join?.[roomId] as Json | undefined;
+  return room ? (room['timeline'].events as Json[]) : heard(client, roomId, next as string);
+}
+
 test('what is said on one server is heard on the other, both ways', async () => {
   const alice = await TestClient.register(one.url, 'alice');
   const bob = await TestClient.register(other.url, 'bob');
@@ -220,17 +244,11 @@ test('what is said on one server is heard on the other, both ways', async () => 
   await bob.ok('POST', `${path}/join`, {});
   const { next_batch: since } = await bob.ok('GET', `${v3}/sync?timeout=0`);
   await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'to bob' });
-  const heard = await bob.ok('GET', `${v3}/sync?timeout=20000&since=${since as string}`);
-  const events = heard['rooms'].join[roomId as string].timeline.events as Json[];
-  assert.deepEqual(
-    events.map((event) => event['content'].body),
-    ['to bob'],
-  );
+  const bodiesOf = (events: Json[]) => events.map((event) => event['content'].body as string);
+  assert.deepEqual(bodiesOf(await heard(bob, roomId as string, since as string)), ['to bob']);
   const { next_batch: before } = await alice.ok('GET', `${v3}/sync?timeout=0`);
   await bob.ok('PUT', `${path}/send/m.room.message/1`, { body: 'to alice' });
-  const answer = await alice.ok('GET', `${v3}/sync?timeout=20000&since=${before as string}`);
-  const [said] = answer['rooms'].join[roomId as string].timeline.events as Json[];
-  assert.equal(said!['content'].body, 'to alice');
+  assert.deepEqual(bodiesOf(await heard(alice, roomId as string, before as string)), ['to alice']);
 });
 
 test('who joins reads what was before, page by page, to the beginning', async () => {

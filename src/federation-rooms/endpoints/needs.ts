@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { RoomServices } from '../../rooms/module.ts';
 import type { ServerAccess } from '../access.ts';
 import type { AuthChains } from '../auth-chains.ts';
+import type { createComplexity } from '../complexity.ts';
 import type { ServerView } from '../server-view.ts';
 import type { EventStore } from '../store/events.ts';
 import type { Turns } from '../turns.ts';
@@ -15,6 +16,7 @@ export interface FederationRoomsServices {
   access: ServerAccess;
   authChains: AuthChains;
   view: ServerView;
+  complexity: ReturnType<typeof createComplexity>;
   /** For large answers. */
   turns: Turns;
 }

@@ -4,9 +4,9 @@ import { MatrixError } from '../../kernel/errors.ts';
 import { eventIdOf, checkPduFormat } from '../../matrix/event-format.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import { roomVersion } from '../../matrix/room-versions.ts';
-import { idListParts, listsText, pduListParts } from '../pdu-lists.ts';
+import { idListParts, listsText, pduListParts, type ListParts } from '../pdu-lists.ts';
 import { placeBefore } from '../server-view.ts';
-import { stateBefore } from '../state-before.ts';
+import { stateBefore, type StateAndChain } from '../state-before.ts';
 import type { ChainRow } from '../store/auth-chains.ts';
 import type { PlacedEvent, RoomRow } from '../store/events.ts';
 import { common, type FederationRoomsServices } from './needs.ts';
@@ -56,6 +56,26 @@ const stateErrors = ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_MISSING_PARAM', 'M_LIMIT_E
 const nidsOf = (rows: readonly ChainRow[]) => rows.map(({ eventNid }) => eventNid);
 const idsOf = (rows: readonly ChainRow[]) => rows.map(({ eventId }) => eventId);
 
+interface StateRequest {
+  params: Readonly<Record<string, string>>;
+  query: { event_id: string };
+  origin: string;
+}
+
+/** The state before an event and its auth chain, in the lists that are made of them. */
+async function stateAnswer(
+  services: FederationRoomsServices,
+  { params, query, origin }: StateRequest,
+  lists: (room: RoomRow, rows: StateAndChain) => Record<string, ListParts>,
+): Promise<StreamedBody> {
+  const wanted = { roomId: params['roomId']!, eventId: query.event_id };
+  const { room, event } = await acceptedEvent(services, wanted, origin);
+  const atPos = knownPlace(event);
+  return inTurn(services, origin, async function* () {
+    yield* listsText(lists(room, await stateBefore(services, room, event, atPos)));
+  });
+}
+
 const getState = declare({
   ...common,
   operation: 'getRoomStateForServers',
@@ -65,17 +85,11 @@ const getState = declare({
   source: 'SS 1.19, getRoomState',
   query: stateQuery,
   errors: stateErrors,
-  async handle({ params, query, origin }, services) {
-    const wanted = { roomId: params['roomId']!, eventId: query.event_id };
-    const { room, event } = await acceptedEvent(services, wanted, origin);
-    const atPos = knownPlace(event);
-    return inTurn(services, origin, async function* () {
-      const { state, chain } = await stateBefore(services, room, event, atPos);
-      const parts = (rows: readonly ChainRow[]) =>
-        pduListParts(services.events, room.roomNid, nidsOf(rows));
-      yield* listsText({ auth_chain: parts(chain), pdus: parts(state) });
-    });
-  },
+  handle: (request, services) =>
+    stateAnswer(services, request, ({ roomNid }, { state, chain }) => ({
+      auth_chain: pduListParts(services.events, roomNid, nidsOf(chain)),
+      pdus: pduListParts(services.events, roomNid, nidsOf(state)),
+    })),
 });
 
 const getStateIds = declare({
@@ -87,16 +101,11 @@ const getStateIds = declare({
   source: 'SS 1.19, getRoomStateIds',
   query: stateQuery,
   errors: stateErrors,
-  async handle({ params, query, origin }, services) {
-    const wanted = { roomId: params['roomId']!, eventId: query.event_id };
-    const { room, event } = await acceptedEvent(services, wanted, origin);
-    const atPos = knownPlace(event);
-    return inTurn(services, origin, async function* () {
-      const { state, chain } = await stateBefore(services, room, event, atPos);
-      const parts = (rows: readonly ChainRow[]) => idListParts(idsOf(rows));
-      yield* listsText({ auth_chain_ids: parts(chain), pdu_ids: parts(state) });
-    });
-  },
+  handle: (request, services) =>
+    stateAnswer(services, request, (_room, { state, chain }) => ({
+      auth_chain_ids: idListParts(idsOf(chain)),
+      pdu_ids: idListParts(idsOf(state)),
+    })),
 });
 
 async function authChainOf(

@@ -2,8 +2,8 @@ import { Type } from 'typebox';
 import { endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
-import type { JsonObject } from '../../matrix/pdu.ts';
 import { claimedMembers } from '../claimed-keys.ts';
+import { shownToServers } from '../device-updates.ts';
 import type { UserRef } from '../key-directory.ts';
 import type { KeysServices } from '../services.ts';
 import type { UserKeys } from '../user-keys.ts';
@@ -23,20 +23,11 @@ function requireLocal(userIds: readonly string[], serverName: string): void {
   throw new MatrixError('M_INVALID_PARAM', 'A user is not one of this server');
 }
 
-interface ShownDevice {
-  deviceId: string;
-  /** Without `unsigned`. */
-  keys: JsonObject;
-  /** Null: it has none, or others are not told. */
-  displayName: string | null;
-}
-
-function devicesOf({ devices }: UserKeys, { tellsDeviceNames }: KeysServices): ShownDevice[] {
-  return Array.from(devices, ([deviceId, { json }]) => {
-    const { unsigned, ...keys } = JSON.parse(json) as JsonObject;
-    const { device_display_name: name } = unsigned as { device_display_name?: string };
-    return { deviceId, keys, displayName: tellsDeviceNames ? (name ?? null) : null };
-  });
+function devicesOf({ devices }: UserKeys, { tellsDeviceNames }: KeysServices) {
+  return Array.from(devices, ([deviceId, { json }]) => ({
+    deviceId,
+    ...shownToServers(json, tellsDeviceNames),
+  }));
 }
 
 const getUserDevices = declare({
@@ -63,7 +54,7 @@ const getUserDevices = declare({
       devices: devicesOf(keys, services).map((device) => ({
         device_id: device.deviceId,
         keys: device.keys,
-        ...(device.displayName === null ? {} : { device_display_name: device.displayName }),
+        ...device.name,
       })),
       ...(master ? { master_key: master.key } : {}),
       ...(selfSigning ? { self_signing_key: selfSigning.key } : {}),
@@ -77,13 +68,7 @@ function deviceKeys(keys: UserKeys, deviceIds: readonly string[], services: Keys
   return Object.fromEntries(
     devicesOf(keys, services)
       .filter(({ deviceId }) => wanted.size === 0 || wanted.has(deviceId))
-      .map(({ deviceId, keys: device, displayName }) => [
-        deviceId,
-        {
-          ...device,
-          unsigned: displayName === null ? {} : { device_display_name: displayName },
-        },
-      ]),
+      .map(({ deviceId, keys: device, name }) => [deviceId, { ...device, unsigned: name }]),
   );
 }
 

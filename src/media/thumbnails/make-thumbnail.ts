@@ -116,7 +116,9 @@ function encoded(
   isAnimated: boolean,
 ) {
   if (isAnimated) return image.webp({ quality: webpQuality, effort: 2 });
-  if (isTransparent || format === 'gif') return image.png({ compressionLevel: 6 });
+  // What comes without loss, text and drawings above all, stays so.
+  if (isTransparent || format === 'gif' || format === 'png')
+    return image.png({ compressionLevel: 6 });
   return image.jpeg({ quality: jpegQuality });
 }
 

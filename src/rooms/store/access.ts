@@ -13,6 +13,13 @@ export interface AccessRow {
   isForgotten: boolean | null;
 }
 
+/** What a user is in a room, and by which event. */
+export interface MemberEventRow {
+  membership: string;
+  eventId: string;
+  sender: string;
+}
+
 const selectAccess = statement<[string, number], AccessRow>(
   'select_room_access',
   `select r.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
@@ -55,6 +62,20 @@ const selectLocalMembers = statement<[number], { userId: string; userNid: number
    where m.room_nid = $1 and m.membership = 'join' and m.is_local`,
 );
 
+const selectLocalMemberNids = statement<
+  [roomNids: number[], limit: number],
+  { roomNid: number; userNid: number }
+>(
+  'select_local_member_nids',
+  `select r.room_nid as "roomNid", m.user_nid as "userNid"
+   from unnest($1::bigint[]) as r(room_nid), lateral (
+     select user_nid from memberships
+     where room_nid = r.room_nid and membership = 'join' and is_local limit $2) as m`,
+);
+
+/** Local users of a room who are given at once. */
+const localMembersMax = 10_000;
+
 const selectMembers = statement<[number, string], { userId: string; userNid: number }>(
   'select_members_by_membership',
   `select u.user_id as "userId", u.user_nid as "userNid" from memberships m
@@ -80,6 +101,16 @@ const selectChanger = statement<[roomNid: number, userNid: number], { userId: st
   'select_changer_of_membership',
   `select u.user_id as "userId" from memberships m join users u on u.user_nid = m.sender_nid
    where m.room_nid = $1 and m.user_nid = $2`,
+);
+
+const selectMemberEvent = statement<[roomNid: number, userId: string], MemberEventRow>(
+  'select_member_event',
+  `select m.membership, e.event_id as "eventId", s.user_id as sender
+   from users u
+     join memberships m on m.user_nid = u.user_nid and m.room_nid = $1
+     join events e on e.room_nid = m.room_nid and e.pos = m.pos and e.state_key = u.user_id
+     join users s on s.user_nid = e.sender_nid
+   where u.user_id = $2`,
 );
 
 const markForgotten = statement<[number, number], { pos: number }>(
@@ -127,6 +158,9 @@ export function createAccessStore(database: Queryable) {
     },
     /** Joined users of this server. */
     localMembers: (roomNid: number) => database.query(selectLocalMembers, [roomNid]),
+    /** Joined users of this server in each of the rooms, at most 10,000 of one. */
+    localMemberNids: (roomNids: readonly number[]) =>
+      database.query(selectLocalMemberNids, [[...roomNids], localMembersMax]),
     /** A joined user of this server that is one of these; null: none is. */
     async localMemberAmong(roomNid: number, userIds: string[]): Promise<string | null> {
       const [row] = await database.query(selectLocalMemberAmong, [roomNid, userIds]);
@@ -143,6 +177,10 @@ export function createAccessStore(database: Queryable) {
     async changerOf(roomNid: number, userNid: number): Promise<string | null> {
       const [row] = await database.query(selectChanger, [roomNid, userNid]);
       return row?.userId ?? null;
+    },
+    /** The event that gives a user the membership. Null: never a member. */
+    async memberEvent(roomNid: number, userId: string): Promise<MemberEventRow | null> {
+      return (await database.query(selectMemberEvent, [roomNid, userId]))[0] ?? null;
     },
     /** False when the user is joined, or has never been there. */
     async forget(userNid: number, roomNid: number): Promise<boolean> {

@@ -65,6 +65,11 @@ const selectNewestPos = statement<[number], { pos: number | null }>(
   `select max(pos) as pos from events where room_nid = $1`,
 );
 
+const selectSize = statement<[number], { size: number }>(
+  'select_state_size',
+  `select count(*)::int as size from room_state where room_nid = $1 and to_pos = ${endless}`,
+);
+
 /** Reads of room state, now or at a position. */
 export function createStateStore(database: Queryable) {
   return {
@@ -76,6 +81,8 @@ export function createStateStore(database: Queryable) {
       atPos === null
         ? database.query(selectCurrent, [roomNid])
         : database.query(selectAt, [roomNid, atPos]),
+    /** How many entries there are now. */
+    size: async (roomNid: number) => (await database.query(selectSize, [roomNid]))[0]!.size,
     /** Those of the entries that exist; in no particular order. */
     entries: (
       roomNid: number,
