@@ -50,7 +50,7 @@ export interface Memberships {
 
 /** Joins, leaves, knocks and invites between servers. */
 export function createFederationMembership(needs: MembershipNeeds): {
-  elsewhere: Omit<Elsewhere, 'fillHistory'>;
+  elsewhere: Omit<Elsewhere, 'fillHistory' | 'fetchNearest'>;
   endpoints: Endpoint[];
 } {
   const shownState = createShownState(needs.rooms);
