@@ -10,6 +10,7 @@ import { inviteEndpoints } from './endpoints/invites.ts';
 import { joinEndpoints } from './endpoints/joins.ts';
 import { knockEndpoints } from './endpoints/knocks.ts';
 import { leaveEndpoints } from './endpoints/leaves.ts';
+import { createDeviceAnnouncer, type DeviceAnnouncerNeeds } from './announce-devices.ts';
 import { createHandshake } from './handshake.ts';
 import { createInvites } from './invites.ts';
 import {
@@ -34,6 +35,7 @@ export interface MembershipNeeds {
   rooms: () => RoomServices;
   roomsForServers: () => Pick<FederationRooms, 'before'>;
   passOn: OthersMembershipsNeeds['passOn'];
+  announceDevices: DeviceAnnouncerNeeds['announceDevices'];
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;
   log: Log;
@@ -65,5 +67,9 @@ export function createFederationMembership(needs: MembershipNeeds): {
     roomBefore: (roomId, eventId) => needs.roomsForServers().before(roomId, eventId),
   };
   const declared = [...joinEndpoints, ...leaveEndpoints, ...knockEndpoints, ...inviteEndpoints];
-  return { elsewhere: { ...own, invite }, endpoints: bindEndpoints(declared, services) };
+  const hasEntered = createDeviceAnnouncer(needs);
+  return {
+    elsewhere: { ...own, invite, hasEntered },
+    endpoints: bindEndpoints(declared, services),
+  };
 }

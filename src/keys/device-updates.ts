@@ -28,7 +28,7 @@ export interface DeviceUpdates {
 }
 
 function deviceUpdate(userId: string, change: ChangedDevice, keys: UserKeys): JsonObject {
-  const { pos, prevPos, deviceId } = change;
+  const { pos, prevPos, deviceId, isGone } = change;
   const device = keys.devices.get(deviceId);
   // Names of devices are the user's own business.
   const { unsigned: _unsigned, ...shown } = JSON.parse(device?.json ?? '{}') as JsonObject;
@@ -39,7 +39,8 @@ function deviceUpdate(userId: string, change: ChangedDevice, keys: UserKeys): Js
       device_id: deviceId,
       stream_id: pos,
       prev_id: prevPos === null ? [] : [prevPos],
-      ...(device ? { keys: shown } : { deleted: true }),
+      // A device may be there without keys.
+      ...(device ? { keys: shown } : isGone ? { deleted: true } : {}),
     },
   };
 }

@@ -151,6 +151,8 @@ export interface Elsewhere {
     servers: readonly string[],
     content: JsonObject,
   ): Promise<void>;
+  /** A user of this server has come into a room. Servers that are new to the user hear of its devices. */
+  hasEntered(user: { userId: string; userNid: number }, roomId: string): Promise<void>;
   /**
    * Asks for events that are missing before a gap in the history that is known of a room, and gives them
    * their places. Whether there is more now.

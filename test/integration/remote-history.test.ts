@@ -236,3 +236,21 @@ test('an event is found by its time, and what is around it', async () => {
   assert.deepEqual(back.bodies, bodies.slice(0, 17));
   assert.deepEqual((await read(alice, room)).bodies, bodies);
 });
+
+test('servers hear of the devices of who comes into a room with them', async () => {
+  const alice = await TestClient.register(server.url, 'alice');
+  const told = () =>
+    remote.asked
+      .flatMap(({ content }) => (content['edus'] ?? []) as Json[])
+      .filter(({ edu_type: type, content }) => {
+        return type === 'm.device_list_update' && content.user_id === alice.userId;
+      });
+  await join(alice, remoteRoom());
+  await eventually(async () => assert.equal(told().length, 1));
+  assert.equal(told()[0]!['content'].deleted, undefined);
+  const second = remoteRoom();
+  await join(alice, second);
+  await alice.ok('PUT', `${pathOf(second)}/send/m.room.message/1`, { body: 'heard' });
+  await eventually(async () => assert.equal(second.last!.pdu.content['body'], 'heard'));
+  assert.equal(told().length, 1, 'the server knows already');
+});
