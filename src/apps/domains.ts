@@ -130,6 +130,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     rooms: () => rooms.services,
     roomsForServers: () => roomsForServers,
     sender: () => federationSender,
+    keys: () => encryption.keys,
     invitePermissionsOf,
     expectUser: appservices.expect,
     edus: () => edus,

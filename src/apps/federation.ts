@@ -14,6 +14,7 @@ import { createFederationMembership } from '../federation-membership/module.ts';
 import type { AuthenticateServer } from '../http/dispatcher.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
+import type { Keys } from '../keys/module.ts';
 import type { Elsewhere, RoomServices } from '../rooms/module.ts';
 import { createServerKeys } from '../server-keys/module.ts';
 import type { Foundation } from './domains.ts';
@@ -24,6 +25,7 @@ export interface FederationParts {
   rooms: () => RoomServices;
   roomsForServers: () => FederationRooms;
   sender: () => FederationSender;
+  keys: () => Keys;
   invitePermissionsOf(userId: string): Promise<InvitePermissions>;
   /** A user of this server is about to be invited: an application service may have to make it. */
   expectUser(userId: string): Promise<void>;
@@ -40,8 +42,8 @@ export interface Federation {
 /** What this server does with other servers. */
 export function assembleFederation(foundation: Foundation, parts: FederationParts): Federation {
   const { config, database, clock, log, limiter, metrics, signingKey, notaryKey } = foundation;
-  const { federation, accounts, rooms, roomsForServers, sender, edus } = parts;
-  const { invitePermissionsOf, expectUser } = parts;
+  const { federation, accounts, rooms, roomsForServers, sender, keys } = parts;
+  const { invitePermissionsOf, expectUser, edus } = parts;
   const { serverName } = config;
   const { allowedServers, tellsAllowedServers } = config.federation;
   const { keyRing, endpoints } = createServerKeys({
@@ -62,6 +64,7 @@ export function assembleFederation(foundation: Foundation, parts: FederationPart
     receive: (origin, room, event) => inbound.receive(origin, room, event),
     roomLimit: config.rooms.remoteRoomLimit,
     passOn: (event) => sender().passOn(event),
+    announceDevices: (user) => keys().announce(user),
     users: {
       async isActive(userId) {
         await expectUser(userId);

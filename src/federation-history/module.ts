@@ -1,13 +1,14 @@
-import { answerOf, listOf } from '../federation-client/answers.ts';
 import type { FederationClient } from '../federation-client/federation-client.ts';
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { inGroups } from '../kernel/in-groups.ts';
-import type { BuiltEvent } from '../matrix/event-builder.ts';
-import { referencedIds, type JsonValue, type Pdu } from '../matrix/pdu.ts';
-import { checkHistoric, refusalByAuthEvents, type FindServerKey } from '../matrix/received-pdu.ts';
-import { roomVersion } from '../matrix/room-versions.ts';
-import { contentOf, type RoomServices } from '../rooms/module.ts';
+import { isEventId } from '../matrix/ids.ts';
+import type { FindServerKey } from '../matrix/received-pdu.ts';
+import type { Elsewhere, HistoryGap, KnownRoom, RoomServices } from '../rooms/module.ts';
+import type { TimelinePlace } from '../streams/position.ts';
+import { judge } from './authorised.ts';
+import { createHistoryQuestions } from './questions.ts';
+import { createStatesBefore } from './states-before.ts';
+import { idsOnTheWay, walkBack, type Fetched } from './walk.ts';
 
 export interface HistoryNeeds {
   serverName: string;
@@ -17,147 +18,123 @@ export interface HistoryNeeds {
   clock: Clock;
 }
 
-interface Room {
-  roomNid: number;
-  roomId: string;
-  roomVersion: string;
-}
-
-/** Events that are asked for at once. */
-const askedMax = 100;
 /** Servers that are asked, one after the other. */
 const serversMax = 3;
-/** A client waits meanwhile. */
-const askMsMax = 15_000;
-const answerBytesMax = 16 * 1024 * 1024;
-/** Auth events that are fetched one by one. */
-const authMax = 50;
-const fetchedAtOnce = 10;
-/** A room of which nobody gave more is not asked about again for so long. */
+/** A gap in which nobody had anything is not asked about again for so long. */
 const againMs = 60_000;
 const remembered = 10_000;
 
-const encoded = encodeURIComponent;
-
 /**
- * History from before this server came into a room (server-server spec, "Backfilling and retrieving
- * missing events"). Of rooms whose history is for those who were there only, nothing is asked for.
+ * History of rooms from times at which this server was not there, or did not hear of it (server-server
+ * spec, "Backfilling and retrieving missing events", "getEventByTimestamp").
  */
-export function createFederationHistory(needs: HistoryNeeds) {
-  const { serverName, federation, findKey, clock } = needs;
-  const askedTs = boundedCache<number, number>(remembered);
-  const filling = new Map<number, Promise<boolean>>();
+export function createFederationHistory(
+  needs: HistoryNeeds,
+): Pick<Elsewhere, 'fillHistory' | 'fetchNearest'> {
+  const { serverName, clock, rooms } = needs;
+  const questions = createHistoryQuestions(needs);
+  const statesBefore = createStatesBefore({ serverName, rooms, questions });
+  const askedTs = boundedCache<string, number>(remembered);
+  const filling = new Map<string, Promise<boolean>>();
 
-  const ask = (server: string, uri: string) =>
-    answerOf(federation, server, {
-      method: 'GET',
-      uri,
-      timeoutMs: askMsMax,
-      bytesMax: answerBytesMax,
-    });
-
-  async function checked(room: Room, given: readonly JsonValue[]): Promise<BuiltEvent[]> {
-    const version = roomVersion(room.roomVersion);
-    const events = await inGroups(given, fetchedAtOnce, (each) =>
-      checkHistoric(version, room.roomId, each, findKey),
-    );
-    return events.filter((event) => typeof event !== 'string');
+  /** Servers to ask, those that have been in the room for longest first. */
+  async function serversIn({ roomNid }: KnownRoom): Promise<string[]> {
+    const joined = (await rooms().servers.joined([roomNid])).get(roomNid);
+    return [...(joined ?? [])]
+      .filter(([name]) => name !== serverName)
+      .toSorted(([, a], [, b]) => a - b)
+      .slice(0, serversMax)
+      .map(([name]) => name);
   }
 
-  /** Whether others than those who were there may read the history. */
-  async function isShared({ roomNid }: Room): Promise<boolean> {
-    const [entry] = await needs
-      .rooms()
-      .states.entries(roomNid, [['m.room.history_visibility', '']]);
-    const visibility = entry ? contentOf(entry)['history_visibility'] : 'shared';
-    return visibility !== 'joined' && visibility !== 'invited';
-  }
-
-  /** The events that these name to be allowed by, as far as they are to be had. */
-  async function authEvents(server: string, room: Room, events: readonly BuiltEvent[]) {
-    const { pdus, foreign } = needs.rooms();
-    const found = new Map<string, Pdu>(events.map(({ eventId, pdu }) => [eventId, pdu]));
-    const named = new Set(events.flatMap(({ pdu }) => referencedIds(pdu.auth_events)));
-    const wanted = [...named].filter((id) => !found.has(id));
-    const known = await pdus.byIds(room.roomNid, wanted);
-    for (const [id, text] of known) found.set(id, JSON.parse(text) as Pdu);
-    const missing = wanted.filter((id) => !known.has(id)).slice(0, authMax);
-    const fetched = await inGroups(missing, fetchedAtOnce, async (id) => {
-      const answer = await ask(server, `/_matrix/federation/v1/event/${encoded(id)}`);
-      const given = await checked(room, listOf(answer?.['pdus']));
-      return given.filter(({ eventId }) => eventId === id);
-    });
-    await foreign.keepOutliers(room.roomNid, fetched.flat());
-    for (const { eventId, pdu } of fetched.flat()) found.set(eventId, pdu);
-    return found;
-  }
-
-  /** Those of the events that the rules let in by the events that they name. */
-  async function allowed(server: string, room: Room, events: readonly BuiltEvent[]) {
-    const { states } = needs.rooms();
-    const version = roomVersion(room.roomVersion);
-    const [byId, [createEntry]] = await Promise.all([
-      authEvents(server, room, events),
-      states.entries(room.roomNid, [['m.room.create', '']]),
+  /** What a server gives of the events and of what comes before them, up to what is known here. */
+  async function fetch(server: string, room: KnownRoom, from: readonly string[]): Promise<Fetched> {
+    const given = await questions.backfill(server, room, from);
+    const events = [...given.values()];
+    const [placed, judged] = await Promise.all([
+      rooms().history.placedAmong(room.roomNid, idsOnTheWay(from, events)),
+      judge(rooms(), questions, server, room, events),
     ]);
-    if (!createEntry) return [];
-    const createPdu = {
-      sender: createEntry.sender,
-      type: 'm.room.create',
-      state_key: '',
-      content: contentOf(createEntry),
-    } as Pdu;
-    const create = { eventId: createEntry.eventId, pdu: createPdu, isRejected: false };
-    return events.filter(({ pdu, eventId }) => {
-      if (pdu.type === 'm.room.create') return eventId === create.eventId;
-      const named = referencedIds(pdu.auth_events).map((id) => [id, byId.get(id)] as const);
-      if (named.some(([, each]) => !each)) return false;
-      const auth = named.map(([id, each]) => ({ eventId: id, pdu: each!, isRejected: false }));
-      return refusalByAuthEvents(version, pdu, auth, create) === null;
-    });
+    return walkBack(from, { given, ...judged, placed });
   }
 
-  async function fillFrom(server: string, room: Room, earliestId: string): Promise<boolean> {
-    const { foreign, history } = needs.rooms();
-    const query = `v=${encoded(earliestId)}&limit=${askedMax}`;
-    const uri = `/_matrix/federation/v1/backfill/${encoded(room.roomId)}?${query}`;
-    const answer = await ask(server, uri);
-    const given = await checked(room, listOf(answer?.['pdus']));
-    const others = given.filter(({ eventId }) => eventId !== earliestId);
-    const events = (await allowed(server, room, others)).toSorted(
-      (a, b) => a.pdu.depth - b.pdu.depth || a.pdu.origin_server_ts - b.pdu.origin_server_ts,
-    );
-    if (events.length === 0) return false;
-    await foreign.keepOutliers(room.roomNid, events);
-    const ids = events.map(({ eventId }) => eventId);
-    return (await history.place(room.roomNid, earliestId, ids)) > 0;
+  async function fillFrom(server: string, room: KnownRoom, gap: HistoryGap): Promise<boolean> {
+    const fetched = await fetch(server, room, gap.missing);
+    const isNews = fetched.events.length > 0 || fetched.missing.length < gap.missing.length;
+    if (!isNews) return false;
+    const before = await statesBefore.within(server, room, fetched);
+    await rooms().foreign.fillGap(room.roomNid, gap, { ...fetched, before });
+    return true;
   }
 
-  async function fill(room: Room): Promise<boolean> {
-    const { servers, history } = needs.rooms();
-    const others = [...((await servers.joined([room.roomNid])).get(room.roomNid)?.keys() ?? [])];
-    if (others.length === 0) return false;
-    const [earliest, mayAsk] = await Promise.all([history.earliest(room.roomNid), isShared(room)]);
-    if (!earliest || earliest.type === 'm.room.create' || !mayAsk) return false;
-    const candidates = others.filter((name) => name !== serverName).slice(0, serversMax);
-    for (const server of candidates) {
-      // oxlint-disable-next-line no-await-in-loop -- the next only when one has nothing
-      if (await fillFrom(server, room, earliest.eventId)) return true;
+  async function fill(room: KnownRoom, place: TimelinePlace, key: string): Promise<boolean> {
+    const { history } = rooms();
+    const gap = await history.gapBelow(room.roomNid, place, place.pos - 1);
+    // Somebody else has filled it.
+    if (!gap || gap.sub !== place.sub) return true;
+    const placed = await history.placedAmong(room.roomNid, gap.missing);
+    if (gap.missing.every((id) => placed.has(id))) {
+      await rooms().foreign.fillGap(room.roomNid, gap, { events: [], missing: [], before: [] });
+      return true;
     }
-    askedTs.set(room.roomNid, clock.now());
+    for (const server of await serversIn(room)) {
+      // oxlint-disable-next-line no-await-in-loop -- the next only when one has nothing
+      if (await fillFrom(server, room, gap)) return true;
+    }
+    askedTs.set(key, clock.now());
     return false;
   }
 
+  /** The gap in which an event belongs: events that follow it are deeper. */
+  const gapAbove = (gaps: readonly HistoryGap[], depth: number) =>
+    gaps.find((gap) => gap.depth > depth);
+
+  /** Gives the event its place, with what comes before it. Whether it has one now. */
+  async function take(server: string, room: KnownRoom, eventId: string): Promise<boolean> {
+    const { history, foreign } = rooms();
+    const placed = await history.placedAmong(room.roomNid, [eventId]);
+    if (placed.has(eventId)) return true;
+    const fetched = await fetch(server, room, [eventId]);
+    const event = fetched.events.find((one) => one.eventId === eventId);
+    const gap = event && gapAbove(await history.gaps(room.roomNid), event.pdu.depth);
+    if (!gap) return false;
+    const before = await statesBefore.within(server, room, fetched);
+    if (gap.missing.includes(eventId)) {
+      const rest = gap.missing.filter((id) => id !== eventId && !fetched.missing.includes(id));
+      const missing = [...rest, ...fetched.missing];
+      await foreign.fillGap(room.roomNid, gap, { ...fetched, missing, before });
+      return true;
+    }
+    const visibility = await statesBefore.openVisibility(server, room, fetched);
+    if (!visibility) return false;
+    const stretch = { ...fetched, before: [...before, visibility] };
+    return foreign.startStretch(room.roomNid, gap, stretch);
+  }
+
   return {
-    /** As `Elsewhere.fillHistory`. */
-    fillHistory(room: Room): Promise<boolean> {
-      const lastTs = askedTs.get(room.roomNid);
-      if (lastTs !== undefined && clock.now() - lastTs < againMs) return Promise.resolve(false);
-      const under = filling.get(room.roomNid);
+    async fillHistory(room, gap) {
+      const key = `${room.roomNid} ${gap.pos} ${gap.sub}`;
+      const lastTs = askedTs.get(key);
+      if (lastTs !== undefined && clock.now() - lastTs < againMs) return false;
+      const under = filling.get(key);
       if (under) return under;
-      const work = fill(room).finally(() => filling.delete(room.roomNid));
-      filling.set(room.roomNid, work);
+      const work = fill(room, gap, key).finally(() => filling.delete(key));
+      filling.set(key, work);
       return work;
+    },
+    async fetchNearest(room, { ts, direction, knownTs }) {
+      const isNearer = (foundTs: number) =>
+        direction === 'b'
+          ? foundTs <= ts && (knownTs === null || foundTs > knownTs)
+          : foundTs >= ts && (knownTs === null || foundTs < knownTs);
+      for (const server of await serversIn(room)) {
+        // oxlint-disable-next-line no-await-in-loop -- the next only when one knows nothing better
+        const found = await questions.atTime(server, room, { ts, direction });
+        if (!found || !isEventId(found.eventId) || !isNearer(found.ts)) continue;
+        // oxlint-disable-next-line no-await-in-loop
+        if (await take(server, room, found.eventId)) return true;
+      }
+      return false;
     },
   };
 }

@@ -10,6 +10,7 @@ import { inviteEndpoints } from './endpoints/invites.ts';
 import { joinEndpoints } from './endpoints/joins.ts';
 import { knockEndpoints } from './endpoints/knocks.ts';
 import { leaveEndpoints } from './endpoints/leaves.ts';
+import { createDeviceAnnouncer, type DeviceAnnouncerNeeds } from './announce-devices.ts';
 import { createHandshake } from './handshake.ts';
 import { createInvites } from './invites.ts';
 import {
@@ -39,6 +40,7 @@ export interface MembershipNeeds {
   receive: ReceiveEvent;
   roomLimit: RoomLimitNeeds['roomLimit'];
   passOn: OthersMembershipsNeeds['passOn'];
+  announceDevices: DeviceAnnouncerNeeds['announceDevices'];
   users: ReceivedInvitesNeeds['users'];
   clock: Clock;
   log: Log;
@@ -55,7 +57,7 @@ export interface Memberships {
 
 /** Joins, leaves, knocks and invites between servers. */
 export function createFederationMembership(needs: MembershipNeeds): {
-  elsewhere: Omit<Elsewhere, 'fillHistory'>;
+  elsewhere: Omit<Elsewhere, 'fillHistory' | 'fetchNearest'>;
   endpoints: Endpoint[];
 } {
   const shownState = createShownState(needs.rooms);
@@ -72,8 +74,9 @@ export function createFederationMembership(needs: MembershipNeeds): {
     roomBefore: (roomId, eventId) => needs.roomsForServers().before(roomId, eventId),
   };
   const declared = [...joinEndpoints, ...leaveEndpoints, ...knockEndpoints, ...inviteEndpoints];
+  const hasEntered = createDeviceAnnouncer(needs);
   return {
-    elsewhere: { join, knock: own.knock, leave: own.leave, invite },
+    elsewhere: { join, knock: own.knock, leave: own.leave, invite, hasEntered },
     endpoints: bindEndpoints(declared, services),
   };
 }

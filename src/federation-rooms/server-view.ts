@@ -3,7 +3,7 @@ import { joinPdu } from '../matrix/event-builder.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
-import type { ErasedAmong } from '../rooms/module.ts';
+import { entryHistory, type EntryHistory, type ErasedAmong } from '../rooms/module.ts';
 import type { PduRow, PlacedEvent, RoomRow } from './store/events.ts';
 import type { DifferenceRow, ServerViewStore, SpanRow } from './store/server-view.ts';
 
@@ -26,6 +26,13 @@ function memberOf(content: string | null, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
+/** What states are made of, but for members. */
+interface StateParts {
+  visibilities: readonly SpanRow[];
+  fetched: EntryHistory;
+  differences: readonly DifferenceRow[];
+}
+
 /** Which state counts: that before an event, or the one after it. */
 type When = 'before' | 'after';
 
@@ -35,15 +42,16 @@ class States {
   readonly #members: readonly (SpanRow & { membership: string })[];
   readonly #differences = new Map<number, DifferenceRow[]>();
   readonly #origin: string;
+  readonly #fetched: EntryHistory;
 
   constructor(
     origin: string,
-    visibilities: readonly SpanRow[],
+    { visibilities, fetched, differences }: StateParts,
     members: readonly SpanRow[],
-    differences: readonly DifferenceRow[],
   ) {
     this.#origin = origin;
     this.#visibilities = visibilities;
+    this.#fetched = fetched;
     this.#members = members.map((span) => ({
       ...span,
       membership: memberOf(span.content, 'membership'),
@@ -72,6 +80,10 @@ class States {
   }
 
   visibility(event: PlacedEvent, when: When): string {
+    if (event.sub < 0) {
+      const sub = when === 'before' ? event.sub - 1 : event.sub;
+      return this.#fetched.fetchedAt(event.pos!, sub) ?? 'joined';
+    }
     const over = this.#over(event, when, false);
     const at = when === 'before' ? placeBefore(event)! : placeAfter(event);
     const span = this.#visibilities.find(({ fromPos, toPos }) => fromPos <= at && at < toPos);
@@ -81,6 +93,7 @@ class States {
 
   /** Whether a user of the server had one of the memberships. */
   hasMember(event: PlacedEvent, when: When, memberships: readonly string[]): boolean {
+    if (event.sub < 0) return this.#hadMember(event.pos!, memberships);
     const over = this.#over(event, when, true);
     const at = when === 'before' ? placeBefore(event)! : placeAfter(event);
     for (const content of over.values()) {
@@ -89,6 +102,14 @@ class States {
     return this.#members.some(
       ({ fromPos, toPos, stateKey, membership }) =>
         fromPos <= at && at < toPos && memberships.includes(membership) && !over.has(stateKey),
+    );
+  }
+
+  /** In history that was fetched later, counts who was there before it and after it. */
+  #hadMember(pos: number, memberships: readonly string[]): boolean {
+    return this.#members.some(
+      ({ fromPos, toPos, membership }) =>
+        fromPos < pos && pos < toPos && memberships.includes(membership),
     );
   }
 
@@ -129,7 +150,7 @@ export interface ServerView {
   /**
    * The PDUs of events of one room for a server in it, in their order. Those that none of its users
    * may see are redacted, and those of erased users where the server had nobody in the room. Events
-   * whose place is not known are shown. At most four queries. Source: client-server spec, "Room
+   * whose place is not known are shown. At most five queries. Source: client-server spec, "Room
    * history visibility"; Synapse's `filter_events_for_server`.
    */
   pdus(room: RoomRow, origin: string, events: readonly PlacedEvent[]): Promise<string[]>;
@@ -146,8 +167,9 @@ export function createServerView({ store, erasedAmong }: ServerViewNeeds): Serve
     const from = Math.min(...placed.map((event) => placeBefore(event)!));
     const to = Math.max(...placed.map(placeAfter));
     const forked = placed.filter(({ basePos }) => basePos !== null);
-    const [visibilities, differences, erased] = await Promise.all([
+    const [visibilities, history, differences, erased] = await Promise.all([
       store.visibilities(roomNid, from, to),
+      placed.some(({ sub }) => sub < 0) ? store.history(roomNid) : [],
       forked.length === 0
         ? []
         : store.differences(
@@ -158,13 +180,16 @@ export function createServerView({ store, erasedAmong }: ServerViewNeeds): Serve
       erasedAmong([...new Set(placed.map(({ senderNid }) => senderNid))]),
     ]);
     const isErased = ({ senderNid }: PlacedEvent) => erased.has(senderNid);
-    const open = new States(origin, visibilities, [], differences);
+    const ofRoom = history.filter(({ isMember }) => !isMember);
+    const fetched = entryHistory(ofRoom, 'history_visibility');
+    const parts = { visibilities, fetched, differences };
+    const open = new States(origin, parts, []);
     const doubtful = placed.filter(
       (event) => isErased(event) || !isOpen(open.visibility(event, 'after')),
     );
     if (doubtful.length === 0) return new Set();
     const members = await store.members(roomNid, origin, from, to);
-    const states = new States(origin, visibilities, members, differences);
+    const states = new States(origin, parts, members);
     return new Set(
       doubtful.filter(
         (event) =>

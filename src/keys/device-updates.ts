@@ -56,7 +56,7 @@ function deviceUpdate(
   { devices }: UserKeys,
   { tellsDeviceNames }: UpdateOptions,
 ): JsonObject {
-  const { pos, prevPos, deviceId } = change;
+  const { pos, prevPos, deviceId, isGone } = change;
   const device = devices.get(deviceId);
   const shown = device && shownToServers(device.json, tellsDeviceNames);
   return {
@@ -66,7 +66,8 @@ function deviceUpdate(
       device_id: deviceId,
       stream_id: pos,
       prev_id: prevPos === null ? [] : [prevPos],
-      ...(shown ? { keys: shown.keys, ...shown.name } : { deleted: true }),
+      // A device may be there without keys.
+      ...(shown ? { keys: shown.keys, ...shown.name } : isGone ? { deleted: true } : {}),
     },
   };
 }

@@ -25,7 +25,12 @@ import { createRemoteKeys } from './remote-keys.ts';
 import { createRemoteLists, type RemoteLists } from './remote-lists.ts';
 import type { KeysServices } from './services.ts';
 import { createDeviceChangeStore } from './store/device-changes.ts';
-import { announceDevices, createDeviceListStore, deleteDevicesKeys } from './store/device-lists.ts';
+import {
+  announceDevices,
+  announceNewest,
+  createDeviceListStore,
+  deleteDevicesKeys,
+} from './store/device-lists.ts';
 import { createKeyStore } from './store/keys-of-users.ts';
 import { createOneTimeKeyStore } from './store/one-time-keys.ts';
 import { createReplacementStore } from './store/replacements.ts';
@@ -82,6 +87,8 @@ export interface Keys {
     uptoPos: number,
   ): string[] | Promise<string[]>;
   accountEvents: AccountSubscriber;
+  /** Tells the servers in all rooms of a user of its devices, as if one of them had changed. */
+  announce(user: UserRef): Promise<void>;
   /** Removes keys of devices that are no more, and of users with whom no room is shared any more. */
   sweep(): Promise<void>;
 }
@@ -163,6 +170,10 @@ export function createKeys(needs: KeysNeeds): Keys {
           devices.map(({ deviceId }) => deviceId),
         );
       },
+    },
+    async announce(user) {
+      const item = { statement: announceNewest as never, params: [user.userNid] };
+      await writeAnnounced(committer, user, item);
     },
     async sweep() {
       const lost = await store.orphans(sweptUsersMax);

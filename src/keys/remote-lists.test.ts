@@ -247,3 +247,15 @@ test('who asks at the same time waits for the same answer', async () => {
   assert.deepEqual([answers, asked], [[['A'], ['A'], ['A']], 1]);
   assert.deepEqual([await process.devices(), asked], [['A'], 1]);
 });
+
+test('a device that has never had keys is not told of', async () => {
+  await change('N', 3, [], { keys: null });
+  assert.deepEqual(announced, []);
+  await process.devices();
+  await change('N', 6, [5], { keys: null });
+  assert.deepEqual([announced, await process.devices(), asked], [[], ['A'], 1]);
+  await change('A', 7, [6], { keys: null });
+  assert.equal(announced.length, 1, 'that one had');
+  await change('N', 9, [8], { keys: null });
+  assert.equal(announced.length, 2, 'something was missed');
+});

@@ -65,6 +65,7 @@ export function createRemoteLists(needs: RemoteListsNeeds): RemoteLists {
         device?.displayName ?? null,
         streamId,
         previous,
+        isGone && content['deleted'] !== true,
       ];
       const item = { statement: changeRemoteDevice as never, params };
       await writeAnnounced(committer, user, item);

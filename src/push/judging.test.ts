@@ -29,6 +29,7 @@ const eventAt = (pos: number): StoredEvent => ({
   redactedBy: null,
   redacts: null,
   isForked: false,
+  isAfterGap: false,
 });
 
 const pusherOf = (userNid: number, startPos: number | null): PusherRow => ({

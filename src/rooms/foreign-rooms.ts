@@ -2,11 +2,14 @@ import { MatrixError } from '../kernel/errors.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
+import type { TimelinePlace } from '../streams/position.ts';
 import type { AccessStore } from './store/access.ts';
+import type { HistoryStore, KnownBefore } from './store/history.ts';
 import type { Interned } from './store/interned.ts';
 import type { OutlierStore } from './store/outliers.ts';
 import type { RoomWriter } from './writer/shared-writer.ts';
-import { redactsOf } from './writer/take-in.ts';
+import { relationsItem } from './store/relations.ts';
+import { redactsOf, storedEventOf } from './writer/take-in.ts';
 
 /** A room as another server gives it to one that joins. Everything checked. */
 export interface ForeignRoom {
@@ -28,6 +31,16 @@ export interface Stray {
   strippedState: readonly JsonObject[] | null;
 }
 
+/** A piece of a room's history. Everything checked. */
+export interface FetchedEvents {
+  /** Oldest first. */
+  events: readonly BuiltEvent[];
+  /** Ids of events that come before those, and that are not known. */
+  missing: readonly string[];
+  /** What is known of the states before them. */
+  before: readonly KnownBefore[];
+}
+
 /** Rooms that this server is not in, and comes into. */
 export interface ForeignRooms {
   /** Whether a user of this server is joined to the room, so that its events come here. */
@@ -36,6 +49,13 @@ export interface ForeignRooms {
   adopt(room: ForeignRoom): Promise<void>;
   /** Stores events of a room that is known, without their places. Everything checked. */
   keepOutliers(roomNid: number, events: readonly BuiltEvent[]): Promise<void>;
+  /** Stores events and gives them their places just below a gap. */
+  fillGap(roomNid: number, gap: TimelinePlace, fetched: FetchedEvents): Promise<void>;
+  /**
+   * Stores events and gives them their places below a gap, apart from what is above it. Whether there
+   * was room for them.
+   */
+  startStretch(roomNid: number, gap: TimelinePlace, fetched: FetchedEvents): Promise<boolean>;
   /** Keeps an invite, a knock, or the end of either. */
   takeStray(stray: Stray): Promise<void>;
 }
@@ -44,6 +64,7 @@ export interface ForeignRoomsNeeds {
   outliers: OutlierStore;
   interned: Interned;
   members: Pick<AccessStore, 'localMemberExcept'>;
+  history: HistoryStore;
   clock: Clock;
   writer: Pick<RoomWriter, 'adopt' | 'takeStray'>;
 }
@@ -64,7 +85,7 @@ function namesIn(events: readonly BuiltEvent[]) {
 const storedAtOnce = 1_000;
 
 export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
-  const { outliers, interned, members, clock, writer } = needs;
+  const { outliers, interned, members, history, clock, writer } = needs;
 
   async function roomNidOf(roomId: string, version: string): Promise<number> {
     const room = await outliers.ensureRoom(roomId, version, clock.now());
@@ -98,6 +119,20 @@ export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
     }
   }
 
+  async function put(
+    how: 'fill' | 'start',
+    roomNid: number,
+    gap: TimelinePlace,
+    { events, missing, before }: FetchedEvents,
+  ): Promise<boolean> {
+    await storeOutliers(roomNid, events);
+    await interned.types(before.map(({ type }) => type));
+    const eventIds = events.map(({ eventId }) => eventId);
+    const stored = events.map((event) => storedEventOf(roomNid, event, interned, null, null));
+    const relations = relationsItem(stored);
+    return (await history[how](roomNid, gap, { eventIds, missing, before, relations })) > 0;
+  }
+
   return {
     isResident: async (roomNid) => (await members.localMemberExcept(roomNid, [])) !== null,
     async adopt({ roomId, roomVersion, state, authChain, join }) {
@@ -107,6 +142,8 @@ export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
       await writer.adopt({ roomId, stateIds, event: join });
     },
     keepOutliers: storeOutliers,
+    fillGap: async (...given) => void (await put('fill', ...given)),
+    startStretch: (...given) => put('start', ...given),
     async takeStray({ roomId, roomVersion, event, strippedState }) {
       await roomNidOf(roomId, roomVersion);
       const state = strippedState === null ? null : JSON.stringify(strippedState);

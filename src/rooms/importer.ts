@@ -26,7 +26,7 @@ export interface RoomImporter {
   /** `ensureRoom`, and what is current in rooms. */
   outliers: Pick<OutlierStore, 'ensureRoom' | 'currentEntries'>;
   /** `adopt`: a room from the join of a user of this server on; `keepOutliers`, `takeStray`. */
-  foreign: Pick<ForeignRooms, 'adopt' | 'keepOutliers' | 'takeStray'>;
+  foreign: Pick<ForeignRooms, 'adopt' | 'fillGap' | 'keepOutliers' | 'takeStray'>;
   history: HistoryStore;
   /**
    * Stores events in their order, as if they came from other servers. Nobody is asked about them: those
@@ -73,6 +73,7 @@ export function createRoomImporter(needs: RoomImporterNeeds): RoomImporter {
   const named = withEventNames(database, interned);
   const headStore = createHeadStore(named);
   const outliers = createOutlierStore(database);
+  const history = createHistoryStore(database);
   const prior = createPriorVerdicts();
   const writerNeeds = {
     committer: createCommitter(database, bus),
@@ -87,7 +88,7 @@ export function createRoomImporter(needs: RoomImporterNeeds): RoomImporter {
     forks: createForkStore(named),
   };
   const receive = createReceiver(writerNeeds);
-  const adopter = createAdopter({ ...writerNeeds, outliers });
+  const adopter = createAdopter({ ...writerNeeds, outliers, history });
   const writer: Pick<RoomWriter, 'adopt' | 'takeStray'> = {
     adopt: async (request) => void (await adopter.adopt(request, null)),
     takeStray: async (request) => void (await adopter.takeStray(request, null)),
@@ -98,11 +99,12 @@ export function createRoomImporter(needs: RoomImporterNeeds): RoomImporter {
     foreign: createForeignRooms({
       outliers,
       interned,
+      history,
       clock,
       members: createAccessStore(database),
       writer,
     }),
-    history: createHistoryStore(database),
+    history,
     receive: (request, softFailed) => prior.under(softFailed, () => receive(request, null)),
   };
 }

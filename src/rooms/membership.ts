@@ -85,6 +85,7 @@ export async function join(
     ]);
     const eventId = await services.elsewhere.join(actor, roomId, known, content);
     await carryFromPredecessor(services, actor, roomId);
+    await services.elsewhere.hasEntered(actor, roomId);
     return eventId;
   }
   const [{ authoriser, vouchingServers, predecessor }, content] = await Promise.all([
@@ -103,9 +104,9 @@ export async function join(
   const { userId } = actor;
   const event = { ...at, roomId, sender: userId, target: userId, content };
   const eventId = await change(services, event);
-  if (predecessor !== null && access.membership !== 'join') {
-    await services.roomData.carry(actor.userNid, predecessor, roomId);
-  }
+  if (access.membership === 'join') return eventId;
+  if (predecessor !== null) await services.roomData.carry(actor.userNid, predecessor, roomId);
+  await services.elsewhere.hasEntered(actor, roomId);
   return eventId;
 }
 

@@ -70,7 +70,9 @@ export { aliasStream, eventStream, forgottenRoomStream } from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
 export { visibilityFor, withoutSenders } from './visibility.ts';
-export type { HistorySpan, PositionRange, Visibility } from './visibility.ts';
+export type { PositionRange, Visibility } from './visibility.ts';
+export { entryHistory, type EntryHistory } from './entry-history.ts';
+export { visibilityHistory, type HistoryRow } from './store/visibility-history.ts';
 export { timelineMatchOf } from './event-filter.ts';
 export {
   matchCondition,
@@ -92,10 +94,11 @@ export { relationIn, relationOf, type Relation } from './relation.ts';
 export {
   createEventWriter,
   parseFilterParameter,
-  placeBefore,
   placeParameter,
   readContext,
 } from './timeline-page.ts';
+export { placeBefore } from './read-page.ts';
+export type { HistoryGap, KnownBefore } from './store/history.ts';
 export { checkMayInvite } from './invite-checks.ts';
 export * as membership from './membership.ts';
 export { createRoom } from './create-room.ts';
@@ -115,6 +118,8 @@ export type {
   Actor,
   AppserviceAliases,
   Elsewhere,
+  KnownRoom,
+  NearestWish,
   Profiles,
   RoomsConfig,
   DirectoryRule,
@@ -173,13 +178,14 @@ export function createRooms(needs: RoomsNeeds): Rooms {
   const forks = createForkStore(named);
   const outliers = createOutlierStore(database);
   const stateStore = createStateStore(named);
+  const history = createHistoryStore(database);
   const writer = createRoomWriter(
     { roles, bus, clock, serverName: config.serverName, signingKey },
     {
       ...createLocalRoomWriter(writerNeeds),
       create: createRoomCreator(writerNeeds, database),
       receive: createReceiver({ ...writerNeeds, forks }),
-      ...createAdopter({ ...writerNeeds, forks, outliers }),
+      ...createAdopter({ ...writerNeeds, forks, outliers, history }),
     },
   );
   const services: RoomServices = {
@@ -199,9 +205,9 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     access: createRoomAccess(members, bus),
     members,
     joinedRooms: createJoinedRooms(members, bus),
-    foreign: createForeignRooms({ outliers, interned, clock, members, writer }),
+    foreign: createForeignRooms({ outliers, interned, history, clock, members, writer }),
     pdus: createPduStore(database),
-    history: createHistoryStore(database),
+    history,
     servers: createRoomServers(createRoomServerStore(database), bus),
     serverAcls: createServerAcls(stateStore, bus),
     states: withStateCache(stateStore, bus),

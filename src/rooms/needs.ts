@@ -4,6 +4,7 @@ import type { RateLimiter } from '../http/rate-limiter.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
+import type { TimelinePlace } from '../streams/position.ts';
 import type { TransactionKey } from './writer/proto-event.ts';
 
 /** What rooms need of the configuration; option names of the file in brackets. */
@@ -108,6 +109,23 @@ export interface AppserviceAliases {
   hasAlias(alias: string): Promise<boolean>;
 }
 
+/** A room that this server is, or was, in. */
+export interface KnownRoom {
+  roomNid: number;
+  roomId: string;
+  roomVersion: string;
+}
+
+/** A time that an event is looked for near to. */
+export interface NearestWish {
+  /** Milliseconds since 1970. */
+  ts: number;
+  /** `b`: the newest event not after the time; `f`: the oldest not before it. */
+  direction: 'b' | 'f';
+  /** The time of the nearest event that is known; null: none is. */
+  knownTs: number | null;
+}
+
 /** Memberships that other servers have a say in. */
 export interface Elsewhere {
   /**
@@ -133,11 +151,18 @@ export interface Elsewhere {
     servers: readonly string[],
     content: JsonObject,
   ): Promise<void>;
+  /** A user of this server has come into a room. Servers that are new to the user hear of its devices. */
+  hasEntered(user: { userId: string; userNid: number }, roomId: string): Promise<void>;
   /**
-   * Asks for events from before all that is known of a room, and gives them their places. Whether there
-   * are more now.
+   * Asks for events that are missing before a gap in the history that is known of a room, and gives them
+   * their places. Whether there is more now.
    */
-  fillHistory(room: { roomNid: number; roomId: string; roomVersion: string }): Promise<boolean>;
+  fillHistory(room: KnownRoom, gap: TimelinePlace): Promise<boolean>;
+  /**
+   * Asks for the event that is nearest to a time, and gives it its place with what comes before it.
+   * Whether there is one that is nearer than what is known.
+   */
+  fetchNearest(room: KnownRoom, wish: NearestWish): Promise<boolean>;
   /** Invites a user of another server to a room that this server is in. */
   invite(
     actor: Pick<Actor, 'userId' | 'userNid'>,

@@ -1,4 +1,5 @@
 import type { AccessUser, RoomAccess } from './room-access.ts';
+import type { TimelineReader } from './read-page.ts';
 import { notInRoom } from './room-access.ts';
 import type { RoomServices } from './services.ts';
 import { visibilityFor, withoutSenders, type Visibility } from './visibility.ts';
@@ -68,7 +69,7 @@ export async function readableTimeline(
   services: RoomServices,
   roomId: string,
   user: AccessUser,
-): Promise<{ access: RoomAccess; visibility: Visibility }> {
+): Promise<TimelineReader> {
   const access = await services.access.of(roomId, user.userNid);
   if (!access) throw notInRoom(user.userId, roomId);
   const visibility = await timelineVisibility(services, access.roomNid, user);
@@ -76,5 +77,5 @@ export async function readableTimeline(
   if (access.membership !== 'join' && !wasMember && !visibility.isWorldReadableNow) {
     throw notInRoom(user.userId, roomId);
   }
-  return { access, visibility };
+  return { user, access, visibility };
 }

@@ -21,6 +21,7 @@ const stored = (content: object, redacts: string | null): StoredEvent => ({
   redactedBy: null,
   redacts,
   isForked: false,
+  isAfterGap: false,
 });
 const shown = (event: StoredEvent) => JSON.parse(clientEventJson(event, { now: 2 }));
 

@@ -30,6 +30,8 @@ export interface StoredEvent {
    * it with the event, if it is state, in its place.
    */
   isForked: boolean;
+  /** What comes just before it in the timeline is not known here. */
+  isAfterGap: boolean;
   /** Parsed content, once someone has asked for it. */
   parsed?: JsonObject;
   /** The client format up to `unsigned`, once made. */

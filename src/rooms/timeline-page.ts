@@ -3,10 +3,11 @@ import { parseRoomEventFilter, type RoomEventFilter } from '../matrix/filters/ev
 import { InvalidFilter } from '../matrix/filters/json-shape.ts';
 import { parsePlace, type TimelinePlace } from '../streams/position.ts';
 import { redactedCopies } from './erasure.ts';
+import { placeAt, placeBefore, readPage, type TimelineReader } from './read-page.ts';
 import type { Actor } from './needs.ts';
 import type { RoomAccess } from './room-access.ts';
 import type { RoomServices } from './services.ts';
-import type { TimelineMatch, TimelinePage } from './store/read-timeline.ts';
+import type { TimelineMatch } from './store/read-timeline.ts';
 import { clientEventJson, type StoredEvent } from './stored-event.ts';
 import type { Visibility } from './visibility.ts';
 
@@ -71,88 +72,15 @@ export async function createEventWriter(
     });
 }
 
-const placeAt = (event: StoredEvent): TimelinePlace => ({ pos: event.pos!, sub: event.sub });
-
-/**
- * The place just before an event. What fills the gap before an event on a fork, such as the join by
- * which this server came, has the event's own position.
- */
-export const placeBefore = (event: StoredEvent): TimelinePlace =>
-  event.sub === 0 && !event.isForked
-    ? { pos: event.pos! - 1, sub: 0 }
-    : { pos: event.pos!, sub: event.sub - 1 };
-
-/** The last position that is wholly at or before a place. */
-export const positionOf = ({ pos, sub }: TimelinePlace): number => (sub < 0 ? pos - 1 : pos);
-
-interface Page {
-  /** What the user may see of the page, in the order of reading. */
-  shown: StoredEvent[];
-  /** Where to go on; null at the end of the timeline. */
-  next: TimelinePlace | null;
-}
-
-/** Times that other servers are asked for one page, each time for a hundred events. */
-const fillsMax = 10;
-
-/**
- * Reads a page; events that the user may not see are left out of it. Where the timeline ends before the
- * room's first event, other servers are asked for what was before.
- */
-export async function readPage(
-  services: RoomServices,
-  access: RoomAccess,
-  visibility: Visibility,
-  page: Omit<TimelinePage, 'roomNid'>,
-): Promise<Page> {
-  let read = await readKnown(services, access, visibility, page);
-  const mayAsk = page.direction === 'b' && page.limit > 0 && !page.match;
-  for (let fills = 0; mayAsk && fills < fillsMax; fills++) {
-    if (read.hasMore || read.lastType === 'm.room.create') break;
-    // oxlint-disable-next-line no-await-in-loop -- each goes on where the one before ended
-    if (!(await services.elsewhere.fillHistory(access))) break;
-    // oxlint-disable-next-line no-await-in-loop
-    read = await readKnown(services, access, visibility, page);
-  }
-  return read;
-}
-
-/** Reads a page of what is known here. */
-async function readKnown(
-  services: RoomServices,
-  access: RoomAccess,
-  visibility: Visibility,
-  page: Omit<TimelinePage, 'roomNid'>,
-): Promise<Page & { hasMore: boolean; lastType: string | null }> {
-  const { direction, limit, from } = page;
-  if (limit === 0) return { shown: [], next: from, hasMore: true, lastType: null };
-  const events = await services.timeline.page({
-    ...page,
-    roomNid: access.roomNid,
-    limit: limit + 1,
-  });
-  const read = events.slice(0, limit);
-  const last = read.at(-1);
-  const hasMore = events.length > limit;
-  // Forwards there may always be more later; and the last event that a filter lets through is rarely
-  // the first of the room, so that clients expect a place there.
-  let next: TimelinePlace | null = null;
-  if (last && direction === 'f') next = placeAt(last);
-  else if (last && (hasMore || page.match)) next = placeBefore(last);
-  const shown = read.filter((event) => visibility.allows(event));
-  return { shown, next, hasMore, lastType: last?.type ?? null };
-}
-
 /** An event and its surroundings, as far as the user may see them. */
 export async function readContext(
   services: RoomServices,
-  access: RoomAccess,
-  visibility: Visibility,
+  reader: TimelineReader,
   eventId: string,
   { limit, match }: { limit: number; match: TimelineMatch | null },
 ) {
-  const event = await services.timeline.event(access.roomNid, eventId);
-  if (!event || event.status !== 0 || event.pos === null || !visibility.allows(event)) {
+  const event = await services.timeline.event(reader.access.roomNid, eventId);
+  if (!event || event.status !== 0 || event.pos === null || !reader.visibility.allows(event)) {
     throw new MatrixError('M_NOT_FOUND', 'Event not found.');
   }
   const half = Math.floor(limit / 2);
@@ -162,9 +90,10 @@ export async function readContext(
     from: placeAt(event),
     bound: Number.MAX_SAFE_INTEGER,
   };
+  // What comes after is shown up to the next gap: to fill that may take long.
   const [before, after] = await Promise.all([
-    readPage(services, access, visibility, { ...backwards, limit: half, match }),
-    readPage(services, access, visibility, { ...forwards, limit: limit - half, match }),
+    readPage(services, reader, { ...backwards, limit: half, match }),
+    readPage(services, reader, { ...forwards, limit: limit - half, match }, 0),
   ]);
   return {
     event,

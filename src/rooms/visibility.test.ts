@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { StoredEvent } from './stored-event.ts';
-import { visibilityFor, type HistorySpan } from './visibility.ts';
+import type { HistoryRow } from './store/visibility-history.ts';
+import { visibilityFor } from './visibility.ts';
 
 const userId = '@alice:test.example';
 const posMax = 40;
@@ -12,9 +13,11 @@ const forever = 2 ** 63;
 /** Values that a state entry has one after the other, at growing positions. */
 function historyOf(isMember: boolean, member: string, turns: readonly [pos: number, string][]) {
   const ordered = turns.toSorted(([a], [b]) => a - b);
-  return ordered.map(([fromPos, value], i): HistorySpan => {
+  return ordered.map(([fromPos, value], i): HistoryRow => {
     const toPos = ordered[i + 1]?.[0] ?? forever;
-    return { isMember, content: JSON.stringify({ [member]: value }), fromPos, toPos };
+    const content = JSON.stringify({ [member]: value });
+    const rest = { sub: null, before: null, isBeforeKnown: false };
+    return { isMember, content, fromPos, toPos, ...rest };
   });
 }
 

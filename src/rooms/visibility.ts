@@ -1,41 +1,12 @@
+import type { TimelinePlace } from '../streams/position.ts';
+import { entryHistory } from './entry-history.ts';
+import type { HistoryRow } from './store/visibility-history.ts';
 import type { StoredEvent } from './stored-event.ts';
-
-/** A stretch of a room's history in which a state entry held: `fromPos <= p < toPos`. */
-export interface HistorySpan {
-  isMember: boolean;
-  /** JSON text of the entry's content. */
-  content: string;
-  fromPos: number;
-  toPos: number;
-}
 
 /** `fromPos <= p < toPos`. */
 export interface PositionRange {
   fromPos: number;
   toPos: number;
-}
-
-interface Span {
-  value: string;
-  fromPos: number;
-  toPos: number;
-}
-
-function spansOf(history: readonly HistorySpan[], isMember: boolean, member: string): Span[] {
-  return history
-    .filter((span) => span.isMember === isMember)
-    .map(({ content, fromPos, toPos }) => {
-      const value = (JSON.parse(content) as Record<string, unknown>)[member];
-      return { value: typeof value === 'string' ? value : '', fromPos, toPos };
-    });
-}
-
-function valueAt(spans: readonly Span[], pos: number): string {
-  for (let i = spans.length - 1; i >= 0; i--) {
-    const span = spans[i]!;
-    if (span.fromPos <= pos && pos < span.toPos) return span.value;
-  }
-  return '';
 }
 
 /**
@@ -44,6 +15,8 @@ function valueAt(spans: readonly Span[], pos: number): string {
  */
 export interface Visibility {
   allows(event: StoredEvent): boolean;
+  /** Whether the user may see what comes before a gap in the history that is known. */
+  allowsBelow(gap: TimelinePlace): boolean;
   /** The positions at which the user may see what is said, in their order; none overlap. */
   readable(): PositionRange[];
   /** The user's membership at an event, `leave` when there was none. */
@@ -66,9 +39,14 @@ export function withoutSenders(visibility: Visibility, ignored: ReadonlySet<stri
   };
 }
 
-export function visibilityFor(userId: string, history: readonly HistorySpan[]): Visibility {
-  const memberships = spansOf(history, true, 'membership');
-  const visibilities = spansOf(history, false, 'history_visibility');
+export function visibilityFor(userId: string, history: readonly HistoryRow[]): Visibility {
+  const [ofMember, ofRoom] = [true, false].map((isMember) =>
+    history.filter((row) => row.isMember === isMember),
+  );
+  const memberHistory = entryHistory(ofMember!, 'membership');
+  const visibilityHistory = entryHistory(ofRoom!, 'history_visibility');
+  const { spans: memberships } = memberHistory;
+  const { spans: visibilities } = visibilityHistory;
   let lastJoined = -1;
   for (const { value, toPos } of memberships) {
     if (value === 'join') lastJoined = Math.max(lastJoined, toPos - 1);
@@ -82,18 +60,28 @@ export function visibilityFor(userId: string, history: readonly HistorySpan[]): 
     return visibility === 'invited' && membership === 'invite';
   }
 
-  function allows(event: StoredEvent): boolean {
-    const pos = event.pos ?? 0;
-    const membership = valueAt(memberships, pos);
-    const visibility = valueAt(visibilities, pos);
-    if (isAllowed(membership, visibility, pos)) return true;
-    if (event.stateKey === userId && event.type === 'm.room.member') {
-      // One may see how one came and went.
-      if (event.sub === 0) return true;
-      return isAllowed(valueAt(memberships, pos - 1), visibility, pos);
-    }
-    if (event.type === 'm.room.history_visibility' && event.stateKey === '') {
-      return isAllowed(membership, valueAt(visibilities, pos - 1), pos);
+  const membershipAt = ({ pos, sub }: TimelinePlace): string =>
+    (sub < 0 ? memberHistory.fetchedAt(pos, sub) : memberHistory.at(pos)) ?? '';
+
+  // Where it is not known whether there was more to see, there was not.
+  const visibilityAt = ({ pos, sub }: TimelinePlace): string =>
+    (sub < 0 ? visibilityHistory.fetchedAt(pos, sub) : visibilityHistory.at(pos)) ?? 'joined';
+
+  const allowsAt = (place: TimelinePlace): boolean =>
+    isAllowed(membershipAt(place), visibilityAt(place), place.pos);
+
+  /** The place whose state is the one before an event, as far as that is known. */
+  const before = ({ pos, sub }: TimelinePlace): TimelinePlace =>
+    sub < 0 ? { pos, sub: sub - 1 } : { pos: pos - 1, sub: 0 };
+
+  function allows({ pos, sub, type, stateKey }: StoredEvent): boolean {
+    const place = { pos: pos ?? 0, sub };
+    if (allowsAt(place)) return true;
+    // One may see how one came and went.
+    if (stateKey === userId && type === 'm.room.member') return true;
+    if (type === 'm.room.history_visibility' && stateKey === '') {
+      const last = visibilityAt(before(place));
+      return isAllowed(membershipAt(place), last, place.pos);
     }
     return false;
   }
@@ -114,10 +102,7 @@ export function visibilityFor(userId: string, history: readonly HistorySpan[]): 
     const ranges: PositionRange[] = [];
     const starts = turns();
     for (const [i, fromPos] of starts.slice(0, -1).entries()) {
-      const [membership, visibility] = [
-        valueAt(memberships, fromPos),
-        valueAt(visibilities, fromPos),
-      ];
+      const [membership, visibility] = [memberHistory.at(fromPos), visibilityHistory.at(fromPos)];
       if (!isAllowed(membership, visibility, fromPos)) continue;
       const toPos = starts[i + 1]!;
       const last = ranges.at(-1);
@@ -129,8 +114,9 @@ export function visibilityFor(userId: string, history: readonly HistorySpan[]): 
 
   return {
     allows,
+    allowsBelow: ({ pos, sub }) => allowsAt({ pos, sub: sub - 1 }),
     readable,
-    membershipAt: (event) => valueAt(memberships, event.pos ?? 0) || 'leave',
+    membershipAt: ({ pos, sub }) => membershipAt({ pos: pos ?? 0, sub }) || 'leave',
     lastJoinedPos: lastJoined,
     firstJoinedPos: memberships.find(({ value }) => value === 'join')?.fromPos ?? -1,
     isWorldReadableNow: visibilities.at(-1)?.value === 'world_readable',

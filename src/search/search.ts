@@ -4,7 +4,7 @@ import {
   erasedAmongEvents,
   visibilityFor,
   withoutSenders,
-  type HistorySpan,
+  type HistoryRow,
   type PositionRange,
   type RoomServices,
   type StoredEvent,
@@ -115,7 +115,7 @@ async function visibilitiesOf(
   if (roomNids.length === 0) return new Map();
   const rows = await store.histories([...roomNids], userId);
   const byRoom = Map.groupBy(rows, (row): number => row.roomNid);
-  const none: HistorySpan[] = [];
+  const none: HistoryRow[] = [];
   return new Map(
     roomNids.map((nid) => {
       const visibility = visibilityFor(userId, byRoom.get(nid) ?? none);

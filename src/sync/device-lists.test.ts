@@ -79,6 +79,7 @@ function memberEvent(pos: number, userId: string, from: string, to: string): Sto
     redactedBy: null,
     redacts: null,
     isForked: false,
+    isAfterGap: false,
   };
 }
 

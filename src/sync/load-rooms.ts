@@ -5,7 +5,7 @@ import {
   visibilityFor,
   type Envelope,
   type ErasedAmong,
-  type HistorySpan,
+  type HistoryRow,
   type StoredEvent,
   type TimelineMatch,
 } from '../rooms/module.ts';
@@ -51,7 +51,7 @@ export interface RoomLoader {
   settleJoins(plans: readonly RoomPlan[], userId: string, since: number): Promise<void>;
 }
 
-type Histories = Map<number, HistorySpan[]>;
+type Histories = Map<number, HistoryRow[]>;
 
 /** What the summary of a room is made of (client-server spec, `RoomSummary`). */
 const summarisedTypes: ReadonlySet<string> = new Set([
@@ -108,7 +108,10 @@ export function createRoomLoader(
       if (options.timelineMatch || !plan.room.view) continue;
       // What was read fills the room's memory for the next reader.
       const isAll = events.length < limit;
-      const start = isAll ? Math.max(plan.afterPos, 0) : events[0]!.pos! - 1;
+      // History that was fetched later has the position of what comes after it, and may go on.
+      const first = isAll ? null : events[0]!;
+      const startIn = ({ isForked, pos }: StoredEvent) => (isForked ? pos! : pos! - 1);
+      const start = first ? startIn(first) : Math.max(plan.afterPos, 0);
       if (events.at(-1)?.pos === plan.room.view.lastEventPos || plan.room.view.lastEventPos === 0) {
         plan.room.view.prepend(events, start);
       }
@@ -116,9 +119,12 @@ export function createRoomLoader(
   }
 
   /** Leaves out what the user may not or does not want to see, and cuts to the limit. */
-  function cut(plan: RoomPlan, options: LoadOptions, history: HistorySpan[] | undefined): void {
+  function cut(plan: RoomPlan, options: LoadOptions, history: HistoryRow[] | undefined): void {
     const { timelineLimit, timelineFilter, ignoredUsers, user } = options;
-    let events = plan.events!;
+    const all = plan.events!;
+    // What comes before a gap is not told with what comes after it.
+    const gapAt = all.findLastIndex((event) => event.isAfterGap);
+    let events = gapAt > 0 ? all.slice(gapAt) : all;
     plan.hasForks = events.some((event) => event.isForked);
     plan.isSummaryDoubtful ||= events.some((event) => summarisedTypes.has(event.type));
     if (!timelineFilter.admitsRoom(plan.room.roomId)) events = [];
@@ -131,7 +137,8 @@ export function createRoomLoader(
       events = events.filter((event) => event.stateKey !== null || !ignoredUsers.has(event.sender));
     }
     // To a client that was there before, a room it has come to has a gap before it.
-    const hasGap = plan.isNew && plan.section === 'join' && options.isIncremental;
+    const isEntered = plan.isNew && plan.section === 'join' && options.isIncremental;
+    const hasGap = gapAt >= 0 || isEntered;
     plan.isLimited = events.length > timelineLimit || hasGap;
     if (events.length > timelineLimit) {
       events = timelineLimit === 0 ? [] : events.slice(-timelineLimit);
@@ -298,7 +305,7 @@ export function createRoomLoader(
       for (const plan of doubtful) {
         const { room } = plan;
         for (const span of histories.get(room.roomNid)!.toReversed()) {
-          if (!span.isMember) continue;
+          if (!span.isMember || span.content === null || span.sub !== null) continue;
           const content = JSON.parse(span.content) as { membership?: unknown };
           if (content.membership !== 'join') break;
           room.joinedPos = span.fromPos;

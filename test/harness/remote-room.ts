@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { authTypesFor } from '../../src/matrix/auth-rules.ts';
 import { buildPdu, joinPdu, type BuiltEvent } from '../../src/matrix/event-builder.ts';
 import { eventIdOf, referenceHash } from '../../src/matrix/event-format.ts';
-import type { JsonObject, Pdu } from '../../src/matrix/pdu.ts';
+import { referencedIds, type JsonObject, type Pdu } from '../../src/matrix/pdu.ts';
 import { roomVersion, type RoomVersion } from '../../src/matrix/room-versions.ts';
 import type { RemoteAnswer, RemoteRequest, RemoteServer } from './remote-server.ts';
 
@@ -12,6 +12,8 @@ export interface RemoteWish {
   sender: string;
   stateKey?: string;
   content: JsonObject;
+  /** `origin_server_ts`; default: now. */
+  ts?: number;
 }
 
 const jsonOf = ({ envelope, contentAt, content }: BuiltEvent) =>
@@ -28,6 +30,8 @@ export class RemoteRoom {
   readonly events = new Map<string, BuiltEvent>();
   /** What `get_missing_events` gives. */
   history: readonly BuiltEvent[] = [];
+  /** Events that `backfill` gives at once. */
+  backfillMax = 100;
   /** The state before each event. */
   readonly #before = new Map<string, BuiltEvent[]>();
   /** Events that were handed in by the server under test. */
@@ -58,13 +62,13 @@ export class RemoteRoom {
 
   /** The next event, not yet part of the room. */
   build(wish: RemoteWish): BuiltEvent {
-    const { type, sender, stateKey, content } = wish;
+    const { type, sender, stateKey, content, ts = Date.now() } = wish;
     const pdu: Pdu = {
       type,
       sender,
       content,
       origin: this.#server.name,
-      origin_server_ts: Date.now(),
+      origin_server_ts: ts,
       depth: (this.last?.pdu.depth ?? 0) + 1,
       prev_events: this.last ? [this.#reference(this.last)] : [],
       auth_events: [],
@@ -98,9 +102,9 @@ export class RemoteRoom {
     return this.send({ type, sender: this.creator, stateKey, content });
   }
 
-  message(body: string): BuiltEvent {
+  message(body: string, ts = Date.now()): BuiltEvent {
     const content = { msgtype: 'm.text', body };
-    return this.send({ type: 'm.room.message', sender: this.creator, content });
+    return this.send({ type: 'm.room.message', sender: this.creator, content, ts });
   }
 
   member(userId: string, membership: string, sender = userId): BuiltEvent {
@@ -110,9 +114,56 @@ export class RemoteRoom {
 
   pdu = jsonOf;
 
+  /** Takes in an event that the server under test has made. */
+  hear(pdu: Pdu): void {
+    const eventId = eventIdOf(this.version, pdu);
+    if (pdu.room_id === this.roomId && !this.events.has(eventId)) {
+      this.take({ eventId, pdu, ...splitOf(pdu) });
+    }
+  }
+
+  /** Events and what comes before them, newest first. */
+  #walkBack(from: readonly string[]): BuiltEvent[] {
+    const found = new Map<string, BuiltEvent>();
+    const queue = [...from];
+    for (const id of queue) {
+      const event = this.events.get(id);
+      if (!event || found.has(id) || found.size === this.backfillMax) continue;
+      found.set(id, event);
+      queue.push(...referencedIds(event.pdu.prev_events));
+    }
+    return [...found.values()];
+  }
+
+  #nearest(ts: number, isBackwards: boolean): BuiltEvent | undefined {
+    const timeOf = (event: BuiltEvent) => event.pdu.origin_server_ts;
+    const events = [...this.events.values()].toSorted((a, b) => timeOf(a) - timeOf(b));
+    return isBackwards
+      ? events.findLast((event) => timeOf(event) <= ts)
+      : events.find((event) => timeOf(event) >= ts);
+  }
+
+  /** Answers questions about the room's history. */
+  #answerAboutHistory({ uri }: RemoteRequest): RemoteAnswer | null {
+    const [, action, room = '', text = ''] =
+      /^\/_matrix\/federation\/v1\/(backfill|timestamp_to_event)\/([^?]+)\?(.*)/.exec(uri) ?? [];
+    if (decodeURIComponent(room) !== this.roomId) return null;
+    const query = new URLSearchParams(text);
+    if (action === 'backfill') {
+      return [200, { pdus: this.#walkBack(query.getAll('v')).map(jsonOf) }];
+    }
+    const event = this.#nearest(Number(query.get('ts')), query.get('dir') === 'b');
+    if (!event) return null;
+    return [200, { event_id: event.eventId, origin_server_ts: event.pdu.origin_server_ts }];
+  }
+
   /** Answers as a resident server does. */
   answer(request: RemoteRequest): RemoteAnswer | null {
-    return this.#answerAboutEvents(request) ?? this.#answerAboutMembers(request);
+    return (
+      this.#answerAboutEvents(request) ??
+      this.#answerAboutHistory(request) ??
+      this.#answerAboutMembers(request)
+    );
   }
 
   /** Answers questions about the room's past. */
@@ -154,8 +205,7 @@ export class RemoteRoom {
     assert.equal(eventIdOf(this.version, pdu), eventId);
     this.taken.push({ kind, pdu });
     const state = [...this.state.values()];
-    const { envelope, contentAt, content: text } = splitOf(pdu);
-    this.take({ eventId, pdu, envelope, contentAt, content: text });
+    this.take({ eventId, pdu, ...splitOf(pdu) });
     if (kind === 'leave') return [200, {}];
     if (kind === 'knock') return [200, { knock_room_state: state.map(jsonOf) }];
     const chain = [...this.events.values()].filter((event) => event.eventId !== eventId);

@@ -20,6 +20,8 @@ export interface PlacedEvent {
   sender: string;
   /** Null: not in the timeline. */
   pos: number | null;
+  /** Less than 0 of history that was fetched later; see the events table. */
+  sub: number;
   /** See events.base_pos. */
   basePos: number | null;
   /** 0 accepted, 1 soft-failed, 2 rejected. */
@@ -40,7 +42,7 @@ export interface PduRow {
 
 const placedColumns = `
   e.event_nid as "eventNid", e.event_id as "eventId", e.type_nid as "typeNid", null::text as type,
-  e.state_key as "stateKey", e.sender_nid as "senderNid", null::text as sender, e.pos,
+  e.state_key as "stateKey", e.sender_nid as "senderNid", null::text as sender, e.pos, e.sub,
   e.base_pos as "basePos", e.status, e.depth, e.content, e.envelope, e.content_at as "contentAt"`;
 
 const selectRoom = statement<[string], RoomRow>(

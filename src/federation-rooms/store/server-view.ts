@@ -1,5 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
+import { visibilityHistory, type HistoryRow } from '../../rooms/module.ts';
 
 /** A stretch of a room's history in which a state entry held: `fromPos <= p < toPos`. */
 export interface SpanRow {
@@ -32,6 +33,11 @@ const selectVisibilities = statement<[number, number, number], SpanRow>(
    where t.event_type = 'm.room.history_visibility' and ${within}`,
 );
 
+const selectHistory = statement<[number], HistoryRow>(
+  'select_visibility_of_fetched',
+  visibilityHistory('(values ($1::bigint)) as w(room_nid)', "''"),
+);
+
 // Content is canonical JSON; others than those who were joined or invited see nothing more.
 const selectMembers = statement<[number, number, number, string], SpanRow>(
   'select_member_spans_of_server',
@@ -59,6 +65,8 @@ export function createServerViewStore(database: Queryable) {
   return {
     visibilities: (roomNid: number, fromPos: number, toPos: number) =>
       database.query(selectVisibilities, [roomNid, fromPos, toPos]),
+    /** History visibility throughout a room's history, what was fetched later included. */
+    history: (roomNid: number) => database.query(selectHistory, [roomNid]),
     /** Users of a server while they were joined or invited. */
     members: (roomNid: number, serverName: string, fromPos: number, toPos: number) =>
       database.query(selectMembers, [roomNid, fromPos, toPos, serverName]),

@@ -28,12 +28,16 @@ export interface ChangedDevice {
   deviceId: string;
   /** Of the user's change of a device before; null: there was none. */
   prevPos: number | null;
+  /** The device is no more. */
+  isGone: boolean;
 }
 
 const selectAt = statement<[positions: number[]], ChangedDevice>(
   'keys.devices_changed_at',
-  `select pos, is_device as "isDevice", device_id as "deviceId", prev_pos as "prevPos"
-   from device_changes where pos = any($1) order by pos, device_id`,
+  `select c.pos, c.is_device as "isDevice", c.device_id as "deviceId", c.prev_pos as "prevPos",
+     not exists (select from devices d
+       where d.user_nid = c.user_nid and d.device_id = c.device_id) as "isGone"
+   from device_changes c where c.pos = any($1) order by c.pos, c.device_id`,
 );
 
 const selectStreamId = statement<[userNid: number], { streamId: number }>(

@@ -56,6 +56,16 @@ export const announceDevices = statement<[number, deviceIds: string[]], Announce
    ${announcing('exists (select from named)', 'select true, device_id from named')}`,
 );
 
+/** Announces the user's newest device, one with keys if there is one. Others ask for the rest. */
+export const announceNewest = statement<[number], AnnouncedRow>(
+  'keys.announce_newest_device',
+  `with named as materialized (
+     select d.device_id from devices d left join device_keys k using (user_nid, device_nid)
+       where d.user_nid = $1
+       order by k.device_nid is null, d.device_nid desc limit 1),
+   ${announcing('exists (select from named)', 'select true, device_id from named')}`,
+);
+
 /** Everything the devices have left here; announced when they had keys. */
 export const deleteDevicesKeys = statement<
   [number, deviceNids: number[], deviceIds: string[]],

@@ -100,7 +100,7 @@ export const storeRemoteList = statement<
 const announced = `
    announced as (
      insert into device_list_changes (user_nid, pos)
-       select $1, nextval('stream_position') from judged where not is_known
+       select $1, nextval('stream_position') from judged where not is_known and is_visible
        on conflict (user_nid) do update set pos = excluded.pos
        returning pos)
    select pos, array(
@@ -114,7 +114,7 @@ export const remoteDevicesMax = 1_000;
  * Takes in a change of one device: user, device id, keys (null: it has none, or is gone), display
  * name, stream id, and those that it follows. When it does not follow what is known, or that has come
  * to an end, the list is stale from then on. Announces the change, unless it is known or no room is
- * shared.
+ * shared, or it is about a device that has never had keys (`hasNoKeys`): nobody here sees that.
  */
 export const changeRemoteDevice = statement<
   [
@@ -124,6 +124,7 @@ export const changeRemoteDevice = statement<
     displayName: string | null,
     streamId: number,
     previousIds: number[],
+    hasNoKeys: boolean,
   ],
   AnnouncedRow
 >(
@@ -134,7 +135,11 @@ export const changeRemoteDevice = statement<
      select coalesce(not k.is_stale and k.stream_id = $5, false) as is_known,
          coalesce(not k.is_stale and k.stream_id = any($6::bigint[]), false)
            and ($3::text is null or (select count(*) from remote_device_keys
-             where user_nid = $1 and device_id <> $2) < ${remoteDevicesMax}) as follows
+             where user_nid = $1 and device_id <> $2) < ${remoteDevicesMax}) as follows,
+         not $7::bool or exists (select from remote_device_keys
+           where user_nid = $1 and device_id = $2)
+         or not case cardinality($6::bigint[]) when 0 then coalesce(k.stream_id, 0) = 0
+             else coalesce(k.stream_id = any($6::bigint[]), false) end as is_visible
        from (select 1) one left join known k on true
        where exists (${sharedRoom('$1')})),
    list as (
@@ -167,7 +172,7 @@ export const changeRemoteKeys = statement<
   `with known as materialized (
      select is_stale from remote_device_lists where user_nid = $1 for update),
    judged as materialized (
-     select false as is_known, coalesce(not k.is_stale, false) as is_followed
+     select false as is_known, true as is_visible, coalesce(not k.is_stale, false) as is_followed
        from (select 1) one left join known k on true
        where exists (${sharedRoom('$1')})),
    list as (

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { clientPaths, endpoint, JsonText } from '../../http/endpoint.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { parsePlace } from '../../streams/position.ts';
-import { positionOf } from '../timeline-page.ts';
+import { positionOf } from '../read-page.ts';
 import { readableState, visibilityOf } from '../read-access.ts';
 import type { RoomServices } from '../services.ts';
 import { clientEventJson, contentOf, type StoredEvent } from '../stored-event.ts';

@@ -9,10 +9,10 @@ import {
   createEventWriter,
   parseFilterParameter,
   placeParameter,
-  positionOf,
   readContext,
-  readPage,
 } from '../timeline-page.ts';
+import { positionOf, readPage } from '../read-page.ts';
+import { nearestEvent } from '../nearest-event.ts';
 import { timelineMatchOf } from '../event-filter.ts';
 
 const declare = endpoint<RoomServices>();
@@ -45,17 +45,20 @@ const getRoomEvents = declare({
     const roomId = params['roomId']!;
     const direction = query.dir ?? 'f';
     const filter = parseFilterParameter(query.filter);
-    const end = { pos: services.bus.position(), sub: 0 };
-    const from = placeParameter(query.from, 'from') ?? (direction === 'b' ? end : start);
+    const given = placeParameter(query.from, 'from');
     const to = placeParameter(query.to, 'to');
-    const { access, visibility } = await readableTimeline(services, roomId, requester);
-    const { shown, next } = await readPage(services, access, visibility, {
+    const reader = await readableTimeline(services, roomId, requester);
+    // Another process may have let the user in just now.
+    const end = { pos: Math.max(services.bus.position(), reader.access.pos), sub: 0 };
+    const from = given ?? (direction === 'b' ? end : start);
+    const { shown, next } = await readPage(services, reader, {
       direction,
       from,
       bound: to ? positionOf(to) : direction === 'b' ? -1 : Number.MAX_SAFE_INTEGER,
       limit: Math.min(boundedLimit(query.limit), filter?.limit ?? limitMax),
       match: filter && timelineMatchOf(filter),
     });
+    const { access, visibility } = reader;
     const write = await createEventWriter(services, requester, access, visibility, shown);
     const chunk = shown.map(write).join(',');
     let text = `{"chunk":[${chunk}],"start":"${formatPlace(from)}"`;
@@ -90,13 +93,14 @@ const getEventContext = declare({
   async handle({ params, query, requester }, services) {
     const { roomId, eventId } = params;
     const filter = parseFilterParameter(query.filter);
-    const { access, visibility } = await readableTimeline(services, roomId!, requester);
+    const reader = await readableTimeline(services, roomId!, requester);
     const limit = boundedLimit(query.limit);
-    const context = await readContext(services, access, visibility, eventId!, {
+    const context = await readContext(services, reader, eventId!, {
       limit: filter?.limit ? Math.min(limit, filter.limit) : limit,
       match: filter && timelineMatchOf(filter),
     });
     const { event, before, after, startPlace, endPlace } = context;
+    const { access, visibility } = reader;
     const events = [...before, event, ...after];
     const write = await createEventWriter(services, requester, access, visibility, events);
     const newest = after.at(-1) ?? event;
@@ -180,7 +184,7 @@ const getEventByTimestamp = declare({
   errors: ['M_NOT_FOUND', 'M_FORBIDDEN'],
   async handle({ params, query, requester }, services) {
     const { access } = await readableState(services, params['roomId']!, requester);
-    const event = await services.timeline.nearest(access.roomNid, query.ts, query.dir);
+    const event = await nearestEvent(services, access, requester, query);
     if (!event) {
       const where = query.dir === 'f' ? 'forward' : 'backward';
       throw new MatrixError(

@@ -33,6 +33,8 @@ export interface ReceivedColumns {
   differences: readonly ChangedEntry[] | null;
   /** `own_position`: the state that the room has with the event. Default: the one just before. */
   differsFrom?: 'position_before' | 'own_position';
+  /** Events that it follows and that are not known here. */
+  missing: readonly string[];
   entries: readonly ChangedEntry[];
   members: readonly ChangedMember[];
   joinedDelta: number;
@@ -47,11 +49,11 @@ const receiveEvent = statement<unknown[], { pos: number }>(
    stored as (
      insert into events (room_nid, event_nid, pos, event_id, type_nid, state_key, sender_nid,
          origin_server_ts, depth, content, envelope, content_at, unsigned, redacts, status, base_pos,
-         redacted_by)
+         redacted_by, has_gap)
        select $1::bigint, pos, case when $13::int = 0 then pos end, $2::text, $3::int, $4::text,
          $5::bigint, $6::bigint, $7::bigint, $8::text, $9::text, $10::int, $11::text, $12::text,
          $13::int, case $14::text when 'position_before' then pos - 1 when 'own_position' then pos end,
-         $28::text
+         $28::text, $29::bool and $13::int = 0
        from input),
    differences as (
      insert into event_state_differences (room_nid, event_nid, type_nid, state_key, entry_nid)
@@ -121,6 +123,7 @@ export function receiveItem(received: ReceivedColumns): BatchItem {
     joinedDelta,
     invitedDelta,
     received.redactedBy,
+    received.missing.length > 0,
   ];
   return { statement: receiveEvent as never, params };
 }

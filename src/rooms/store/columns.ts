@@ -9,7 +9,7 @@ export const eventColumns = `
   e.type_nid as "typeNid", null::text as type, e.state_key as "stateKey", null::text as sender,
   e.sender_nid as "senderNid", e.origin_server_ts as "originServerTs", e.content, e.unsigned,
   e.device_nid as "deviceNid", e.txn_id as "txnId", e.redacted_by as "redactedBy", e.redacts,
-  e.base_pos is not null as "isForked"`;
+  e.base_pos is not null as "isForked", e.has_gap as "isAfterGap"`;
 
 /** Type and sender as text, for statements that choose by them: `t.event_type`, `u.user_id`. */
 export const nameJoins = `

@@ -2,6 +2,7 @@ import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 import { endless, eventColumns, memberTypeNid } from './columns.ts';
 import type { StoredEvent } from '../stored-event.ts';
+import { visibilityHistory, type HistoryRow } from './visibility-history.ts';
 
 const entryOf = `join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid`;
 
@@ -45,19 +46,9 @@ const selectMembersAt = statement<[number, number], StoredEvent>(
    where s.room_nid = $1 and s.from_pos <= $2 and s.to_pos > $2 and s.type_nid = ${memberTypeNid}`,
 );
 
-const selectVisibility = statement<
-  [number, string],
-  { isMember: boolean; content: string; fromPos: number; toPos: number }
->(
+const selectVisibility = statement<[number, string], HistoryRow>(
   'select_visibility_history',
-  `select t.event_type = 'm.room.member' as "isMember", e.content, s.from_pos as "fromPos",
-     s.to_pos as "toPos"
-   from (values ('m.room.history_visibility', ''), ('m.room.member', $2)) as w(type, state_key)
-     join event_types t on t.event_type = w.type
-     join room_state s on s.room_nid = $1 and s.type_nid = t.type_nid
-       and s.state_key = w.state_key
-     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
-   order by s.from_pos`,
+  visibilityHistory('(values ($1::bigint)) as w(room_nid)', '$2'),
 );
 
 const selectNewestPos = statement<[number], { pos: number | null }>(

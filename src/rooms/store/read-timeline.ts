@@ -95,14 +95,14 @@ const nearestBefore = statement<[number, number], StoredEvent>(
   `select ${eventColumns} from (
      select * from events e where e.room_nid = $1 and e.origin_server_ts <= $2
        and e.pos is not null and e.status = 0
-       order by e.origin_server_ts desc, e.pos desc limit 1) e`,
+       order by e.origin_server_ts desc, e.pos desc, e.sub desc limit 1) e`,
 );
 const nearestAfter = statement<[number, number], StoredEvent>(
   'select_event_after_time',
   `select ${eventColumns} from (
      select * from events e where e.room_nid = $1 and e.origin_server_ts >= $2
        and e.pos is not null and e.status = 0
-       order by e.origin_server_ts, e.pos limit 1) e`,
+       order by e.origin_server_ts, e.pos, e.sub limit 1) e`,
 );
 
 /** What a page is narrowed to: event types as SQL `like` patterns, senders as user ids. */

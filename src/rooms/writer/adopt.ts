@@ -1,6 +1,7 @@
 import { MatrixError } from '../../kernel/errors.ts';
 import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
+import { referencedIds } from '../../matrix/pdu.ts';
 import { keyOf } from '../../matrix/state-resolution/types.ts';
 import type { Fence } from '../../database/fence.ts';
 import { BatchFailed } from '../../streams/committer.ts';
@@ -10,6 +11,7 @@ import {
   receiveItem,
   type ChangedMember,
 } from '../store/append-received.ts';
+import { stretchItem, type HistoryStore } from '../store/history.ts';
 import { unplaceStrays, type OutlierStore, type StateEntryRow } from '../store/outliers.ts';
 import type { EventRow, MembershipChange } from '../streams.ts';
 import { HeadLost } from './commit-events.ts';
@@ -72,9 +74,14 @@ const entryOf = (prior: WholeEvent, { pdu }: BuiltEvent) => ({
 const count = (entries: Iterable<StateEntryRow>, membership: string) =>
   [...entries].filter((entry) => entry.membership === membership).length;
 
+export interface AdopterNeeds extends ReceiverNeeds {
+  outliers: OutlierStore;
+  history: Pick<HistoryStore, 'placedAmong'>;
+}
+
 /** Takes over rooms as other servers have them, and memberships in rooms that it is not in. */
-export function createAdopter(needs: ReceiverNeeds & { outliers: OutlierStore }) {
-  const { committer, heads, headStore, interned, outliers, forks } = needs;
+export function createAdopter(needs: AdopterNeeds) {
+  const { committer, heads, headStore, interned, outliers, forks, history } = needs;
 
   /** Does something with a room that nothing else is written to. */
   async function alone<T>(
@@ -152,11 +159,14 @@ export function createAdopter(needs: ReceiverNeeds & { outliers: OutlierStore })
     const { roomNid } = head;
     const { type, state_key: userId = '' } = event.pdu;
     const ownKey = keyOf(type, userId);
-    const [wantedRows, currentRows, from] = await Promise.all([
+    const prevIds = referencedIds(event.pdu.prev_events);
+    const [wantedRows, currentRows, from, placed] = await Promise.all([
       outliers.entries(roomNid, stateIds),
       outliers.currentEntries(roomNid),
       outliers.membershipOf(roomNid, userId),
+      history.placedAmong(roomNid, prevIds),
     ]);
+    const missing = prevIds.filter((id) => !placed.has(id));
     if (wantedRows.length < stateIds.length) throw new Error('some of the state is not stored');
     const wanted = keyed(wantedRows);
     const changes = changesOf(wanted, keyed(currentRows), ownKey);
@@ -166,6 +176,7 @@ export function createAdopter(needs: ReceiverNeeds & { outliers: OutlierStore })
     const unsigned = priorEvent && unsignedOf(entryOf(priorEvent, event));
     const stored = storedEventOf(roomNid, event, interned, unsigned, null);
     stored.isForked = true;
+    stored.isAfterGap = missing.length > 0;
     const own = membershipChange(userId, from, membershipIn(event.pdu), needs);
     const others = changes.flatMap((change) => memberIn(change) ?? []);
     const rest = [...wanted.values()].filter((entry) => entry !== prior);
@@ -185,6 +196,7 @@ export function createAdopter(needs: ReceiverNeeds & { outliers: OutlierStore })
         }),
       ],
       members: [memberRow(own, ownNid, stored.senderNid), ...others.map(({ row }) => row)],
+      missing,
       joinedDelta: count(rest, 'join') + 1 - head.joinedCount,
       invitedDelta: count(rest, 'invite') - head.invitedCount,
     });
@@ -198,6 +210,7 @@ export function createAdopter(needs: ReceiverNeeds & { outliers: OutlierStore })
     };
     const strays = { statement: unplaceStrays as never, params: [roomNid] };
     const items = [item, strays, extremitiesItem(roomNid, [])];
+    if (missing.length > 0) items.push(stretchItem(roomNid, event.eventId, missing));
     return committer.commit(receivedCommit, { head, items, row }, { alone: isAlone });
   }
 
@@ -218,6 +231,7 @@ export function createAdopter(needs: ReceiverNeeds & { outliers: OutlierStore })
       differences: null,
       entries: [],
       members: [memberRow(change, ownNid, stored.senderNid)],
+      missing: [],
       joinedDelta: 0,
       invitedDelta: 0,
     });

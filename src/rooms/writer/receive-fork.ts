@@ -12,6 +12,7 @@ import {
   receiveItem,
   type ChangedMember,
 } from '../store/append-received.ts';
+import { stretchItem } from '../store/history.ts';
 import { relationsItem } from '../store/relations.ts';
 import { stickyItem } from '../store/sticky-events.ts';
 import type { StoredEvent } from '../stored-event.ts';
@@ -233,7 +234,7 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     states: ForkStates,
     event: BuiltEvent,
     verdict: Verdict,
-    { target, isRedacted }: ForkOptions,
+    { target, isRedacted, gap }: ForkOptions & { gap: readonly string[] },
   ) {
     const { eventId, pdu } = event;
     const { status, before, next } = verdict;
@@ -242,6 +243,7 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     const whole = storedAs(head, states, event, before, redactions);
     const { stored } = whole;
     stored.isForked = isForked;
+    stored.isAfterGap = gap.length > 0;
     const { changes, rows } = membershipsIn(head, states, next);
     const steps = { joined: stepOf(changes, 'join'), invited: stepOf(changes, 'invite') };
     const item = receiveItem({
@@ -251,6 +253,7 @@ export function createForkReceiver(needs: ReceiverNeeds) {
       differences: isForked ? entriesOf(states, before) : null,
       entries: entriesOf(states, next),
       members: rows,
+      missing: gap,
       joinedDelta: steps.joined,
       invitedDelta: steps.invited,
     });
@@ -269,6 +272,7 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     const sticky = stickyItem([stored]);
     const items = [item, ...(relations ? [relations] : []), ...(sticky ? [sticky] : [])];
     if (redaction) items.push(redactionItem(redaction));
+    if (gap.length > 0) items.push(stretchItem(head.roomNid, eventId, gap));
     return { stored, steps, items, row };
   }
 
@@ -304,7 +308,9 @@ export function createForkReceiver(needs: ReceiverNeeds) {
     const verdict = await judge(head, states, event, options);
     const { before, next, status, reason } = verdict;
     await loadEntries(head, states, [before, next]);
-    const { stored, steps, items, row } = await planWrite(head, states, event, verdict, options);
+    const gap = [...prevIds].filter((id) => isUnplaced(states, id));
+    const plan = await planWrite(head, states, event, verdict, { ...options, gap });
+    const { stored, steps, items, row } = plan;
     if (row) items.push(...follow(head, event));
     try {
       await committer.commit(receivedCommit, { head, items, row }, { alone: options.alone });

@@ -83,6 +83,7 @@ export function storedEventOf(
     redactedBy: null,
     redacts: redactsOf(pdu),
     isForked: false,
+    isAfterGap: false,
     parsed: pdu.content,
   };
 }

@@ -20,6 +20,7 @@ import { withEventNames } from '../store/event-names.ts';
 import { createForkStore } from '../store/fork-events.ts';
 import { createHeadStore } from '../store/load-head.ts';
 import { createInterned } from '../store/interned.ts';
+import { createHistoryStore } from '../store/history.ts';
 import { createOutlierStore } from '../store/outliers.ts';
 import { createTransactionStore } from '../store/transactions.ts';
 import { eventStream, type EventRow } from '../streams.ts';
@@ -90,7 +91,12 @@ export async function openTestRooms(
         ...createLocalRoomWriter(needs),
         create: createRoomCreator(needs, database),
         receive: createReceiver({ ...needs, forks }),
-        ...createAdopter({ ...needs, forks, outliers: createOutlierStore(database) }),
+        ...createAdopter({
+          ...needs,
+          forks,
+          outliers: createOutlierStore(database),
+          history: createHistoryStore(database),
+        }),
       },
     );
   }

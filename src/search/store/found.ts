@@ -3,7 +3,8 @@ import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import {
   eventColumns,
-  type HistorySpan,
+  visibilityHistory,
+  type HistoryRow,
   type PositionRange,
   type StoredEvent,
 } from '../../rooms/module.ts';
@@ -96,18 +97,9 @@ const countFound = statement<Match, { total: number }>(
      select from searchable_events s ${eventOf('s')} where ${matching} limit ${countMax}) f`,
 );
 
-const selectHistories = statement<[number[], string], HistorySpan & { roomNid: number }>(
+const selectHistories = statement<[number[], string], HistoryRow & { roomNid: number }>(
   'search.visibility_histories',
-  `select s.room_nid as "roomNid", t.event_type = 'm.room.member' as "isMember", e.content,
-     s.from_pos as "fromPos", s.to_pos as "toPos"
-   from unnest($1::bigint[]) as w(room_nid)
-     cross join (values ('m.room.history_visibility', ''), ('m.room.member', $2))
-       as k(type, state_key)
-     join event_types t on t.event_type = k.type
-     join room_state s on s.room_nid = w.room_nid and s.type_nid = t.type_nid
-       and s.state_key = k.state_key
-     ${eventOf('s')}
-   order by s.room_nid, s.from_pos`,
+  visibilityHistory('unnest($1::bigint[]) as w(room_nid)', '$2'),
 );
 
 type Places = [roomNids: number[], positions: number[], subs: number[], limit: number];

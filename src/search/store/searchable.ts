@@ -27,7 +27,7 @@ const selectTexts = statement<[afterPos: number, limit: number], NewText>(
   `select e.room_nid as "roomNid", e.event_nid as "eventNid", t.event_type as type,
      e.sender_nid as "senderNid", e.pos, e.sub, e.content
    from events e join event_types t on t.type_nid = e.type_nid
-   where e.pos > $1 and e.status = 0 and e.redacted_by is null
+   where e.pos > $1 and e.sub = 0 and e.status = 0 and e.redacted_by is null
      and e.type_nid in (select type_nid from event_types
        where event_type in ('m.room.message', 'm.room.name', 'm.room.topic'))
    order by e.pos, e.sub limit $2`,

@@ -1,7 +1,8 @@
+import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
 import { isJsonObject, referencedIds, type JsonObject } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
-import type { ReceivedEvent, RoomImporter } from '../../rooms/module.ts';
+import type { KnownBefore, ReceivedEvent, RoomImporter } from '../../rooms/module.ts';
 import {
   arrivedEvents,
   eventsById,
@@ -167,6 +168,15 @@ export class Replay {
     }
   }
 
+  /** Events that these follow and that have no place. */
+  async #unknownBefore(events: readonly BuiltEvent[]): Promise<string[]> {
+    const own = new Set(events.map(({ eventId }) => eventId));
+    const named = new Set(events.flatMap(({ pdu }) => referencedIds(pdu.prev_events)));
+    const others = [...named].filter((id) => !own.has(id));
+    const placed = await this.#needs.rooms.history.placedAmong(this.#roomNid, others);
+    return others.filter((id) => !placed.has(id));
+  }
+
   /** Takes over what came from other servers about the time before. */
   async #takeHistory(): Promise<number> {
     const { source, rooms } = this.#needs;
@@ -183,18 +193,33 @@ export class Replay {
         eventsAtOnce,
       );
       // oxlint-disable-next-line no-await-in-loop
-      const earliest = await rooms.history.earliest(this.#roomNid);
-      if (!earliest || page.events.length === 0) return count;
+      const [gap] = await rooms.history.gaps(this.#roomNid);
+      if (!gap || page.events.length === 0) return count;
       const events = page.events.map(({ event }) => event).toReversed();
-      // oxlint-disable-next-line no-await-in-loop
-      await rooms.foreign.keepOutliers(this.#roomNid, events);
-      const ids = events.map(({ eventId }) => eventId);
-      // oxlint-disable-next-line no-await-in-loop
-      count += await rooms.history.place(this.#roomNid, earliest.eventId, ids);
       place = page.next;
+      // oxlint-disable-next-line no-await-in-loop
+      const unknown = await this.#unknownBefore(events);
+      const isFromStart = unknown.length === 0;
+      // The gap stays open for the pages that are still to come.
+      const missing = isFromStart && place ? gap.missing : unknown;
+      const before = visibilityBefore(events, isFromStart);
+      // oxlint-disable-next-line no-await-in-loop
+      await rooms.foreign.fillGap(this.#roomNid, gap, { events, missing, before });
+      count += events.length;
     } while (place);
     return count;
   }
+}
+
+/** The history visibility before each event that changes it, where these events tell. */
+function visibilityBefore(events: readonly BuiltEvent[], isFromStart: boolean): KnownBefore[] {
+  const type = 'm.room.history_visibility';
+  const changes = events.filter(({ pdu }) => pdu.type === type && pdu.state_key === '');
+  return changes.flatMap(({ eventId }, i) => {
+    const entryId = changes[i - 1]?.eventId ?? null;
+    if (entryId === null && !isFromStart) return [];
+    return { eventId, type, stateKey: '', entryId };
+  });
 }
 
 const strippedIn = (unsigned: JsonObject): JsonObject[] | null => {

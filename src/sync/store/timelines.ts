@@ -6,7 +6,8 @@ import {
   matchParameters,
   nameJoins,
   type Envelope,
-  type HistorySpan,
+  visibilityHistory,
+  type HistoryRow,
   type MatchParameters,
   type StoredEvent,
   type TimelineMatch,
@@ -57,18 +58,9 @@ const selectMatching = statement<
    order by m."roomNid", m.pos, m.sub`,
 );
 
-const selectHistories = statement<[number[], string], HistorySpan & { roomNid: number }>(
+const selectHistories = statement<[number[], string], HistoryRow & { roomNid: number }>(
   'sync_visibility_histories',
-  `select s.room_nid as "roomNid", t.event_type = 'm.room.member' as "isMember", e.content,
-     s.from_pos as "fromPos", s.to_pos as "toPos"
-   from unnest($1::bigint[]) as w(room_nid)
-     cross join (values ('m.room.history_visibility', ''), ('m.room.member', $2))
-       as k(type, state_key)
-     join event_types t on t.event_type = k.type
-     join room_state s on s.room_nid = w.room_nid and s.type_nid = t.type_nid
-       and s.state_key = k.state_key
-     join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
-   order by s.room_nid, s.from_pos`,
+  visibilityHistory('unnest($1::bigint[]) as w(room_nid)', '$2'),
 );
 
 const selectEnvelopes = statement<[number[], number[]], Envelope & { eventId: string }>(

@@ -46,7 +46,7 @@ export class RoomView {
   /** Puts older events in front: all there are after `start`. */
   prepend(events: readonly StoredEvent[], start: number): void {
     if (start >= this.windowStart) return;
-    this.window.unshift(...events.filter((event) => event.pos! <= this.windowStart));
+    this.window.unshift(...events.filter(({ pos }) => pos! > start && pos! <= this.windowStart));
     this.windowStart = start;
     const last = this.window.at(-1);
     if (last) this.lastEventPos = Math.max(this.lastEventPos, last.pos!);

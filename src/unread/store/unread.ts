@@ -52,7 +52,7 @@ const selectEvents = statement<[number[], number[], number, number], StoredEvent
   'unread_events',
   `select ${eventColumns} from unnest($1::bigint[], $2::bigint[]) as w(room_nid, after_pos)
    cross join lateral (
-     select * from events e where e.room_nid = w.room_nid and e.pos > w.after_pos
+     select * from events e where e.room_nid = w.room_nid and e.pos > w.after_pos and e.sub = 0
        and e.sender_nid <> $3 and e.status = 0 and e.redacted_by is null
        order by e.pos desc, e.sub desc limit $4) e`,
 );
