@@ -44,10 +44,7 @@ export function checkIdToken(jwt: Jwt, nonce: string, accessToken: string | null
   if (typeof sub !== 'string' || sub === '') refuse('sub is missing');
   if (given !== nonce) refuse('nonce is another');
   if (accessHash === undefined || accessToken === null) return;
-  const hash = hashOfAlgorithm(jwt.header['alg']);
-  const digest = createHash(hash ?? 'sha256')
-    .update(accessToken)
-    .digest();
+  const digest = createHash(hashOfAlgorithm(jwt.header['alg'])).update(accessToken).digest();
   const expected = digest.subarray(0, digest.length / 2).toString('base64url');
   if (accessHash !== expected) refuse('at_hash is another');
 }

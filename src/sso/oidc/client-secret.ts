@@ -8,7 +8,11 @@ const lifetimeMs = 60 * 60 * 1000;
  * The secret of this server at a provider; null: there is none. `client_secret_jwt_key`: a token that
  * is signed anew, as Sign in with Apple wants it.
  */
-export function clientSecretOf(config: OidcConfig, issuer: string, clock: Clock): string | null {
+export async function clientSecretOf(
+  config: OidcConfig,
+  issuer: string,
+  clock: Clock,
+): Promise<string | null> {
   const { clientSecret, clientSecretJwt, clientId } = config;
   if (!clientSecretJwt) return clientSecret;
   const nowTs = clock.now();

@@ -96,7 +96,7 @@ function played(more: Partial<OidcConfig> = {}, metadata: object = {}) {
             ...state.claims,
           };
           return answer({
-            id_token: signJwt({ alg: 'ES256' }, claims, pemOf(state.key.privateKey)),
+            id_token: await signJwt({ alg: 'ES256' }, claims, pemOf(state.key.privateKey)),
           });
         },
       },
@@ -149,10 +149,10 @@ test('claims become a user; without a claim or a right template nobody is let in
   await assert.rejects(broken(), isRefused('mapping_error'));
 });
 
-test('secrets: in the header, in the form, or signed by a key', () => {
+test('secrets: in the header, in the form, or signed by a key', async () => {
   const clock = { now: () => 1_900_000_000_000 };
   const form = new URLSearchParams();
-  const secret = clientSecretOf(config, issuer, clock);
+  const secret = await clientSecretOf(config, issuer, clock);
   const { Authorization: header = '' } = authenticate(form, config, secret);
   assert.equal(Buffer.from(header.split(' ')[1]!, 'base64').toString(), 'a+client:a+secret');
   assert.equal(form.size, 0);
@@ -168,7 +168,8 @@ test('secrets: in the header, in the form, or signed by a key', () => {
       payload: { iss: 'team' },
     },
   };
-  assert.deepEqual(authenticate(form, withKey, clientSecretOf(withKey, issuer, clock)), {});
+  const signed = await clientSecretOf(withKey, issuer, clock);
+  assert.deepEqual(authenticate(form, withKey, signed), {});
   assert.equal(form.get('client_id'), 'a client');
   const jwt = parseJwt(form.get('client_secret')!)!;
   assert.deepEqual(jwt.claims, {
@@ -180,5 +181,5 @@ test('secrets: in the header, in the form, or signed by a key', () => {
   });
   assert.equal(jwt.header['kid'], 'k');
   const keys = [{ ...publicKey.export({ format: 'jwk' }) }];
-  assert.ok(isSigned(jwt, { keys, secret: null, allowed: ['ES256'] }));
+  assert.ok(await isSigned(jwt, { keys, secret: null, allowed: ['ES256'] }));
 });

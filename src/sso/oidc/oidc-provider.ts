@@ -62,7 +62,7 @@ export function createOidcProvider(config: OidcConfig, needs: OidcProviderNeeds)
       redirect_uri: redirectUri,
       ...(verifier === undefined ? {} : { code_verifier: verifier }),
     });
-    const headers = authenticate(form, config, clientSecretOf(config, issuer, clock));
+    const headers = authenticate(form, config, await clientSecretOf(config, issuer, clock));
     const answer = await http.postForm(tokenEndpoint, form, headers);
     const { status, body } = jsonAnswer(answer.status, answer.body.toString('utf8'));
     if (body && 'error' in body) {
@@ -83,9 +83,9 @@ export function createOidcProvider(config: OidcConfig, needs: OidcProviderNeeds)
     const secret = config.clientSecret;
     const bySecret = isSymmetric(String(jwt.header['alg']));
     const keys = bySecret ? [] : await metadata.keys(false);
-    if (isSigned(jwt, { keys, secret, allowed })) return;
+    if (await isSigned(jwt, { keys, secret, allowed })) return;
     const newer = bySecret ? keys : await metadata.keys(true);
-    if (newer !== keys && isSigned(jwt, { keys: newer, secret, allowed })) return;
+    if (newer !== keys && (await isSigned(jwt, { keys: newer, secret, allowed }))) return;
     throw invalid('The signature of the identity provider is wrong');
   }
 
