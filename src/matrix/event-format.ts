@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { toBase64, toUrlSafeBase64 } from './base64.ts';
 import { canonicalJson, canonicalJsonLenient, NotCanonical } from './canonical-json.ts';
-import { fitsIdBytes, isEventId, isRoomId, isUserId } from './ids.ts';
+import { fitsIdBytes, idBytesMax, isEventId, isRoomId, isUserId } from './ids.ts';
 import { isJsonObject, type JsonObject, type JsonValue, type Pdu } from './pdu.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
@@ -94,14 +94,20 @@ function referenceFault(version: RoomVersion, value: unknown, name: keyof typeof
   return value.every(isReference) ? null : `${name} has something that is no reference`;
 }
 
+/** Code points beyond U+FFFF are two units of a string. */
+const fitsCodePoints = (text: string) =>
+  text.length <= idBytesMax ||
+  (text.length <= 2 * idBytesMax && Array.from(text).length <= idBytesMax);
+
 /** Within the length of ids, and without NUL, which PostgreSQL's text cannot hold. */
-const isStorable = (text: string) => fitsIdBytes(text) && !text.includes('\0');
+const isStorable = (version: RoomVersion, text: string) =>
+  (version.limitsInBytes ? fitsIdBytes(text) : fitsCodePoints(text)) && !text.includes('\0');
 
 function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   const { type, sender, state_key: stateKey, room_id: roomId, depth, content } = pdu;
-  if (typeof type !== 'string' || !isStorable(type)) return 'bad type';
+  if (typeof type !== 'string' || !isStorable(version, type)) return 'bad type';
   if (typeof sender !== 'string' || !isUserId(sender)) return 'bad sender';
-  if (stateKey !== undefined && (typeof stateKey !== 'string' || !isStorable(stateKey))) {
+  if (stateKey !== undefined && (typeof stateKey !== 'string' || !isStorable(version, stateKey))) {
     return 'bad state_key';
   }
   const isHashedCreate = version.roomIdIsCreateHash && type === 'm.room.create';
