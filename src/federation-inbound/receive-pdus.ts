@@ -7,7 +7,8 @@ import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
-import type { InboundRoom, MissingEvents } from './missing-events.ts';
+import type { InboundRoom } from './keep-outliers.ts';
+import type { MissingEvents } from './missing-events.ts';
 
 export interface ReceivePdusNeeds {
   serverName: string;
@@ -104,9 +105,10 @@ export function createReceivePdus(needs: ReceivePdusNeeds) {
     for (const [i, first] of received.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- each may build on the one before
       const { eventId, outcome, reason } = await whole(origin, room, events[i]!, first);
-      const isRefused = outcome === 'rejected' || outcome === 'missing';
-      const error = reason ?? 'the events that it follows are not known here';
-      results[eventId] = isRefused ? { error } : {};
+      results[eventId] = outcome === 'rejected' ? { error: reason ?? 'rejected' } : {};
+      // Nothing is wrong with it; it is asked for when something follows it that can be taken in.
+      if (outcome !== 'missing') continue;
+      log.info({ origin, roomId: room.roomId, eventId }, 'what an event follows is not to be had');
     }
     return results;
   }
