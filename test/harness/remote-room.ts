@@ -69,7 +69,8 @@ export class RemoteRoom {
       sender,
       content,
       origin: this.#server.name,
-      origin_server_ts: Date.now(),
+      // Where forks meet, the later one wins.
+      origin_server_ts: Math.max(Date.now(), (this.last?.pdu.origin_server_ts ?? 0) + 1),
       depth: (this.last?.pdu.depth ?? 0) + 1,
       prev_events: this.last ? [this.#reference(this.last)] : [],
       auth_events: [],

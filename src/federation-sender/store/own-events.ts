@@ -1,6 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import type { SplitPdu } from '../../matrix/event-builder.ts';
+import type { SplitPdu } from '../../matrix/pdu-text.ts';
 import { memberType, membershipIn, serverOf } from './columns.ts';
 
 export interface PduRow extends SplitPdu {
