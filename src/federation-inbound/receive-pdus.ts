@@ -1,7 +1,7 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
-import { serverNameOf } from '../matrix/ids.ts';
+import { isRoomId, serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { checkRead, readEvent, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
@@ -120,7 +120,10 @@ export function createReceivePdus(needs: ReceivePdusNeeds) {
     given: readonly JsonObject[],
   ): Promise<PduResults> {
     const byRoom = Map.groupBy(given as unknown as Pdu[], (pdu) => pdu.room_id);
-    const ids = [...byRoom.keys()].filter((id) => typeof id === 'string');
+    const ids = [...byRoom.keys()].filter(
+      (id) => typeof id === 'string' && isRoomId(id),
+    ) as string[];
+    if (ids.length === 0) return {};
     const rooms = await needs.rooms().members.receivingRooms(ids);
     const parts = await Promise.all(
       rooms.map(async (room): Promise<PduResults> => {
