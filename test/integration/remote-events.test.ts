@@ -4,6 +4,7 @@ import { countersign, type BuiltEvent } from '../../src/matrix/event-builder.ts'
 import { contentHash, eventIdOf } from '../../src/matrix/event-format.ts';
 import type { JsonObject } from '../../src/matrix/pdu.ts';
 import { TestClient, type Json } from '../harness/client.ts';
+import { eventually } from '../harness/eventually.ts';
 import { RemoteRoom } from '../harness/remote-room.ts';
 import { startRemoteServer, type RemoteServer } from '../harness/remote-server.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
@@ -56,6 +57,10 @@ async function newest(client: TestClient, path: string, limit = 20): Promise<str
   return bodiesIn({ events: chunk }).toReversed();
 }
 
+/** Waits until the newest messages are these: another process may have written them. */
+const shows = (client: TestClient, path: string, bodies: readonly string[]) =>
+  eventually(async () => assert.deepEqual(await newest(client, path), bodies));
+
 test('an event of another server is shown, once, and woken for', async () => {
   const { room, alice } = await joinedRoom();
   const { next_batch: since } = await alice.ok('GET', `${v3}/sync?timeout=0`);
@@ -69,7 +74,7 @@ test('an event of another server is shown, once, and woken for', async () => {
   const again = room.message('again');
   await send(room, [again], 'same');
   await send(room, [again], 'same');
-  assert.deepEqual(await newest(alice, `${v3}/rooms/${encoded(room.roomId)}`), ['hello', 'again']);
+  await shows(alice, `${v3}/rooms/${encoded(room.roomId)}`, ['hello', 'again']);
 });
 
 test('what is missing between is fetched', async () => {
@@ -77,7 +82,7 @@ test('what is missing between is fetched', async () => {
   const between = [room.message('one'), room.message('two')];
   room.history = between;
   await send(room, [room.message('three')]);
-  assert.deepEqual(await newest(alice, path), ['one', 'two', 'three']);
+  await shows(alice, path, ['one', 'two', 'three']);
   assert.equal(remote.asked.filter(({ uri }) => uri.includes('get_missing_events')).length, 1);
 });
 
@@ -90,13 +95,13 @@ test('where too much is missing the room goes on with the state that the server 
   room.history = [room.message('the last before')];
   const event = room.message('after the gap');
   assert.deepEqual(await send(room, [event]), { [event.eventId]: {} });
-  assert.deepEqual(await newest(alice, path), ['the last before', 'after the gap']);
+  await shows(alice, path, ['the last before', 'after the gap']);
   const topic = await alice.ok('GET', `${path}/state/m.room.topic/`);
   assert.equal(topic['topic'], 'set meanwhile');
   const { joined } = await alice.ok('GET', `${path}/joined_members`);
   assert.ok((joined as Json)[`@late:${remote.name}`]);
   await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'ours' });
-  assert.deepEqual(await newest(alice, path), ['the last before', 'after the gap', 'ours']);
+  await shows(alice, path, ['the last before', 'after the gap', 'ours']);
 });
 
 const askedFor = (room: RemoteRoom) =>
@@ -139,7 +144,7 @@ test('what stands on an event that is not to be had is no part of a state', asyn
   room.history = [room.last!];
   const last = room.message('when it is known');
   await send(room, [last]);
-  assert.deepEqual(await newest(alice, path), ['after', 'when it is known']);
+  await shows(alice, path, ['after', 'when it is known']);
   assert.equal((await member())['displayname'], 'C');
 });
 
@@ -165,7 +170,7 @@ test('auth events that are missing are asked for; one that was rejected lets not
   assert.match(String((results[first.eventId] as Json)['error']), /rejected/);
   assert.match(String((results[second.eventId] as Json)['error']), /rejected/);
   assert.deepEqual(results[last.eventId], {});
-  assert.deepEqual(await newest(alice, path), ['last']);
+  await shows(alice, path, ['last']);
   assert.deepEqual(askedFor(room), [
     `event_auth/${encoded(room.roomId)}/${encoded(first.eventId)}`,
   ]);
@@ -185,7 +190,7 @@ test('before room version 11 a state key may have more than 255 bytes', async ()
   assert.deepEqual(await send(room, [long]), { [long.eventId]: {} });
   const event = room.message('follows it');
   assert.deepEqual(await send(room, [event]), { [event.eventId]: {} });
-  assert.deepEqual(await newest(alice, path), ['long', 'follows it']);
+  await shows(alice, path, ['long', 'follows it']);
   await alice.ok('GET', `${path}/state/org.example.long/${encoded(stateKey)}`);
 });
 
