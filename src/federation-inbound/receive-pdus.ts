@@ -1,14 +1,14 @@
 import { MatrixError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
-import { eventIdOf, checkPduFormat } from '../matrix/event-format.ts';
-import { serverNameOf } from '../matrix/ids.ts';
+import { isRoomId, serverNameOf } from '../matrix/ids.ts';
 import { referencedIds, type JsonObject, type Pdu } from '../matrix/pdu.ts';
-import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
+import { checkRead, readEvent, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
 import type { InboundMetrics } from './inbound-metrics.ts';
-import type { InboundRoom, MissingEvents } from './missing-events.ts';
+import type { InboundRoom } from './keep-outliers.ts';
+import type { MissingEvents } from './missing-events.ts';
 
 export interface ReceivePdusNeeds {
   serverName: string;
@@ -84,27 +84,29 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
 
   async function receiveInRoom(
     origin: string,
-    room: InboundRoom,
+    room: InboundRoom & { isResident: boolean },
     pdus: readonly Pdu[],
   ): Promise<PduResults> {
-    const { serverAcls, foreign, writer } = needs.rooms();
+    const { serverAcls, writer } = needs.rooms();
     const version = roomVersion(room.roomVersion);
     const results: PduResults = {};
-    const wellFormed = pdus.filter((pdu) => checkPduFormat(version, pdu) === null);
-    const ids = wellFormed.map((pdu) => eventIdOf(version, pdu));
+    const wellFormed = pdus
+      .map((pdu) => readEvent(version, pdu))
+      .filter((read) => typeof read !== 'string');
     if (!(await serverAcls.allows(room.roomNid, origin))) {
-      for (const id of ids) results[id] = { error: 'Your server may not take part in this room' };
+      const error = 'Your server may not take part in this room';
+      for (const { eventId } of wellFormed) results[eventId] = { error };
       return results;
     }
     const checked = await Promise.all(
-      wellFormed.map((pdu) => checkReceived(version, room.roomId, pdu, findKey)),
+      wellFormed.map((read) => checkRead(version, room.roomId, read, findKey)),
     );
     const events: BuiltEvent[] = [];
     checked.forEach((event, i) => {
-      if (typeof event === 'string') results[ids[i]!] = { error: event };
+      if (typeof event === 'string') results[wellFormed[i]!.eventId] = { error: event };
       else events.push(event);
     });
-    if (!(await foreign.isResident(room.roomNid))) {
+    if (!room.isResident) {
       for (const event of events) {
         // oxlint-disable-next-line no-await-in-loop -- one at most means something here
         await receiveStray(room, event);
@@ -118,23 +120,26 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
       // oxlint-disable-next-line no-await-in-loop -- each may build on the one before
       const { eventId, outcome, reason } = await whole(origin, room, events[i]!, first);
       if (outcome === 'soft_failed') metrics.softFailed();
-      const isRefused = outcome === 'rejected' || outcome === 'missing';
-      const error = reason ?? 'the events that it follows are not known here';
-      results[eventId] = isRefused ? { error } : {};
+      results[eventId] = outcome === 'rejected' ? { error: reason ?? 'rejected' } : {};
+      // Nothing is wrong with it; it is asked for when something follows it that can be taken in.
+      if (outcome !== 'missing') continue;
+      log.info({ origin, roomId: room.roomId, eventId }, 'what an event follows is not to be had');
     }
     return results;
   }
 
   async function receivePdus(origin: string, given: readonly JsonObject[]): Promise<PduResults> {
     const byRoom = Map.groupBy(given as unknown as Pdu[], (pdu) => pdu.room_id);
-    const { members } = needs.rooms();
+    const ids = [...byRoom.keys()].filter(
+      (id) => typeof id === 'string' && isRoomId(id),
+    ) as string[];
+    if (ids.length === 0) return {};
+    const rooms = await needs.rooms().members.receivingRooms(ids);
     const parts = await Promise.all(
-      [...byRoom].map(async ([roomId, pdus]): Promise<PduResults> => {
-        if (typeof roomId !== 'string') return {};
-        const room = await members.room(roomId);
-        if (!room) return {};
+      rooms.map(async (room): Promise<PduResults> => {
+        const { roomId } = room;
         try {
-          return await receiveInRoom(origin, { roomId, ...room }, pdus);
+          return await receiveInRoom(origin, room, byRoom.get(roomId)!);
         } catch (error) {
           // The others' events are not lost for it; the origin sends these again.
           if (error instanceof MatrixError && error.code === 'M_NOT_FOUND') return {};

@@ -1,4 +1,5 @@
 import { inGroups } from '../kernel/in-groups.ts';
+import { inAuthOrder } from '../matrix/auth-order.ts';
 import type { BuiltEvent } from '../matrix/event-builder.ts';
 import { referencedIds, type JsonValue } from '../matrix/pdu.ts';
 import {
@@ -25,31 +26,6 @@ export interface CheckedRoom {
 
 /** Signatures that are checked before others get their turn. */
 const checkedAtOnce = 50;
-
-/** Events by id, those that others stand on first. */
-function inAuthOrder(events: ReadonlyMap<string, BuiltEvent>): BuiltEvent[] {
-  const ordered: BuiltEvent[] = [];
-  const state = new Map<string, 'under_way' | 'done'>();
-  for (const root of events.keys()) {
-    const stack = [root];
-    while (stack.length > 0) {
-      const id = stack.at(-1)!;
-      const event = events.get(id)!;
-      if (state.get(id) === undefined) {
-        state.set(id, 'under_way');
-        for (const authId of referencedIds(event.pdu.auth_events)) {
-          if (events.has(authId) && !state.has(authId)) stack.push(authId);
-        }
-        continue;
-      }
-      stack.pop();
-      if (state.get(id) === 'done') continue;
-      state.set(id, 'done');
-      ordered.push(event);
-    }
-  }
-  return ordered;
-}
 
 /** What remains of events when those are left out that the rules do not let in. */
 function authorised(version: RoomVersion, events: ReadonlyMap<string, BuiltEvent>) {

@@ -1,4 +1,5 @@
-import { canonicalFor, redactPdu } from '../matrix/event-format.ts';
+import { redactPdu } from '../matrix/event-format.ts';
+import { canonicalFor } from '../matrix/pdu-text.ts';
 import { joinPdu } from '../matrix/event-builder.ts';
 import { serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject, Pdu } from '../matrix/pdu.ts';

@@ -95,7 +95,8 @@ export function createFollower(needs: FollowerNeeds): Follower {
           departures.push({ pos, roomNid, serverName: serverNameOf(userId) });
         }
       }
-      if (serverNameOf(sender) !== serverName) continue;
+      // Our own on a fork is a join that another server has let in, and tells the others of.
+      if (serverNameOf(sender) !== serverName || row.event.isForked) continue;
       const item = { pos, roomNid, eventNid };
       add({ item, roomNids: [roomNid], others: serversOf(row.memberships), origin: null });
     }

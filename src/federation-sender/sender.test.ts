@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { eventually } from '../../test/harness/eventually.ts';
-import { bodiesFor, openTestSender, type TestSender } from './test-sender.ts';
+import { RemoteRoom } from '../../test/harness/remote-room.ts';
+import type { RemoteServer } from '../../test/harness/remote-server.ts';
+import { alice, bodiesFor, openTestSender, theirKey, type TestSender } from './test-sender.ts';
 
 const them = 'them.test';
 const bob = `@bob:${them}`;
@@ -113,6 +115,27 @@ test('an event of another server is sent on when this one vouches for it, also b
   await world.restart(true);
   await world.sender.tidy();
   assert.equal(await kept(), 0);
+});
+
+test('a join that another server has let in is told by that one, also to who comes after', async (t) => {
+  const fresh = await openTestSender();
+  t.after(() => fresh.close());
+  const room = new RemoteRoom({ name: them, key: theirKey } as RemoteServer);
+  const { roomId } = room;
+  const state = [...room.state.values()];
+  const join = room.member(alice, 'join');
+  await fresh.rooms.foreign.adopt({ roomId, roomVersion: '11', state, authChain: [], join });
+  await fresh.say(roomId, 'here');
+  await eventually(async () => assert.deepEqual(bodiesFor(fresh, them, roomId), ['here']));
+  fresh.away.add(them);
+  await fresh.say(roomId, 'later');
+  await eventually(async () => assert.ok(fresh.backOff.waitMs(them) > 0));
+  await fresh.restart(false);
+  fresh.away.clear();
+  fresh.clock.pass(60_000);
+  await eventually(async () => assert.ok(bodiesFor(fresh, them, roomId).includes('later')));
+  const types = fresh.arrived.flatMap(({ pdus }) => pdus.map(({ type }) => type));
+  assert.deepEqual(new Set(types), new Set(['m.room.message']));
 });
 
 test('a transaction at a time, of at most 50 events, each with an id of its own', async () => {

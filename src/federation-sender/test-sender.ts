@@ -77,7 +77,7 @@ export interface TestSender {
 export const alice = '@alice:us.test';
 const serverName = 'us.test';
 const signingKey = parseSigningKey(generateSigningKeyLine('us'));
-const theirKey = parseSigningKey(generateSigningKeyLine('them'));
+export const theirKey = parseSigningKey(generateSigningKeyLine('them'));
 const minRetryMs = 60_000;
 
 export async function openTestSender(

@@ -24,7 +24,8 @@ function compareCodePoints(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-function sortedKeys(object: object): string[] {
+/** The keys in the order of canonical JSON. */
+export function sortedKeys(object: object): string[] {
   const keys = Object.keys(object);
   if (keys.length < 2) return keys;
   return keys.some((key) => hasHighUnits.test(key)) ? keys.sort(compareCodePoints) : keys.sort();

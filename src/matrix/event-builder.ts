@@ -1,25 +1,16 @@
 import { hash, randomBytes } from 'node:crypto';
 import { toBase64 } from './base64.ts';
 import { isCanonicalNumber, NotCanonical } from './canonical-json.ts';
-import { canonicalFor, eventBytesMax, eventIdFromText, signableText } from './event-format.ts';
+import { eventBytesMax, eventIdFromText, signableText } from './event-format.ts';
 import { fitsIdBytes, idBytesMax } from './ids.ts';
 import type { Pdu } from './pdu.ts';
+import { canonicalFor, PduText, type SplitPdu } from './pdu-text.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
 import type { SigningKey } from './signing.ts';
 
 /** An event before its hash, signature and id. */
 export type UnsignedPdu = Omit<Pdu, 'hashes' | 'signatures' | 'unsigned'>;
-
-/** A PDU's canonical JSON in two parts, so that the content can be read without the rest. */
-export interface SplitPdu {
-  /** Canonical JSON text of the content. */
-  content: string;
-  /** Canonical JSON text of everything but the content. */
-  envelope: string;
-  /** Where in `envelope`, in UTF-16 units, `"content":…,` belongs. */
-  contentAt: number;
-}
 
 export interface BuiltEvent extends SplitPdu {
   eventId: string;
@@ -139,16 +130,8 @@ export function buildPdu(
 }
 
 /** A PDU in its stored form; `unsigned` is left out. */
-export function splitPdu(version: RoomVersion, pdu: Pdu): SplitPdu {
-  const { content, unsigned: _unsigned, ...rest } = pdu;
-  const envelope = canonicalFor(version, rest);
-  // Only `auth_events` can sort before `content` among the members that events have; others are
-  // rare and make the offset depend on them.
-  const before = Object.fromEntries(Object.entries(rest).filter(([name]) => name < 'content'));
-  const prefix = canonicalFor(version, before);
-  const contentAt = prefix === '{}' ? 1 : prefix.length;
-  return { content: canonicalFor(version, content), envelope, contentAt };
-}
+export const splitPdu = (version: RoomVersion, pdu: Pdu): SplitPdu =>
+  new PduText(version, pdu).split();
 
 /** The whole PDU as canonical JSON text. */
 export function joinPdu(envelope: string, contentAt: number, content: string): string {

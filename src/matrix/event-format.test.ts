@@ -129,13 +129,13 @@ const references = (count: number) => Array.from({ length: count }, (_, i) => `$
 test('what is wrong with an event is named', () => {
   const faults: [change: JsonObject, fault: RegExp][] = [
     [{ type: 1 }, /type/],
-    [{ type: 'é'.repeat(128) }, /type/],
+    [{ type: 'é'.repeat(256) }, /type/],
     [{ sender: 'alice' }, /sender/],
     [{ sender: `@${'a'.repeat(252)}:b.c` }, /sender/],
     [{ type: 'a\0' }, /type/],
     [{ state_key: 'a\0' }, /state_key/],
     [{ state_key: 1 }, /state_key/],
-    [{ state_key: 'é'.repeat(128) }, /state_key/],
+    [{ state_key: '💥'.repeat(256) }, /state_key/],
     [{ room_id: '#r:b' }, /room_id/],
     [{ room_id: `!${'a'.repeat(255)}` }, /room_id/],
     [{ depth: -1 }, /depth/],
@@ -174,6 +174,13 @@ test('rules that some versions have', () => {
   );
   const named = { ...explicit(message), prev_events: [['a', { sha256: 'x' }]] };
   assert.match(checkPduFormat(v1, named) ?? '', /prev_events/);
+  for (const change of [{ type: 'é'.repeat(255) }, { state_key: '💥'.repeat(255) }]) {
+    assert.equal(checkPduFormat(v10, { ...message, ...change }), null);
+    assert.match(
+      checkPduFormat(roomVersion('11'), { ...message, ...change }) ?? '',
+      /type|state_key/,
+    );
+  }
   const fractions = { ...message, content: { a: 1.5 } };
   assert.equal(checkPduFormat(roomVersion('5'), fractions), null);
   assert.notEqual(checkPduFormat(roomVersion('6'), fractions), null);

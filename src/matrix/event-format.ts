@@ -1,42 +1,20 @@
 import { hash } from 'node:crypto';
 import { toBase64, toUrlSafeBase64 } from './base64.ts';
-import { canonicalJson, canonicalJsonLenient, NotCanonical } from './canonical-json.ts';
-import { fitsIdBytes, isEventId, isRoomId, isUserId } from './ids.ts';
-import { isJsonObject, type JsonObject, type JsonValue, type Pdu } from './pdu.ts';
+import { NotCanonical } from './canonical-json.ts';
+import { fitsIdBytes, idBytesMax, isEventId, isRoomId, isUserId } from './ids.ts';
+import { isJsonObject, type JsonObject, type Pdu } from './pdu.ts';
+import { keptMembers, PduText } from './pdu-text.ts';
 import { redactContent } from './redaction.ts';
 import type { RoomVersion } from './room-versions.ts';
 
 /** Largest event as canonical JSON, in bytes (client-server spec, "Size limits"). */
 export const eventBytesMax = 65_536;
 
-/** Canonical JSON by the rules of the room version. */
-export function canonicalFor(version: RoomVersion, value: JsonValue): string {
-  return version.enforceCanonicalJson ? canonicalJson(value) : canonicalJsonLenient(value);
-}
-
-const keptAlways = [
-  'event_id',
-  'type',
-  'room_id',
-  'sender',
-  'state_key',
-  'hashes',
-  'signatures',
-  'depth',
-  'prev_events',
-  'auth_events',
-  'origin_server_ts',
-] as const;
-const keptBefore11 = ['prev_state', 'membership', 'origin'] as const;
-
 /** Removes what a redaction removes. Source: "Redactions" of each room version. */
 export function redactPdu(version: RoomVersion, pdu: Pdu): Pdu {
   const source = pdu as unknown as JsonObject;
   const kept: JsonObject = {};
-  for (const key of keptAlways) if (source[key] !== undefined) kept[key] = source[key];
-  if (!version.updatedRedaction) {
-    for (const key of keptBefore11) if (source[key] !== undefined) kept[key] = source[key];
-  }
+  for (const key of keptMembers(version)) if (source[key] !== undefined) kept[key] = source[key];
   kept['content'] = redactContent(version, pdu.type, pdu.content);
   return kept as unknown as Pdu;
 }
@@ -45,16 +23,15 @@ const sha256 = (text: string | Uint8Array) => hash('sha256', text, 'buffer');
 
 /** Unpadded base64 hash of the whole event (server-server spec, "Calculating the content hash"). */
 export function contentHash(version: RoomVersion, pdu: Pdu): string {
-  const { hashes: _h, signatures: _s, unsigned: _u, ...rest } = pdu as unknown as JsonObject;
-  return toBase64(sha256(canonicalFor(version, rest)));
+  return contentHashFromText(new PduText(version, pdu).hashed());
 }
+
+/** The content hash that follows from `PduText.hashed`. */
+export const contentHashFromText = (text: string): string => toBase64(sha256(text));
 
 /** The JSON that is signed and of which the reference hash is taken: the redacted event. */
 export function signableText(version: RoomVersion, pdu: Pdu): string {
-  const redacted = redactPdu(version, pdu) as unknown as JsonObject;
-  delete redacted['signatures'];
-  delete redacted['unsigned'];
-  return canonicalFor(version, redacted);
+  return new PduText(version, pdu).signable();
 }
 
 /** The event id that follows from the text of `signableText`, or from its UTF-8. */
@@ -94,14 +71,20 @@ function referenceFault(version: RoomVersion, value: unknown, name: keyof typeof
   return value.every(isReference) ? null : `${name} has something that is no reference`;
 }
 
+/** Code points beyond U+FFFF are two units of a string. */
+const fitsCodePoints = (text: string) =>
+  text.length <= idBytesMax ||
+  (text.length <= 2 * idBytesMax && Array.from(text).length <= idBytesMax);
+
 /** Within the length of ids, and without NUL, which PostgreSQL's text cannot hold. */
-const isStorable = (text: string) => fitsIdBytes(text) && !text.includes('\0');
+const isStorable = (version: RoomVersion, text: string) =>
+  (version.limitsInBytes ? fitsIdBytes(text) : fitsCodePoints(text)) && !text.includes('\0');
 
 function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   const { type, sender, state_key: stateKey, room_id: roomId, depth, content } = pdu;
-  if (typeof type !== 'string' || !isStorable(type)) return 'bad type';
+  if (typeof type !== 'string' || !isStorable(version, type)) return 'bad type';
   if (typeof sender !== 'string' || !isUserId(sender)) return 'bad sender';
-  if (stateKey !== undefined && (typeof stateKey !== 'string' || !isStorable(stateKey))) {
+  if (stateKey !== undefined && (typeof stateKey !== 'string' || !isStorable(version, stateKey))) {
     return 'bad state_key';
   }
   const isHashedCreate = version.roomIdIsCreateHash && type === 'm.room.create';
@@ -119,8 +102,11 @@ function fieldFault(version: RoomVersion, pdu: JsonObject): string | null {
   return null;
 }
 
-/** What is wrong with the format of an event of another server; null when nothing is. */
-export function checkPduFormat(version: RoomVersion, pdu: unknown): string | null {
+/**
+ * Reads an event of another server; what is wrong with its format is given as text. Source:
+ * server-server spec, "Checks performed on receipt of a PDU", 1.
+ */
+export function readPdu(version: RoomVersion, pdu: unknown): PduText | string {
   if (!isJsonObject(pdu)) return 'not an object';
   const fault =
     fieldFault(version, pdu) ??
@@ -128,11 +114,17 @@ export function checkPduFormat(version: RoomVersion, pdu: unknown): string | nul
     referenceFault(version, pdu['auth_events'], 'auth_events');
   if (fault !== null) return fault;
   try {
-    const { unsigned: _unsigned, ...rest } = pdu;
-    const bytes = Buffer.byteLength(canonicalFor(version, rest));
-    return bytes > eventBytesMax ? `${bytes} bytes, more than ${eventBytesMax}` : null;
+    const text = new PduText(version, pdu as unknown as Pdu);
+    const bytes = text.bytes();
+    return bytes > eventBytesMax ? `${bytes} bytes, more than ${eventBytesMax}` : text;
   } catch (error) {
     if (error instanceof NotCanonical) return error.message;
     throw error;
   }
+}
+
+/** What is wrong with the format of an event of another server; null when nothing is. */
+export function checkPduFormat(version: RoomVersion, pdu: unknown): string | null {
+  const read = readPdu(version, pdu);
+  return typeof read === 'string' ? read : null;
 }

@@ -1,15 +1,15 @@
 import { checkAuthorised, authTypesFor, NotAuthorised } from './auth-rules.ts';
 import { splitPdu, type BuiltEvent } from './event-builder.ts';
 import {
-  checkPduFormat,
-  contentHash,
-  eventIdOf,
+  contentHashFromText,
+  eventIdFromText,
+  readPdu,
   redactPdu,
   roomIdOf,
-  signableText,
 } from './event-format.ts';
 import { isUserId, serverNameOf } from './ids.ts';
 import type { AuthState, Pdu } from './pdu.ts';
+import type { PduText } from './pdu-text.ts';
 import type { RoomVersion } from './room-versions.ts';
 import type { ServerKey } from './server-keys.ts';
 import { verifyBytes } from './signing.ts';
@@ -75,6 +75,27 @@ function placeFault(pdu: Pdu): string | null {
   return isMember && !isUserId(pdu.state_key!) ? 'the member is no user' : null;
 }
 
+/** An event of another server that is well-formed. */
+export interface ReadEvent {
+  eventId: string;
+  /** Without `unsigned`. */
+  pdu: Pdu;
+  text: PduText;
+  /** What is signed. */
+  message: Buffer;
+}
+
+/** Reads an event of another server; gives what is wrong with its format, as text. */
+export function readEvent(version: RoomVersion, given: unknown): ReadEvent | string {
+  const text = readPdu(version, given);
+  if (typeof text === 'string') return text;
+  const { unsigned: _unsigned, ...pdu } = given as Pdu;
+  const message = Buffer.from(text.signable());
+  const eventId =
+    version.eventIdFormat === 'explicit' ? pdu.event_id! : eventIdFromText(version, message);
+  return { eventId, pdu, text, message };
+}
+
 /**
  * Checks an event's format, signatures and hash; one whose hash is wrong is redacted. Gives what is
  * wrong, as text, with an event that has to be dropped. Source: server-server spec, "Checks performed
@@ -86,8 +107,18 @@ export async function checkReceived(
   given: unknown,
   findKey: FindServerKey,
 ): Promise<BuiltEvent | string> {
-  const fault = checkPduFormat(version, given) ?? placeFault(given as Pdu);
-  return fault ?? checkSigned(version, roomId, given as Pdu, findKey);
+  const read = readEvent(version, given);
+  return typeof read === 'string' ? read : checkRead(version, roomId, read, findKey);
+}
+
+/** As `checkReceived`, of an event that has been read. */
+export async function checkRead(
+  version: RoomVersion,
+  roomId: string,
+  read: ReadEvent,
+  findKey: FindServerKey,
+): Promise<BuiltEvent | string> {
+  return placeFault(read.pdu) ?? checkSigned(version, roomId, read, findKey);
 }
 
 /** As `checkReceived`, of an event of a room's past, which its create event is part of. */
@@ -97,29 +128,27 @@ export async function checkHistoric(
   given: unknown,
   findKey: FindServerKey,
 ): Promise<BuiltEvent | string> {
-  const fault = checkPduFormat(version, given);
-  return fault ?? checkSigned(version, roomId, given as Pdu, findKey);
+  const read = readEvent(version, given);
+  return typeof read === 'string' ? read : checkSigned(version, roomId, read, findKey);
 }
 
 async function checkSigned(
   version: RoomVersion,
   roomId: string,
-  given: Pdu,
+  { eventId, pdu, text, message }: ReadEvent,
   findKey: FindServerKey,
 ): Promise<BuiltEvent | string> {
-  const { unsigned: _unsigned, ...rest } = given;
-  const pdu: Pdu = rest;
-  const eventId = eventIdOf(version, pdu);
   if (roomIdOf(version, pdu) !== roomId) return 'it is of another room';
-  const message = Buffer.from(signableText(version, pdu));
   const signers = [...signersOf(version, pdu)];
   const signed = await Promise.all(
     signers.map((name) => isSignedBy(version, pdu, name, message, findKey)),
   );
   const unsigned = signers.filter((_, i) => !signed[i]);
   if (unsigned.length > 0) return `no valid signature of ${unsigned.join(', ')}`;
-  const isWhole = contentHash(version, pdu) === pdu.hashes.sha256;
-  const kept = isWhole ? pdu : redactPdu(version, pdu);
+  if (contentHashFromText(text.hashed()) === pdu.hashes.sha256) {
+    return { eventId, pdu, ...text.split() };
+  }
+  const kept = redactPdu(version, pdu);
   return { eventId, pdu: kept, ...splitPdu(version, kept) };
 }
 

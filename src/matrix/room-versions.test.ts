@@ -23,6 +23,8 @@ const since: [flag: keyof RoomVersion, version: number][] = [
   ['implicitRoomCreator', 11],
   ['updatedRedaction', 11],
   ['redactsInContent', 11],
+  // Not of the specification, which has always said bytes: what servers have enforced.
+  ['limitsInBytes', 11],
   ['roomIdIsCreateHash', 12],
   ['privilegedCreators', 12],
 ];

@@ -8,6 +8,8 @@ export interface RoomVersion {
   readonly strictKeyValidity: boolean;
   /** Only integers within ±(2^53 − 1) are numbers. */
   readonly enforceCanonicalJson: boolean;
+  /** Types and state keys are limited in bytes; before, those of received events in code points. */
+  readonly limitsInBytes: boolean;
   /** m.room.aliases has its own authorisation rule, and its aliases survive redaction. */
   readonly aliasEventAuth: boolean;
   /** The redaction of an event is authorised when it is sent, not when it takes effect. */
@@ -44,6 +46,7 @@ const v1: RoomVersion = {
   stateResolution: 'v1',
   strictKeyValidity: false,
   enforceCanonicalJson: false,
+  limitsInBytes: false,
   aliasEventAuth: true,
   redactionAuth: true,
   limitNotificationsPowerLevels: false,
@@ -77,6 +80,7 @@ const v10: RoomVersion = { ...v9, id: '10', knockRestricted: true, integerPowerL
 const v11: RoomVersion = {
   ...v10,
   id: '11',
+  limitsInBytes: true,
   implicitRoomCreator: true,
   updatedRedaction: true,
   redactsInContent: true,

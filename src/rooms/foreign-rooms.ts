@@ -41,14 +41,19 @@ export interface FetchedEvents {
   before: readonly KnownBefore[];
 }
 
+/** An event without a place, and what the events that it names make of it. */
+export interface JudgedEvent extends BuiltEvent {
+  isRejected?: boolean;
+}
+
 /** Rooms that this server is not in, and comes into. */
 export interface ForeignRooms {
   /** Whether a user of this server is joined to the room, so that its events come here. */
   isResident(roomNid: number): Promise<boolean>;
   /** Comes into a room. Throws M_UNSUPPORTED_ROOM_VERSION where the versions do not agree. */
   adopt(room: ForeignRoom): Promise<void>;
-  /** Stores events of a room that is known, without their places. Everything checked. */
-  keepOutliers(roomNid: number, events: readonly BuiltEvent[]): Promise<void>;
+  /** Stores events of a room that is known, without their places. Everything checked, and judged. */
+  keepOutliers(roomNid: number, events: readonly JudgedEvent[]): Promise<void>;
   /** Stores events and gives them their places just below a gap. */
   fillGap(roomNid: number, gap: TimelinePlace, fetched: FetchedEvents): Promise<void>;
   /**
@@ -95,13 +100,13 @@ export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
     throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', message);
   }
 
-  async function storeOutliers(roomNid: number, events: readonly BuiltEvent[]): Promise<void> {
+  async function storeOutliers(roomNid: number, events: readonly JudgedEvent[]): Promise<void> {
     for (let at = 0; at < events.length; at += storedAtOnce) {
       const some = events.slice(at, at + storedAtOnce);
       const { users, types } = namesIn(some);
       // oxlint-disable-next-line no-await-in-loop -- bounds memory
       await Promise.all([interned.users(users), interned.types(types)]);
-      const rows = some.map(({ eventId, pdu, content, envelope, contentAt }) => ({
+      const rows = some.map(({ eventId, pdu, content, envelope, contentAt, isRejected }) => ({
         eventId,
         typeNid: interned.cachedType(pdu.type)!,
         stateKey: pdu.state_key ?? null,
@@ -112,7 +117,7 @@ export function createForeignRooms(needs: ForeignRoomsNeeds): ForeignRooms {
         envelope,
         contentAt,
         redacts: redactsOf(pdu),
-        isRejected: false,
+        isRejected: isRejected ?? false,
       }));
       // oxlint-disable-next-line no-await-in-loop
       await outliers.insert(roomNid, rows);

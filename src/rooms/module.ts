@@ -107,7 +107,7 @@ export type { RoomServices } from './services.ts';
 export { eventWriterRole } from './writer/shared-writer.ts';
 export type { JoinedRooms } from './joined-rooms.ts';
 export { strayState } from './stray-state.ts';
-export type { ForeignRoom, ForeignRooms, Stray } from './foreign-rooms.ts';
+export type { ForeignRoom, ForeignRooms, JudgedEvent, Stray } from './foreign-rooms.ts';
 export { createRoomImporter, type RoomImporter } from './importer.ts';
 export type { EventTemplate } from './writer/compose.ts';
 export type { ProtoEvent, ReceivedEvent } from './writer/proto-event.ts';

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { canonicalJson } from '../matrix/canonical-json.ts';
 import type { JsonObject } from '../matrix/pdu.ts';
 import type { ServerKey } from '../matrix/server-keys.ts';
 import { signJson, type SigningKey } from '../matrix/signing.ts';
@@ -30,16 +31,15 @@ export function createOwnKeys(
       const now = clock.now();
       if (now - madeTs < validMs / 2) return made;
       madeTs = now;
-      made = signJson(
-        {
-          server_name: serverName,
-          valid_until_ts: now + validMs,
-          verify_keys: { [signingKey.id]: { key: signingKey.publicKey } },
-          old_verify_keys: old,
-        },
-        serverName,
-        signingKey,
-      );
+      const keys = {
+        server_name: serverName,
+        valid_until_ts: now + validMs,
+        verify_keys: { [signingKey.id]: { key: signingKey.publicKey } },
+        old_verify_keys: old,
+      };
+      // In the order in which it was signed, for readers who check the bytes as they came.
+      const canonical = canonicalJson(signJson(keys, serverName, signingKey));
+      made = JSON.parse(canonical) as JsonObject;
       return made;
     },
     find(keyId) {

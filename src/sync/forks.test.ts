@@ -23,7 +23,12 @@ const topic = (text: string) => ({
 });
 
 /** What a client is told of the room that was there at a position. */
-async function toldSince(room: TwinRoom, sincePos: number, stateAfter: boolean) {
+async function toldSince(
+  room: TwinRoom,
+  sincePos: number,
+  stateAfter: boolean,
+  { isNew = false, timelineLimit = 20 } = {},
+) {
   const { row, pos } = rooms.published.at(-1)!;
   const { roomNid } = row.event;
   const plan = newPlan(
@@ -40,7 +45,7 @@ async function toldSince(room: TwinRoom, sincePos: number, stateAfter: boolean) 
       isForgotten: false,
       view: null,
     },
-    { section: 'join', afterPos: sincePos, uptoPos: pos, isNew: false, events: null },
+    { section: 'join', afterPos: sincePos, uptoPos: pos, isNew, events: null },
   );
   const loader = createRoomLoader(
     createTimelineStore(rooms.database),
@@ -49,14 +54,14 @@ async function toldSince(room: TwinRoom, sincePos: number, stateAfter: boolean) 
   );
   await loader.load([plan], {
     user: { userNid: row.event.senderNid, userId: alice },
-    timelineLimit: 20,
+    timelineLimit,
     timelineFilter: emptyFilter.room.timeline,
     timelineMatch: null,
     stateFilter: emptyFilter.room.state,
     ignoredUsers: new Set(),
     stateAfter,
     fullState: false,
-    isIncremental: true,
+    isIncremental: !isNew,
     lazyMembers: null,
   });
   return {
@@ -97,4 +102,19 @@ test('a state that was lost where forks met is told to those who sync', async ()
   const [merge] = room.literal.extremities;
   const since = rooms.published.at(-2)!.pos;
   assert.deepEqual(await toldSince(room, since, false), { timeline: [merge], state: [] });
+});
+
+test('who sees a room for the first time finds what a fork has set in the state', async () => {
+  const room = await TwinRoom.create(rooms, roomVersion('11'));
+  await room.append(alice, {
+    type: 'm.room.power_levels',
+    stateKey: '',
+    content: { users: { [alice]: 100, [carol]: 50 } },
+  });
+  const late = room.build(carol, topic('on a fork'), room.literal.extremities);
+  await room.append(alice, { type: 'm.room.message', content: { body: 'meanwhile' } });
+  await room.receive(late);
+  const { timeline, state } = await toldSince(room, -1, false, { isNew: true, timelineLimit: 1 });
+  assert.deepEqual(timeline, [late.eventId]);
+  assert.ok(state.includes(late.eventId));
 });

@@ -9,6 +9,7 @@ import {
   type StoredEvent,
   type TimelineMatch,
 } from '../rooms/module.ts';
+import { serverNameOf } from '../matrix/ids.ts';
 import type { RoomEventFilter } from '../matrix/filters/event-filter.ts';
 import type { LazyMembers } from './lazy-members.ts';
 import type { RoomPlan } from './plan.ts';
@@ -74,6 +75,13 @@ function newestEntries(events: readonly StoredEvent[]): StoredEvent[] {
   }
   return [...newest.values()];
 }
+
+/**
+ * Whether an event came from another server on a fork: where it stands in the timeline does not say that
+ * its state follows what is before it, so a client that is told a whole state finds it there as well.
+ */
+const isMerged = (plan: RoomPlan, { isForked, sender }: StoredEvent, ownName: string): boolean =>
+  plan.isNew && isForked && serverNameOf(sender) !== ownName;
 
 export function createRoomLoader(
   timelines: TimelineStore,
@@ -227,7 +235,9 @@ export function createRoomLoader(
     for (const plan of plans) {
       if (options.lazyMembers) plan.state = distinct(plan.state);
       if (options.stateAfter || plan.state.length === 0) continue;
-      const inTimeline = new Set(plan.events!.map((event) => event.eventId));
+      const ownName = serverNameOf(options.user.userId);
+      const told = plan.events!.filter((event) => !isMerged(plan, event, ownName));
+      const inTimeline = new Set(told.map((event) => event.eventId));
       plan.state = plan.state.filter((event) => !inTimeline.has(event.eventId));
       // A stretch of its own tells what the timeline leaves out.
       if (plan.stateWanted.length > 1) plan.state = newestEntries(plan.state);

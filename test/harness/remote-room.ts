@@ -32,13 +32,18 @@ export class RemoteRoom {
   history: readonly BuiltEvent[] = [];
   /** Events that `backfill` gives at once. */
   backfillMax = 100;
+  /** Ids of events that are not given to anybody who asks for them. */
+  readonly withheld = new Set<string>();
   /** The state before each event. */
   readonly #before = new Map<string, BuiltEvent[]>();
   /** Events that were handed in by the server under test. */
   readonly taken: { kind: string; pdu: Pdu }[] = [];
   readonly #server: RemoteServer;
 
-  constructor(server: RemoteServer, options: { version?: string; joinRule?: string } = {}) {
+  constructor(
+    server: RemoteServer,
+    options: { version?: string; joinRule?: string; powerLevels?: JsonObject } = {},
+  ) {
     this.#server = server;
     this.version = roomVersion(options.version ?? '11');
     this.creator = `@creator:${server.name}`;
@@ -50,7 +55,7 @@ export class RemoteRoom {
     if (this.version.roomIdIsCreateHash) this.roomId = `!${this.last!.eventId.slice(1)}`;
     this.member(creator, 'join');
     const users: JsonObject = this.version.privilegedCreators ? {} : { [creator]: 100 };
-    this.set('m.room.power_levels', { users });
+    this.set('m.room.power_levels', { users, ...options.powerLevels });
     this.set('m.room.join_rules', { join_rule: options.joinRule ?? 'public' });
     this.set('m.room.name', { name: 'Elsewhere' });
   }
@@ -60,15 +65,16 @@ export class RemoteRoom {
     return [eventId, { sha256: referenceHash(this.version, pdu) }];
   }
 
-  /** The next event, not yet part of the room. */
-  build(wish: RemoteWish): BuiltEvent {
-    const { type, sender, stateKey, content, ts = Date.now() } = wish;
+  /** The next event, not yet part of the room. `authEvents`: others than those it should name. */
+  build(wish: RemoteWish, authEvents: readonly BuiltEvent[] | null = null): BuiltEvent {
+    const { type, sender, stateKey, content, ts } = wish;
     const pdu: Pdu = {
       type,
       sender,
       content,
       origin: this.#server.name,
-      origin_server_ts: ts,
+      // Where forks meet, the later one wins.
+      origin_server_ts: ts ?? Math.max(Date.now(), (this.last?.pdu.origin_server_ts ?? 0) + 1),
       depth: (this.last?.pdu.depth ?? 0) + 1,
       prev_events: this.last ? [this.#reference(this.last)] : [],
       auth_events: [],
@@ -77,7 +83,8 @@ export class RemoteRoom {
     };
     if (stateKey !== undefined) pdu.state_key = stateKey;
     if (this.roomId !== '') pdu.room_id = this.roomId;
-    for (const [authType, key] of authTypesFor(this.version, pdu)) {
+    if (authEvents) pdu.auth_events = authEvents.map((event) => this.#reference(event));
+    for (const [authType, key] of authEvents ? [] : authTypesFor(this.version, pdu)) {
       const entry = this.state.get(`${authType} ${key}`);
       if (entry) pdu.auth_events.push(this.#reference(entry));
     }
@@ -168,14 +175,20 @@ export class RemoteRoom {
 
   /** Answers questions about the room's past. */
   #answerAboutEvents({ uri }: RemoteRequest): RemoteAnswer | null {
-    const [, action = '', last = ''] =
-      /^\/_matrix\/federation\/v1\/(event|state|state_ids|get_missing_events)\/([^?]+)/.exec(uri) ??
-      [];
+    const [, action = '', last = '', second = ''] =
+      /^\/_matrix\/federation\/v1\/(event|event_auth|state|state_ids|get_missing_events)\/([^?/]+)\/?([^?]*)/.exec(
+        uri,
+      ) ?? [];
     const id = decodeURIComponent(last);
     const chain = [...this.events.values()].filter((event) => event.pdu.state_key !== undefined);
     if (action === 'event') {
-      const event = this.events.get(id);
+      const event = this.withheld.has(id) ? undefined : this.events.get(id);
       return event ? [200, { pdus: [jsonOf(event)] }] : null;
+    }
+    if (action === 'event_auth') {
+      if (!this.events.has(decodeURIComponent(second))) return null;
+      const given = chain.filter(({ eventId }) => !this.withheld.has(eventId));
+      return [200, { auth_chain: given.map(jsonOf) }];
     }
     if (action === '' || id !== this.roomId) return null;
     if (action === 'get_missing_events') return [200, { events: this.history.map(jsonOf) }];

@@ -64,3 +64,16 @@ test('server ACLs are not redacted', async () => {
   const acl = await alice.setState(roomId, 'm.room.server_acl', { allow: ['*'] });
   assert.equal(await alice.refused('PUT', redactPath(alice, roomId, acl), {}), '403 M_FORBIDDEN');
 });
+
+test('what is not known here can be redacted by those who may redact everything', async () => {
+  const [alice, bob] = await Promise.all(
+    ['alice', 'bob'].map((name) => TestClient.register(server.url, name)),
+  );
+  const roomId = await alice!.createRoom({ preset: 'public_chat' });
+  await bob!.join(roomId);
+  const unknown = '$of-another-server';
+  const { event_id: id } = await alice!.ok('PUT', redactPath(alice!, roomId, unknown), {});
+  const event = await alice!.ok('GET', `${alice!.room(roomId)}/event/${encodeURIComponent(id)}`);
+  assert.equal(event['content'].redacts, unknown);
+  assert.equal(await bob!.refused('PUT', redactPath(bob!, roomId, unknown), {}), '404 M_NOT_FOUND');
+});

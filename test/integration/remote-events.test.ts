@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { BuiltEvent } from '../../src/matrix/event-builder.ts';
+import { countersign, type BuiltEvent } from '../../src/matrix/event-builder.ts';
+import { contentHash, eventIdOf } from '../../src/matrix/event-format.ts';
 import type { JsonObject } from '../../src/matrix/pdu.ts';
 import { TestClient, type Json } from '../harness/client.ts';
+import { eventually } from '../harness/eventually.ts';
 import { RemoteRoom } from '../harness/remote-room.ts';
 import { startRemoteServer, type RemoteServer } from '../harness/remote-server.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
@@ -55,6 +57,10 @@ async function newest(client: TestClient, path: string, limit = 20): Promise<str
   return bodiesIn({ events: chunk }).toReversed();
 }
 
+/** Waits until the newest messages are these: another process may have written them. */
+const shows = (client: TestClient, path: string, bodies: readonly string[]) =>
+  eventually(async () => assert.deepEqual(await newest(client, path), bodies));
+
 test('an event of another server is shown, once, and woken for', async () => {
   const { room, alice } = await joinedRoom();
   const { next_batch: since } = await alice.ok('GET', `${v3}/sync?timeout=0`);
@@ -68,7 +74,7 @@ test('an event of another server is shown, once, and woken for', async () => {
   const again = room.message('again');
   await send(room, [again], 'same');
   await send(room, [again], 'same');
-  assert.deepEqual(await newest(alice, `${v3}/rooms/${encoded(room.roomId)}`), ['hello', 'again']);
+  await shows(alice, `${v3}/rooms/${encoded(room.roomId)}`, ['hello', 'again']);
 });
 
 test('what is missing between is fetched', async () => {
@@ -76,7 +82,7 @@ test('what is missing between is fetched', async () => {
   const between = [room.message('one'), room.message('two')];
   room.history = between;
   await send(room, [room.message('three')]);
-  assert.deepEqual(await newest(alice, path), ['one', 'two', 'three']);
+  await shows(alice, path, ['one', 'two', 'three']);
   assert.equal(remote.asked.filter(({ uri }) => uri.includes('get_missing_events')).length, 1);
 });
 
@@ -86,15 +92,120 @@ test('where too much is missing the room goes on with the state that the server 
   room.set('m.room.topic', { topic: 'set meanwhile' });
   room.member(`@late:${remote.name}`, 'join');
   room.message('lost too');
+  room.history = [room.message('the last before')];
   const event = room.message('after the gap');
   assert.deepEqual(await send(room, [event]), { [event.eventId]: {} });
-  assert.deepEqual(await newest(alice, path), ['lost', 'lost too', 'after the gap']);
+  await shows(alice, path, ['lost', 'lost too', 'the last before', 'after the gap']);
   const topic = await alice.ok('GET', `${path}/state/m.room.topic/`);
   assert.equal(topic['topic'], 'set meanwhile');
   const { joined } = await alice.ok('GET', `${path}/joined_members`);
   assert.ok((joined as Json)[`@late:${remote.name}`]);
   await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'ours' });
-  assert.deepEqual(await newest(alice, path, 2), ['after the gap', 'ours']);
+  await shows(alice, path, ['lost', 'lost too', 'the last before', 'after the gap', 'ours']);
+});
+
+const askedFor = (room: RemoteRoom) =>
+  remote.asked
+    .map(({ uri }) => uri.replace('/_matrix/federation/v1/', ''))
+    .filter((uri) => /^(get_missing|event_auth|state)/.test(uri))
+    .filter((uri) => uri.includes(encoded(room.roomId)));
+
+test('a server that keeps back what its event follows does not tell the state there', async () => {
+  const { room, alice, path } = await joinedRoom();
+  // No event of this room version may have a fraction.
+  const bad = room.message('bad');
+  room.history = [{ ...bad, content: '{"body":"bad","n":1.5}' }];
+  const event = room.message('follows it');
+  assert.deepEqual(await send(room, [event]), { [event.eventId]: {} });
+  assert.deepEqual(await newest(alice, path), []);
+  assert.deepEqual(askedFor(room), [`get_missing_events/${encoded(room.roomId)}`]);
+});
+
+test('what stands on an event that is not to be had is no part of a state', async () => {
+  const { room, alice, path } = await joinedRoom();
+  const changing = `@changing:${remote.name}`;
+  await send(room, [room.member(changing, 'join')]);
+  const names = ['A', 'B', 'C'].map((displayname) =>
+    room.send({
+      type: 'm.room.member',
+      sender: changing,
+      stateKey: changing,
+      content: { membership: 'join', displayname },
+    }),
+  );
+  room.message('lost');
+  room.withheld.add(names[1]!.eventId);
+  room.history = [room.message('before')];
+  await send(room, [room.message('after')]);
+  assert.deepEqual(await newest(alice, path), []);
+  const member = () => alice.ok('GET', `${path}/state/m.room.member/${encoded(changing)}`);
+  assert.equal((await member())['displayname'], undefined);
+  room.withheld.clear();
+  room.history = [room.last!];
+  const last = room.message('when it is known');
+  await send(room, [last]);
+  await shows(alice, path, ['lost', 'before', 'after', 'when it is known']);
+  assert.equal((await member())['displayname'], 'C');
+});
+
+test('auth events that are missing are asked for; one that was rejected lets nothing in', async () => {
+  const { room, alice, path } = await joinedRoom();
+  const of = (type: string, key = '') => room.state.get(`${type} ${key}`)!;
+  const user = `@other:${remote.name}`;
+  await send(room, [room.member(user, 'join')]);
+  const content = { users: { [user]: 100 } };
+  const wish = { type: 'm.room.power_levels', sender: user, stateKey: '', content };
+  const rejected = room.build(wish);
+  assert.ok(((await send(room, [rejected]))[rejected.eventId] as Json)['error']);
+  const names = [of('m.room.create'), of('m.room.join_rules'), of('m.room.member', user)];
+  const join = { type: 'm.room.member', sender: user, stateKey: user };
+  const outlier = room.build({ ...join, content: { membership: 'join' } }, [...names, rejected]);
+  room.events.set(outlier.eventId, outlier);
+  const message = (body: string) => ({ type: 'm.room.message', sender: user, content: { body } });
+  const auth = [of('m.room.create'), of('m.room.power_levels'), outlier];
+  const first = room.take(room.build(message('first'), auth));
+  const second = room.take(room.build(message('second'), auth));
+  const last = room.send(message('last'));
+  const results = await send(room, [first, second, last]);
+  assert.match(String((results[first.eventId] as Json)['error']), /rejected/);
+  assert.match(String((results[second.eventId] as Json)['error']), /rejected/);
+  assert.deepEqual(results[last.eventId], {});
+  await shows(alice, path, ['last']);
+  assert.deepEqual(askedFor(room), [
+    `event_auth/${encoded(room.roomId)}/${encoded(first.eventId)}`,
+  ]);
+  await alice.refused('GET', `${path}/event/${encoded(outlier.eventId)}`);
+});
+
+test('before room version 11 a state key may have more than 255 bytes', async () => {
+  const { room, alice, path } = await joinedRoom({ version: '10' });
+  const stateKey = '💥'.repeat(70);
+  const wish = { type: 'org.example.long', sender: room.creator, content: { body: 'long' } };
+  const { pdu } = room.build(wish);
+  pdu.state_key = stateKey;
+  pdu.hashes = { sha256: contentHash(room.version, pdu) };
+  const eventId = eventIdOf(room.version, pdu);
+  const unsigned = { eventId, pdu: { ...pdu, signatures: {} } };
+  const long = room.take(countersign(room.version, unsigned, remote.name, remote.key));
+  assert.deepEqual(await send(room, [long]), { [long.eventId]: {} });
+  const event = room.message('follows it');
+  assert.deepEqual(await send(room, [event]), { [event.eventId]: {} });
+  await shows(alice, path, ['long', 'follows it']);
+  await alice.ok('GET', `${path}/state/org.example.long/${encoded(stateKey)}`);
+});
+
+test('an event that was redacted before it came is empty', async () => {
+  const { room, alice, path } = await joinedRoom({ powerLevels: { redact: 0 } });
+  const event = room.build({
+    type: 'm.room.message',
+    sender: room.creator,
+    content: { body: '?' },
+  });
+  await alice.ok('PUT', `${path}/redact/${encoded(event.eventId)}/1`, { reason: 'unwanted' });
+  room.take(event);
+  assert.deepEqual(await send(room, [event]), { [event.eventId]: {} });
+  const shown = await alice.ok('GET', `${path}/event/${encoded(event.eventId)}`);
+  assert.deepEqual(shown['content'], {});
 });
 
 const leaveOf = (userId: string, sender: string) => ({

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../src/matrix/pdu.ts';
 import { verifyBytes } from '../../src/matrix/signing.ts';
 import { signableText } from '../../src/matrix/event-format.ts';
 import { TestClient, type Json } from '../harness/client.ts';
+import { eventually } from '../harness/eventually.ts';
 import { RemoteRoom } from '../harness/remote-room.ts';
 import { startRemoteServer, type RemoteServer } from '../harness/remote-server.ts';
 import { startTestServer, type TestServer } from '../harness/server.ts';
@@ -14,6 +15,7 @@ let rooms: RemoteRoom[] = [];
 before(async () => {
   remote = await startRemoteServer();
   remote.answer = (request) => {
+    if (request.uri.startsWith('/_matrix/federation/v1/send/')) return [200, { pdus: {} }];
     for (const room of rooms) {
       const answer = room.answer(request);
       if (answer) return answer;
@@ -37,6 +39,13 @@ const joinPath = (room: RemoteRoom) =>
 const sync = (client: TestClient, since?: string) =>
   client.ok('GET', `${v3}/sync?timeout=0${since ? `&since=${since}` : ''}`);
 const typesOf = (events: Json[]) => events.map((event) => event['type'] as string).toSorted();
+
+/** Types of the events of a room that were sent to the other server. */
+const sentTo = ({ roomId }: RemoteRoom) =>
+  remote.asked
+    .filter(({ uri }) => uri.startsWith('/_matrix/federation/v1/send/'))
+    .flatMap(({ content }) => content['pdus'] as JsonObject[])
+    .flatMap((pdu) => (pdu['room_id'] === roomId ? (pdu['type'] as string) : []));
 
 for (const version of ['1', '6', '11', '12']) {
   test(`a room of another server, version ${version}, is joined`, async () => {
@@ -85,6 +94,10 @@ for (const version of ['1', '6', '11', '12']) {
     const sent = await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'here' });
     const event = await alice.ok('GET', `${path}/event/${encoded(sent['event_id'] as string)}`);
     assert.equal(event['content'].body, 'here');
+    await eventually(async () => {
+      const told = sentTo(room);
+      assert.deepEqual(told, ['m.room.message'], 'the join is known there');
+    });
     const bob = await TestClient.register(server.url, 'bob');
     await bob.ok('POST', joinPath(room), {});
     assert.equal(room.taken.length, 1, 'by then this server is in the room');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { canonicalJson } from '../../src/matrix/canonical-json.ts';
 import type { JsonObject } from '../../src/matrix/pdu.ts';
 import { requestAuthorization } from '../../src/matrix/request-signing.ts';
 import {
@@ -40,6 +41,8 @@ test('the server publishes its keys, signed with them', async () => {
   ];
   assert.ok(verifySignedJson(published, 'test.example', { id, publicKey: key }));
   assert.deepEqual(await anyone.ok('GET', `/_matrix/key/v2/server/${id}`), published);
+  const response = await fetch(`${server.url}/_matrix/key/v2/server`);
+  assert.equal(await response.text(), canonicalJson(published), 'as it was signed');
 });
 
 test('a request of another server is believed with a signature only', async (t) => {

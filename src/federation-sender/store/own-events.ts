@@ -1,6 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import type { SplitPdu } from '../../matrix/event-builder.ts';
+import type { SplitPdu } from '../../matrix/pdu-text.ts';
 import { memberTypeNid, membershipIn } from '../../rooms/module.ts';
 import { serverOf } from './columns.ts';
 
@@ -16,6 +16,9 @@ const selectPdus = statement<[roomNids: number[], eventNids: number[]], PduRow>(
    from unnest($1::bigint[], $2::bigint[]) as w(room_nid, event_nid)
      join events e on e.room_nid = w.room_nid and e.event_nid = w.event_nid`,
 );
+
+// What is ours and stands on a fork is a join by which this server came into a room: the server that let
+// it in tells the others.
 
 /** A place where something of ours came into a room. */
 export interface OwnPlace {
@@ -33,7 +36,7 @@ const selectPlaces = statement<
   `select e.pos, e.room_nid as "roomNid",
      case when e.type_nid = ${memberTypeNid} then e.state_key end as "memberId"
    from events e join users u on u.user_nid = e.sender_nid
-   where e.pos > $1 and e.pos <= $2 and e.sub = 0 and e.status = 0
+   where e.pos > $1 and e.pos <= $2 and e.sub = 0 and e.status = 0 and e.base_pos is null
      and ${serverOf('u.user_id')} = $3
    union all
    select pos, room_nid, null from federation_passed_on_events where pos > $1 and pos <= $2
@@ -81,7 +84,7 @@ const selectEvents = statement<EventsParams, OwnEvent>(
          then e.state_key end as member_id
      from events e join users u on u.user_nid = e.sender_nid
      where e.room_nid = w.room_nid and e.pos > w.after_pos and e.pos <= $3 and e.sub = 0
-       and e.status = 0 and ${serverOf('u.user_id')} = $4
+       and e.status = 0 and e.base_pos is null and ${serverOf('u.user_id')} = $4
      union all
      select p.pos, p.event_nid, p.origin, null from federation_passed_on_events p
      where p.room_nid = w.room_nid and p.pos > w.after_pos and p.pos <= $3
@@ -100,7 +103,7 @@ const selectFloors = statement<FloorParams, { roomNid: number; pos: number }>(
    from unnest($1::bigint[]) as w(room_nid) cross join lateral (
      select e.pos from events e join users u on u.user_nid = e.sender_nid
      where e.room_nid = w.room_nid and e.pos > $2 and e.pos <= $3 and e.sub = 0
-       and e.status = 0 and ${serverOf('u.user_id')} = $4
+       and e.status = 0 and e.base_pos is null and ${serverOf('u.user_id')} = $4
      order by e.pos desc offset $5 - 1 limit 1) o`,
 );
 

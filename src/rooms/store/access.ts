@@ -20,6 +20,15 @@ export interface MemberEventRow {
   sender: string;
 }
 
+/** A room that other servers send events of. */
+export interface ReceivingRoom {
+  roomNid: number;
+  roomId: string;
+  roomVersion: string;
+  /** Whether users of this server are joined to it. */
+  isResident: boolean;
+}
+
 const selectAccess = statement<[string, number], AccessRow>(
   'select_room_access',
   `select r.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
@@ -31,6 +40,14 @@ const selectAccess = statement<[string, number], AccessRow>(
 const selectRoom = statement<[string], { roomNid: number; roomVersion: string }>(
   'select_room_version_by_id',
   `select room_nid as "roomNid", room_version as "roomVersion" from rooms where room_id = $1`,
+);
+
+const selectReceivingRooms = statement<[string[]], ReceivingRoom>(
+  'select_receiving_rooms',
+  `select r.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
+     exists (select from memberships m
+       where m.room_nid = r.room_nid and m.membership = 'join' and m.is_local) as "isResident"
+   from rooms r where r.room_id = any($1)`,
 );
 
 const selectRoomsOfUser = statement<[number, string], { roomId: string }>(
@@ -142,6 +159,8 @@ export function createAccessStore(database: Queryable) {
     async room(roomId: string) {
       return (await database.query(selectRoom, [roomId]))[0] ?? null;
     },
+    /** Those of the rooms that are known here. */
+    receivingRooms: (roomIds: string[]) => database.query(selectReceivingRooms, [roomIds]),
     async roomsOf(userNid: number, membership: string): Promise<string[]> {
       const rows = await database.query(selectRoomsOfUser, [userNid, membership]);
       return rows.map((row) => row.roomId);

@@ -86,11 +86,26 @@ const selectStateIds = statement<[number], EntryRow>(
    where s.room_nid = $1 and s.to_pos = ${endless}`,
 );
 
+// One statement: it is asked for each lot of events that comes.
+const selectBefore = statement<
+  [number, string[]],
+  { eventId: string | null; redacts: string | null }
+>(
+  'select_what_came_before',
+  `select event_id as "eventId", null as redacts from events
+     where room_nid = $1 and event_id = any($2)
+   union all
+   select null, redacts from events
+     where room_nid = $1 and redacts = any($2) and pos is not null and status = 0`,
+);
+
+// Sorted apart, or else the planner may read the whole timeline for its order.
 const selectRedactions = statement<[number, string[]], StoredEvent>(
   'select_redactions_of',
-  `select ${eventColumns} from events e
-   where e.room_nid = $1 and e.redacts = any($2) and e.pos is not null and e.status = 0
-   order by e.pos, e.sub`,
+  `with found as materialized (
+     select ${eventColumns} from events e
+       where e.room_nid = $1 and e.redacts = any($2) and e.pos is not null and e.status = 0)
+   select * from found order by pos, sub`,
 );
 
 /** What receiving events reads: known events, and states as differences to the current one. */
@@ -98,6 +113,16 @@ export function createForkStore(database: Queryable) {
   return {
     known: (roomNid: number, eventIds: readonly string[]) =>
       database.query(selectKnown, [roomNid, [...eventIds]]),
+    /** Which of the events are stored, and which are named by redactions that came before them. */
+    async before(roomNid: number, eventIds: readonly string[]) {
+      const stored = new Set<string>();
+      const redacted = new Set<string>();
+      for (const row of await database.query(selectBefore, [roomNid, [...eventIds]])) {
+        if (row.eventId !== null) stored.add(row.eventId);
+        if (row.redacts !== null) redacted.add(row.redacts);
+      }
+      return { stored, redacted };
+    },
     /** Entries of the states at positions that differ from now; `at`: event and position. */
     changedSince: (roomNid: number, at: readonly (readonly [nid: number, pos: number])[]) =>
       database.query(selectChangedSince, [

@@ -1,6 +1,8 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
 import { joinPdu } from '../../matrix/event-builder.ts';
+import type { Pdu } from '../../matrix/pdu.ts';
+import type { AuthEvent } from '../../matrix/received-pdu.ts';
 
 interface PduRow {
   eventId: string;
@@ -18,6 +20,20 @@ const selectPdus = statement<[number, string[]], PduRow>(
 const selectKnown = statement<[number, string[]], { eventId: string }>(
   'select_known_event_ids',
   `select event_id as "eventId" from events where room_nid = $1 and event_id = any($2)`,
+);
+
+/** Those of the events that are more than outliers. */
+export const selectPlaced = statement<[number, string[]], { eventId: string }>(
+  'select_placed_event_ids',
+  `select event_id as "eventId" from events where room_nid = $1 and event_id = any($2)
+     and (pos is not null or base_pos is not null)`,
+);
+
+const selectJudged = statement<[number, string[]], PduRow & { isRejected: boolean }>(
+  'select_judged_pdus',
+  `select event_id as "eventId", content, envelope, content_at as "contentAt",
+     status = 2 as "isRejected"
+   from events where room_nid = $1 and event_id = any($2)`,
 );
 
 // Marked where there are several; else the newest of the timeline.
@@ -39,6 +55,20 @@ export function createPduStore(database: Queryable) {
     async knownAmong(roomNid: number, eventIds: readonly string[]): Promise<Set<string>> {
       const rows = await database.query(selectKnown, [roomNid, [...eventIds]]);
       return new Set(rows.map(({ eventId }) => eventId));
+    },
+    /** Those of the events that have their place in the room, so that the state there is known. */
+    async placedAmong(roomNid: number, eventIds: readonly string[]): Promise<Set<string>> {
+      const rows = await database.query(selectPlaced, [roomNid, [...eventIds]]);
+      return new Set(rows.map(({ eventId }) => eventId));
+    },
+    /** Those of the events that are stored, and whether they were rejected. */
+    async judged(roomNid: number, eventIds: readonly string[]): Promise<AuthEvent[]> {
+      const rows = await database.query(selectJudged, [roomNid, [...eventIds]]);
+      return rows.map(({ eventId, isRejected, envelope, contentAt, content }) => ({
+        eventId,
+        pdu: JSON.parse(joinPdu(envelope, contentAt, content)) as Pdu,
+        isRejected,
+      }));
     },
     /** The forward extremities of a room. */
     async ends(roomNid: number): Promise<string[]> {

@@ -6,7 +6,7 @@ import {
   type UnsignedPdu,
 } from '../../matrix/event-builder.ts';
 import { NotCanonical } from '../../matrix/canonical-json.ts';
-import { canonicalFor } from '../../matrix/event-format.ts';
+import { canonicalFor } from '../../matrix/pdu-text.ts';
 import type { Pdu } from '../../matrix/pdu.ts';
 import type { RoomVersion } from '../../matrix/room-versions.ts';
 import { parseServerAcl } from '../../matrix/server-acl.ts';

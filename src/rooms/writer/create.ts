@@ -15,7 +15,7 @@ import { HeadDraft } from './head-draft.ts';
 import { RoomHead } from './head.ts';
 import { besideMax, requestMsMax } from './policy-servers.ts';
 import { isPolicyProto, type CreateRequest, type ProtoEvent } from './proto-event.ts';
-import { internNames, type RoomWriterNeeds } from './room-writer.ts';
+import { checkNames, internNames, type RoomWriterNeeds } from './room-writer.ts';
 import { takeIn } from './take-in.ts';
 
 /** Room numbers fetched at once; unused ones are lost at a restart, which costs nothing. */
@@ -176,6 +176,7 @@ export function createRoomCreator(needs: RoomWriterNeeds, database: Database) {
   return async function create(plan: RoomPlan, fence: Fence | null): Promise<CreatedPos> {
     const { roomId, request, createdTs } = plan;
     const protos = [createEventOf(request, createdTs), ...request.events];
+    checkNames(protos);
     await internNames(needs.interned, protos);
     const version = roomVersion(request.roomVersion);
     const row = {

@@ -46,7 +46,7 @@ interface Receiving {
   /** Ids of events that are stored by now. */
   known: Set<string>;
   /** Ids of events whose redactions came before them. */
-  redactedEarly: Set<string | null>;
+  redactedEarly: Set<string>;
   policy: ReceivedPolicy;
   statesAfter: Readonly<Record<string, readonly string[]>>;
   alone: boolean;
@@ -121,10 +121,10 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
   async function askBefore(head: RoomHead, events: readonly BuiltEvent[], policy: ReceivedPolicy) {
     if (policies.current(head) === null) return;
     const ids = events.map(({ eventId }) => eventId);
-    const known = new Set((await forks.known(head.roomNid, ids)).map(({ eventId }) => eventId));
+    const { stored } = await forks.before(head.roomNid, ids);
     await policy.ask(
       head,
-      events.filter(({ eventId }) => !known.has(eventId)),
+      events.filter(({ eventId }) => !stored.has(eventId)),
     );
   }
 
@@ -135,14 +135,11 @@ export function createReceiver(needs: ReceiverNeeds): Receive {
     alone: boolean,
   ) {
     const ids = events.map(({ eventId }) => eventId);
-    const [rows, redactions] = await Promise.all([
-      forks.known(head.roomNid, ids),
-      forks.redactionsOf(head.roomNid, ids),
-    ]);
+    const { stored, redacted } = await forks.before(head.roomNid, ids);
     const receiving: Receiving = {
       head,
-      known: new Set(rows.map(({ eventId }) => eventId)),
-      redactedEarly: new Set(redactions.map(({ redacts }) => redacts)),
+      known: stored,
+      redactedEarly: redacted,
       policy,
       statesAfter,
       alone,

@@ -23,13 +23,23 @@ export function mayRedact(head: RoomHead, redactor: string, target: StoredEvent)
   ) {
     return true;
   }
+  return mayRedactOthers(head, redactor);
+}
+
+function mayRedactOthers(head: RoomHead, redactor: string): boolean {
   const levels = head.powerLevels();
   return levels.userLevel(redactor) >= levels.required('redact');
 }
 
-/** Throws what a client is told when its redaction would have no effect. */
+/**
+ * Throws what a client is told when its redaction would have no effect. An event that is not known here
+ * may be known elsewhere, or come yet: whoever may redact others' events may redact it.
+ */
 export function checkRedaction(head: RoomHead, redactor: string, target: StoredEvent | null): void {
-  if (!target) throw new MatrixError('M_NOT_FOUND', 'The event to redact is not in this room');
+  if (!target) {
+    if (mayRedactOthers(head, redactor)) return;
+    throw new MatrixError('M_NOT_FOUND', 'The event to redact is not in this room');
+  }
   // Emptied, it would shut out every server.
   const isLasting = target.type === 'm.room.server_acl' && target.stateKey !== null;
   if (isLasting || !mayRedact(head, redactor, target)) {

@@ -54,8 +54,8 @@ function roomTooBusy(): MatrixError {
   return new MatrixError('M_UNKNOWN', message, { status: 504 });
 }
 
-/** Refuses what the database has no place for. Throws M_BAD_JSON. */
-function checkNames(events: readonly ProtoEvent[]): void {
+/** Refuses what no event of this server may have. Throws M_BAD_JSON, M_TOO_LARGE. */
+export function checkNames(events: readonly ProtoEvent[]): void {
   for (const { type, stateKey = '' } of events) {
     if (type.includes('\0') || stateKey.includes('\0')) {
       throw new MatrixError('M_BAD_JSON', 'type and state_key may not contain NUL');
@@ -70,7 +70,6 @@ function checkNames(events: readonly ProtoEvent[]): void {
 
 /** Makes sure that the names these events bring have their numbers. */
 export async function internNames(interned: Interned, events: readonly ProtoEvent[]) {
-  checkNames(events);
   const users = membersConcerned(events);
   const types = events.map((event) => event.type);
   const known =
@@ -242,6 +241,7 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
     },
     async append(request, fence) {
       const members = membersConcerned(request.events);
+      checkNames(request.events);
       await internNames(interned, request.events);
       const deadline = new Deadline(requestMsMax);
       for (let tries = 1; ; tries++) {
