@@ -17,7 +17,6 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
 import { version } from '../kernel/version.ts';
-import { knownRoomVersions, proposedRoomVersions } from '../matrix/room-versions.ts';
 import { allInvited } from '../matrix/invite-permissions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
 import { createKeyBackup } from '../key-backup/module.ts';
@@ -65,6 +64,8 @@ import { assembleNotices } from './notices.ts';
 import { isWithin, loginLimiter } from './limits.ts';
 import { switchedFeatures } from './switched-features.ts';
 import { assembleMedia } from './media.ts';
+import { assembleRoomAdmin } from './room-admin.ts';
+import { roomVersionsOf } from './room-versions.ts';
 import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
 import { wakeSyncs } from './wake-syncs.ts';
@@ -124,12 +125,13 @@ export function assembleDomains(foundation: Foundation): Domains {
     const userNid = interned.cachedUser(userId) ?? (await interned.find(userId));
     return userNid === null ? allInvited : accountData.data.invitePermissions(userNid);
   };
+  const sender = () => federationSender;
   const servers = assembleFederation(foundation, {
     federation,
     accounts: () => accounts,
     rooms: () => rooms.services,
     roomsForServers: () => roomsForServers,
-    sender: () => federationSender,
+    sender,
     keys: () => encryption.keys,
     invitePermissionsOf,
     expectUser: appservices.expect,
@@ -148,13 +150,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     appservices: foundation.appservices,
     isKnownElsewhere: appservices.hasUser,
     limiter: loginLimiter(limiter),
-    roomVersions: {
-      default: config.rooms.defaultRoomVersion,
-      available: Object.fromEntries([
-        ...knownRoomVersions.map((id) => [id, 'stable'] as const),
-        ...proposedRoomVersions.map((id) => [id, 'unstable'] as const),
-      ]),
-    },
+    roomVersions: roomVersionsOf(config),
     async sharesRoom(userNid, otherUserId) {
       const other = await interned.find(otherUserId);
       return other !== null && rooms.services.members.share(userNid, other);
@@ -190,6 +186,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     inviteChecks: { permissionsOf: invitePermissionsOf, expect: appservices.expect },
     appserviceAliases: appservices.aliases,
     elsewhere: servers.elsewhere,
+    forgotten: (room) => roomAdmin.forgotten(room),
     inviteByThreepid: threepids.inviteByThreepid,
     delayEvent: (wish) => delayedEvents.delay(wish),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
@@ -198,6 +195,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     aggregations: { of: (...args) => relations.aggregations.of(...args) },
     erasedAmong: accounts.services.directory.erasedAmong,
   });
+  const roomAdmin = assembleRoomAdmin(foundation, accounts, rooms.services, sender);
   const roomsForServers = createFederationRooms({ events, rooms: rooms.services });
   followGuestAccess(foundation, rooms.services, accounts.services.directory.guestsAmong);
   const delayedEvents = createDelayedEvents({
@@ -336,6 +334,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     aggregations: relations.aggregations,
     joinedRooms: rooms.services.joinedRooms,
     erasedAmong: accounts.services.directory.erasedAmong,
+    retention: rooms.services.retention,
     filters: accountData.filters,
   };
   const sync = createSync({ events, bus, clock, sources: syncSources });
@@ -438,6 +437,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     ...keyBackup.endpoints,
     ...relations.endpoints,
     ...administration.endpoints,
+    ...roomAdmin.endpoints,
     ...search.endpoints,
     ...push.endpoints,
     ...createSpaces({ database, rooms: rooms.services, questions }).endpoints,
@@ -476,7 +476,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       await slidingSync.tidy();
       await search.index();
       await administration.tidy();
-      await Promise.all([push.tidy(), federationSender.tidy()]);
+      await Promise.all([push.tidy(), federationSender.tidy(), roomAdmin.tidy()]);
       await rooms.forgetTransactions(clock.now() - transactionKeptMs);
     },
     async close() {
@@ -484,7 +484,7 @@ export function assembleDomains(foundation: Foundation): Domains {
       media.close();
       presence.stop();
       await administration.stop();
-      await Promise.all([userDirectory.stop(), delayedEvents.stop()]);
+      await Promise.all([userDirectory.stop(), delayedEvents.stop(), roomAdmin.stop()]);
       await search.stop();
       await push.stop();
       await Promise.all([federationSender.stop(), appserviceSender.stop()]);

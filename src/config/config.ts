@@ -144,7 +144,7 @@ function read(loader: OptionLoader, folder: string): Config {
   const accountValidity = readAccountValidity(loader, loader.take(accountValiditySection));
   const notices = readNotices(loader, loader.take(noticesSection), folder);
   const experimental = loader.take(experimentalSection);
-  const rooms = readRooms(loader.take(roomsSection), server.serverName);
+  const rooms = readRooms(loader, loader.take(roomsSection), server.serverName);
   const appservices = loader.take(appservicesSection);
   const workers = readWorkers(loader, loader.take(workersSection));
   const outbound = readOutbound(loader.take(outboundSection));

@@ -1,6 +1,17 @@
 import { defaultRoomVersion, knownRoomVersions } from '../matrix/room-versions.ts';
 import { duration, flag, kind, list, oneOf, positive, text } from './kinds.ts';
-import { defaultsOf, group, inert, mappingOf, option, section, type ValuesOf } from './option.ts';
+import {
+  defaultsOf,
+  group,
+  inert,
+  mappingOf,
+  option,
+  optional,
+  section,
+  type ValuesOf,
+} from './option.ts';
+import type { OptionLoader } from './option-loader.ts';
+import { readRetention, retention } from './retention.ts';
 
 const rule = {
   user_id: option(text, '*', 'Pattern of who acts.'),
@@ -65,6 +76,17 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     'Rooms of other servers that are too large to be joined. Servers are asked how large they are; ' +
       'where none says, the room is joined, and left again.',
   ),
+  forgotten_room_retention_period: optional(
+    duration,
+    'Rooms that every user of this server has forgotten are deleted so long after that.',
+    { example: '28d' },
+  ),
+  redaction_retention_period: optional(
+    duration,
+    'Accepted for other servers’ sake: what is redacted is deleted from the database at once.',
+    { defaultText: '0' },
+  ),
+  retention,
   max_event_delay_duration: option(
     duration,
     24 * 60 * 60 * 1000,
@@ -76,9 +98,6 @@ export const roomsSection = section('Rooms', 'What rooms are like and who finds 
     block_non_admin_invites: 'only admins may invite',
     dummy_events_threshold: 'forward extremities before a dummy event is sent',
     require_membership_for_aliases: 'an alias needs membership of the room',
-    redaction_retention_period: 'how long the content of redacted events is kept',
-    forgotten_room_retention_period: 'removal of rooms that all have forgotten',
-    retention: 'how long messages are kept',
     room_prejoin_state: 'state that invites show',
     default_power_level_content_override: 'power levels by preset',
     exclude_rooms_from_sync: 'rooms that no sync shows',
@@ -101,7 +120,11 @@ const rulesOf = (given: readonly Rule[]) =>
   }));
 
 /** What rooms and the directory are configured by. */
-export function readRooms(values: ValuesOf<typeof roomsSection.options>, serverName: string) {
+export function readRooms(
+  loader: OptionLoader,
+  values: ValuesOf<typeof roomsSection.options>,
+  serverName: string,
+) {
   const { limit_remote_rooms: limit } = values;
   return {
     serverName,
@@ -121,6 +144,8 @@ export function readRooms(values: ValuesOf<typeof roomsSection.options>, serverN
     aliasCreationRules: rulesOf(values.alias_creation_rules),
     publicationRules: rulesOf(values.room_list_publication_rules),
     forgetsRoomsOnLeave: values.forget_rooms_on_leave,
+    forgottenKeptMs: values.forgotten_room_retention_period,
+    retention: readRetention(loader, values.retention),
     delayMsMax: values.max_event_delay_duration,
   };
 }

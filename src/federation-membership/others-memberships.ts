@@ -81,6 +81,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
       const rooms = needs.rooms();
       const room = await residentRoom(rooms, roomId, origin);
       checkVersion(room, versions);
+      if (kind !== 'leave') await rooms.blocks.check(roomId);
       const authoriser = kind === 'join' ? await authoriserForOther(rooms, room, userId) : null;
       const content: JsonObject = { membership: kind };
       if (authoriser !== null) content['join_authorised_via_users_server'] = authoriser;
@@ -97,6 +98,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
     ): Promise<{ room: ResidentRoom; event: BuiltEvent }> {
       const rooms = needs.rooms();
       const room = await residentRoom(rooms, roomId, from.origin);
+      if (kind !== 'leave') await rooms.blocks.check(roomId);
       const pdu = eventOf(room, kind, given, from);
       const whole = kind === 'join' ? await vouched(room, pdu) : pdu;
       const event = await checkReceived(roomVersion(room.roomVersion), roomId, whole, findKey);

@@ -93,7 +93,8 @@ export function createReceivedInvites(needs: ReceivedInvitesNeeds) {
       const version = roomVersion(id);
       const pdu = checkShape(version, given, origin);
       checkCreate(version, given);
-      const { foreign, members, serverAcls } = needs.rooms();
+      const { foreign, members, serverAcls, blocks } = needs.rooms();
+      await blocks.check(roomId);
       const room = await members.room(roomId);
       if (room) await serverAcls.check(room.roomNid, origin);
       await checkUser(pdu);

@@ -75,6 +75,8 @@ export interface FederationSender {
    * which this server vouches, such as a join that it has let in. Resolves when it is noted for good.
    */
   passOn(event: PassedOnRow): Promise<void>;
+  /** Whether those of the servers that can be reached have what came up to a position. */
+  areTold(serverNames: readonly string[], pos: number): Promise<boolean>;
   /** Forgets what all servers have; for the process that does the work of the background. */
   tidy(): Promise<void>;
   /** Ends what is under way and writes down how far it has come. */
@@ -224,6 +226,11 @@ export function createFederationSender(needs: FederationSenderNeeds): Federation
         result: undefined,
         publish: [{ stream: passedOnStream, pos: added!.pos, row }],
       }));
+    },
+    areTold(serverNames, pos) {
+      const names = serverNames.filter((name) => isAllowed(name));
+      const servers = names.map((name) => ({ name, shard: shardOf(federationSenderRole, name) }));
+      return store.areTold(servers, pos);
     },
     async tidy() {
       const pos = await store.leastPos();

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Bus } from '../streams/bus.ts';
 import type { AccessStore } from './store/access.ts';
-import { eventStream } from './streams.ts';
+import { eventStream, removedRoomStream } from './streams.ts';
 
 /** Room ids in all that is remembered; 40 bytes each. */
 const cachedRoomsMax = 500_000;
@@ -43,6 +43,12 @@ export function createJoinedRooms(store: Pick<AccessStore, 'joinedRooms'>, bus: 
         cache.delete(userNid);
       }
     }
+  });
+
+  bus.subscribe(removedRoomStream, (rows) => {
+    changes++;
+    const gone = new Set(rows.map(({ row }) => row.roomNid));
+    for (const [nid, rooms] of cache.entries()) if (overlaps(gone, rooms)) cache.delete(nid);
   });
 
   async function load(userNids: number[]): Promise<ReadonlyMap<number, Rooms>> {

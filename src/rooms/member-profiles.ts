@@ -25,7 +25,6 @@ export async function updateMemberProfiles(
         events: [event],
         expect,
         skipUnchangedState: true,
-        ignoreBlock: true,
       });
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error;

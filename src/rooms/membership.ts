@@ -19,18 +19,16 @@ interface Change {
   target: string;
   content: JsonObject;
   expect?: AppendRequest['expect'];
-  ignoreBlock?: boolean;
   /** As in ProtoEvent. */
   originServerTs?: number;
 }
 
 async function change(services: RoomServices, wanted: Change): Promise<string> {
-  const { roomId, sender, target, content, expect, ignoreBlock, originServerTs } = wanted;
+  const { roomId, sender, target, content, expect, originServerTs } = wanted;
   const event: ProtoEvent = { sender, type: 'm.room.member', stateKey: target, content };
   if (originServerTs !== undefined) event.originServerTs = originServerTs;
   const request: AppendRequest = { roomId, events: [event], skipUnchangedState: true };
   if (expect) request.expect = expect;
-  if (ignoreBlock) request.ignoreBlock = true;
   return (await services.writer.append(request))[0]!.eventId;
 }
 
@@ -82,6 +80,7 @@ export async function join(
     const [content, known] = await Promise.all([
       memberContent(services.profiles, actor.userId, 'join', extra),
       serversFor(services, access, actor, servers),
+      services.blocks.check(roomId),
     ]);
     const eventId = await services.elsewhere.join(actor, roomId, known, content);
     await carryFromPredecessor(services, actor, roomId);
@@ -123,6 +122,7 @@ export async function knock(
     reason: reason as string,
   });
   if (await isElsewhere(services, access)) {
+    await services.blocks.check(roomId);
     const known = await serversFor(services, access, actor, servers);
     await services.elsewhere.knock(actor, roomId, known, content);
     return;
@@ -146,9 +146,7 @@ export async function leave(
     const known = await serversFor(services, access, actor, []);
     await services.elsewhere.leave(actor, roomId, known, content);
   } else {
-    const { userId } = actor;
-    const event = { roomId, sender: userId, target: userId, content };
-    await change(services, { ...event, ignoreBlock: true });
+    await change(services, { roomId, sender: actor.userId, target: actor.userId, content });
   }
   if (services.config.forgetsRoomsOnLeave) await forget(services, actor, roomId);
 }
@@ -163,15 +161,31 @@ export async function forget(services: RoomServices, actor: Actor, roomId: strin
   if (!(await services.members.forget(actor.userNid, access.roomNid))) {
     throw new MatrixError('M_UNKNOWN', `User ${actor.userId} has not left room ${roomId}`);
   }
-  services.access.forget(roomId, actor.userNid);
-  services.bus.publish([
-    {
+  await tellForgotten(services, access, [actor.userNid]);
+}
+
+/** No longer shows a room to any of this server's users; all have left it. */
+export async function forgetAll(
+  services: RoomServices,
+  room: { roomId: string; roomNid: number },
+): Promise<void> {
+  await tellForgotten(services, room, await services.members.forgetAll(room.roomNid));
+}
+
+async function tellForgotten(
+  { access, bus, forgotten }: RoomServices,
+  { roomId, roomNid }: { roomId: string; roomNid: number },
+  userNids: readonly number[],
+): Promise<void> {
+  for (const userNid of userNids) access.forget(roomId, userNid);
+  bus.publish(
+    userNids.map((userNid) => ({
       stream: forgottenRoomStream,
-      pos: services.bus.nextEphemeral(),
-      row: { userNid: actor.userNid, roomNid: access.roomNid },
-    },
-  ]);
-  await services.bus.delivered();
+      pos: bus.nextEphemeral(),
+      row: { userNid, roomNid },
+    })),
+  );
+  await Promise.all([bus.delivered(), forgotten({ roomId, roomNid })]);
 }
 
 /** Invites a user. `isDirect` marks the invite as that to a direct chat. */

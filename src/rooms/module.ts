@@ -16,19 +16,22 @@ import { stateEndpoints } from './endpoints/state.ts';
 import { timelineEndpoints } from './endpoints/timeline.ts';
 import { announcedAliases } from './announced-aliases.ts';
 import type { Aggregations } from './aggregations.ts';
+import { createBlocks } from './blocks.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import { createJoinedRooms } from './joined-rooms.ts';
 import { createForeignRooms } from './foreign-rooms.ts';
 import { createEventReader } from './recover-events.ts';
 import { createRemoteDirectory } from './remote-directory.ts';
+import { createRetention } from './retention.ts';
 import { createRoomAccess } from './room-access.ts';
 import { createRoomServers } from './room-servers.ts';
 import { createServerAcls } from './server-acls.ts';
 import type { RoomServices } from './services.ts';
-import { eventStream } from './streams.ts';
+import { eventStream, removedRoomStream } from './streams.ts';
 import { withStateCache } from './state-cache.ts';
 import { createAccessStore } from './store/access.ts';
+import { createBlockStore } from './store/blocks.ts';
 import { createAliasStore } from './store/aliases.ts';
 import { createAppserviceDirectoryStore } from './store/appservice-directories.ts';
 import { createDirectoryStore } from './store/directory.ts';
@@ -40,6 +43,8 @@ import { createPduStore } from './store/pdus.ts';
 import { createOutlierStore } from './store/outliers.ts';
 import { createNewRelationStore } from './store/new-relation.ts';
 import { createHeadStore } from './store/load-head.ts';
+import { createRemovedRoomStore } from './store/removed-rooms.ts';
+import { createRetentionStore } from './store/retention.ts';
 import { createRoomServerStore } from './store/room-servers.ts';
 import { createEventStreamStore } from './store/read-stream.ts';
 import { createStateStore } from './store/read-state.ts';
@@ -52,11 +57,20 @@ import { createAdopter } from './writer/adopt.ts';
 import { createHeadCache } from './writer/head-cache.ts';
 import { createRoomCreator } from './writer/create.ts';
 import { createPolicyServers } from './writer/policy-servers.ts';
+import { createMaintainer } from './writer/maintain.ts';
 import { createReceiver } from './writer/receive.ts';
 import { createLocalRoomWriter } from './writer/room-writer.ts';
 import { createRoomWriter } from './writer/shared-writer.ts';
 
-export { eventColumns, memberTypeNid, membershipIn, nameJoins } from './store/columns.ts';
+export {
+  describingTypes,
+  endless,
+  eventColumns,
+  memberTypeNid,
+  membershipIn,
+  nameJoins,
+  stateContents,
+} from './store/columns.ts';
 export { withEventNames } from './store/event-names.ts';
 export {
   afterRedaction,
@@ -66,9 +80,16 @@ export {
   strippedEventJson,
 } from './stored-event.ts';
 export type { ClientFormat, Envelope, StoredEvent } from './stored-event.ts';
-export { aliasStream, eventStream, forgottenRoomStream } from './streams.ts';
+export {
+  aliasStream,
+  eventStream,
+  forgottenRoomStream,
+  purgedHistoryStream,
+  removedRoomStream,
+} from './streams.ts';
 export type { EventRow, MembershipChange } from './streams.ts';
 export { erasedAmongEvents, redactedCopies, type ErasedAmong } from './erasure.ts';
+export { isExpired, withoutExpired, type Retention, type ShownSince } from './retention.ts';
 export { visibilityFor, withoutSenders } from './visibility.ts';
 export type { PositionRange, Visibility } from './visibility.ts';
 export { entryHistory, type EntryHistory } from './entry-history.ts';
@@ -84,8 +105,21 @@ export { createStickyEventStore, type StickyEventStore } from './store/sticky-ev
 export { createNamedMedia } from './store/named-media.ts';
 export { createInterned } from './store/interned.ts';
 export type { Interned } from './store/interned.ts';
-export { readableState, readableTimeline, worldReadable } from './read-access.ts';
-export { locateAlias, locateRoom, resolveRoom, type LocatedRoom } from './locate-room.ts';
+export { readableState, readableTimeline, wholeTimeline, worldReadable } from './read-access.ts';
+export {
+  contextAnswer,
+  contextQuery,
+  messagesAnswer,
+  messagesQuery,
+  nearestAnswer,
+} from './timeline-answers.ts';
+export {
+  locateAlias,
+  locateEntrance,
+  locateRoom,
+  resolveRoom,
+  type LocatedRoom,
+} from './locate-room.ts';
 export { summaryOf, type RoomSummary } from './public-rooms.ts';
 export { authoriserForOther, roomsAllowed } from './restricted-join.ts';
 export { predecessorIn } from './predecessor.ts';
@@ -162,6 +196,13 @@ export function createRooms(needs: RoomsNeeds): Rooms {
   const named = withEventNames(database, interned);
   const headStore = createHeadStore(named);
   bus.recoverWith(eventStream, createEventReader(createEventStreamStore(named)));
+  const removed = createRemovedRoomStore(database);
+  bus.recoverWith(removedRoomStream, async (afterPos, uptoPos) =>
+    (await removed.between(afterPos, uptoPos)).map(({ pos, roomNid, roomId }) => ({
+      pos,
+      row: { roomNid, roomId },
+    })),
+  );
   const heads = createHeadCache(headStore, needs.headCacheBytes);
   const writerNeeds = {
     committer,
@@ -186,6 +227,7 @@ export function createRooms(needs: RoomsNeeds): Rooms {
       create: createRoomCreator(writerNeeds, database),
       receive: createReceiver({ ...writerNeeds, forks }),
       ...createAdopter({ ...writerNeeds, forks, outliers, history }),
+      ...createMaintainer({ ...writerNeeds, removed }),
     },
   );
   const services: RoomServices = {
@@ -195,12 +237,22 @@ export function createRooms(needs: RoomsNeeds): Rooms {
     inviteChecks: needs.inviteChecks,
     appserviceAliases: needs.appserviceAliases,
     elsewhere: needs.elsewhere,
+    forgotten: needs.forgotten,
     limits: needs.limits,
     inviteByThreepid: needs.inviteByThreepid,
     delayEvent: needs.delayEvent,
     ignoredUsers: needs.ignoredUsers,
     bus,
     writer,
+    blocks: createBlocks(createBlockStore(database), writer, clock),
+    removed,
+    retention: createRetention({
+      config: config.retention,
+      store: createRetentionStore(database),
+      bus,
+      clock,
+    }),
+    heads: headStore,
     create: (request) => writer.create(request),
     access: createRoomAccess(members, bus),
     members,

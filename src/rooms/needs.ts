@@ -27,6 +27,8 @@ export interface RoomsConfig {
   hasStickyEvents: boolean;
   /** [rc_admin_redaction] is set: redactions of others' events have a limit of their own. */
   limitsRedactionsOfOthers: boolean;
+  /** [retention]: how long messages of rooms without a policy are shown; null: it is off. */
+  retention: { defaultMs: number | null } | null;
   /** [forget_rooms_on_leave] */
   forgetsRoomsOnLeave: boolean;
 }
@@ -174,6 +176,8 @@ export interface Elsewhere {
 
 export interface RoomsEnvironment {
   elsewhere: Elsewhere;
+  /** Users of this server have forgotten a room, perhaps the last of them. */
+  forgotten(room: { roomId: string; roomNid: number }): Promise<void>;
   limits: Pick<RateLimiter, 'take'>;
   clock: Clock;
   config: RoomsConfig;

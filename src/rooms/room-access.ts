@@ -1,7 +1,7 @@
 import { boundedCache } from '../kernel/bounded-cache.ts';
 import type { Bus } from '../streams/bus.ts';
 import { MatrixError } from '../kernel/errors.ts';
-import { eventStream } from './streams.ts';
+import { eventStream, removedRoomStream } from './streams.ts';
 import type { AccessRow, AccessStore } from './store/access.ts';
 
 /** A room and what a user is in it, as of now. */
@@ -48,6 +48,12 @@ export function createRoomAccess(store: AccessStore, bus: Bus): RoomAccessCache 
         if (known) cache.set(key, { ...known, membership: to, pos, isForgotten: false });
       }
     }
+  });
+
+  bus.subscribe(removedRoomStream, (rows) => {
+    changes++;
+    const gone = new Set(rows.map(({ row }) => row.roomNid));
+    for (const [key, { roomNid }] of cache.entries()) if (gone.has(roomNid)) cache.delete(key);
   });
 
   async function load(roomId: string, userNid: number): Promise<RoomAccess | null> {

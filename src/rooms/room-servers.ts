@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { serverNameOf } from '../matrix/ids.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { RoomServerStore } from './store/room-servers.ts';
-import { eventStream } from './streams.ts';
+import { eventStream, removedRoomStream } from './streams.ts';
 
 /** Names in all that is remembered; 60 bytes each. */
 const cachedServersMax = 500_000;
@@ -43,6 +43,11 @@ export function createRoomServers(store: RoomServerStore, bus: Bus): RoomServers
         follow(row.event.roomNid, userId, to === 'join');
       }
     }
+  });
+
+  bus.subscribe(removedRoomStream, (rows) => {
+    changes++;
+    for (const { row } of rows) cache.delete(row.roomNid);
   });
 
   async function load(roomNids: readonly number[]): Promise<ReadonlyMap<number, Servers>> {

@@ -4,7 +4,7 @@ import { parseServerAcl, type ServerAcl } from '../matrix/server-acl.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { StateStore } from './store/read-state.ts';
 import { contentOf, type StoredEvent } from './stored-event.ts';
-import { eventStream, type EventRow } from './streams.ts';
+import { eventStream, removedRoomStream, type EventRow } from './streams.ts';
 
 const aclType = 'm.room.server_acl';
 /** Characters of contents, and rooms, that are remembered; what is made of them is a few times that. */
@@ -40,6 +40,10 @@ export function createServerAcls(states: Pick<StateStore, 'entries'>, bus: Bus):
       changes++;
       cache.delete(row.event.roomNid);
     }
+  });
+
+  bus.subscribe(removedRoomStream, (rows) => {
+    for (const { row } of rows) cache.delete(row.roomNid);
   });
 
   async function load(roomNid: number): Promise<ServerAcl | null> {

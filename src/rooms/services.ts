@@ -1,12 +1,14 @@
 import type { CreateRequest } from './writer/proto-event.ts';
 import type { RoomWriter } from './writer/shared-writer.ts';
 import type { Aggregations } from './aggregations.ts';
+import type { Blocks } from './blocks.ts';
 import type { ErasedAmong } from './erasure.ts';
 import type { RoomsEnvironment, RoomDataCarrier } from './needs.ts';
 import type { JoinedRooms } from './joined-rooms.ts';
 import type { RemoteDirectory } from './remote-directory.ts';
 import type { RoomAccessCache } from './room-access.ts';
 import type { ForeignRooms } from './foreign-rooms.ts';
+import type { Retention } from './retention.ts';
 import type { RoomServers } from './room-servers.ts';
 import type { ServerAcls } from './server-acls.ts';
 import type { AccessStore } from './store/access.ts';
@@ -14,6 +16,8 @@ import type { AliasStore } from './store/aliases.ts';
 import type { AppserviceDirectoryStore } from './store/appservice-directories.ts';
 import type { DirectoryStore } from './store/directory.ts';
 import type { HistoryStore } from './store/history.ts';
+import type { HeadStore } from './store/load-head.ts';
+import type { RemovedRoomStore } from './store/removed-rooms.ts';
 import type { PduStore } from './store/pdus.ts';
 import type { NewRelationStore } from './store/new-relation.ts';
 import type { Interned } from './store/interned.ts';
@@ -27,6 +31,10 @@ import type { Bus } from '../streams/bus.ts';
 export interface RoomServices extends RoomsEnvironment {
   bus: Bus;
   writer: RoomWriter;
+  blocks: Blocks;
+  removed: RemovedRoomStore;
+  retention: Retention;
+  heads: Pick<HeadStore, 'extremities'>;
   /** Makes a room in one transaction; gives its id. */
   create(request: CreateRequest): Promise<string>;
   access: RoomAccessCache;

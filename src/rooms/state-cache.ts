@@ -3,7 +3,7 @@ import type { JsonObject } from '../matrix/pdu.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { StateStore } from './store/read-state.ts';
 import { contentOf, type StoredEvent } from './stored-event.ts';
-import { changesState, eventStream } from './streams.ts';
+import { changesState, eventStream, removedRoomStream } from './streams.ts';
 
 /** State entries kept in memory, of all rooms together; about 1 kB each. */
 const cachedEntriesMax = 40_000;
@@ -37,15 +37,20 @@ export function withStateCache(store: StateStore, bus: Bus): RoomStates {
   /** Loads whose rooms have changed since they began. */
   const stale = new WeakSet<Promise<Entries>>();
 
+  function forget(roomNid: number): void {
+    rooms.delete(roomNid);
+    const load = loading.get(roomNid);
+    if (load) stale.add(load);
+    loading.delete(roomNid);
+  }
+
   bus.subscribe(eventStream, (rows) => {
     for (const { row } of rows) {
-      if (!changesState(row) && !row.redacted) continue;
-      const { roomNid } = row.event;
-      rooms.delete(roomNid);
-      const load = loading.get(roomNid);
-      if (load) stale.add(load);
-      loading.delete(roomNid);
+      if (changesState(row) || row.redacted) forget(row.event.roomNid);
     }
+  });
+  bus.subscribe(removedRoomStream, (rows) => {
+    for (const { row } of rows) forget(row.roomNid);
   });
 
   function load(roomNid: number): Promise<Entries> {

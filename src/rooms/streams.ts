@@ -50,6 +50,26 @@ export const eventStream = defineStream<EventRow>({
   }),
 });
 
+/** A room that was taken away. */
+export interface RemovedRoom {
+  roomNid: number;
+  roomId: string;
+}
+
+/** Rooms that are known no more: what is remembered of them is forgotten. */
+export const removedRoomStream = defineStream<RemovedRoom>({
+  name: 'removed_rooms',
+  durable: true,
+  shardedBy: 'room',
+});
+
+/** Rooms whose older events were deleted: what is remembered of their timelines may be no more. */
+export const purgedHistoryStream = defineStream<{ roomNid: number }>({
+  name: 'purged_history',
+  durable: false,
+  shardedBy: 'room',
+});
+
 /** Rooms that users no longer want to see. */
 export const forgottenRoomStream = defineStream<{ userNid: number; roomNid: number }>({
   name: 'forgotten_rooms',

@@ -3,6 +3,7 @@ import {
   contentOf,
   erasedAmongEvents,
   visibilityFor,
+  withoutExpired,
   withoutSenders,
   type HistoryRow,
   type PositionRange,
@@ -84,12 +85,12 @@ async function roomsFor({ store }: SearchNeeds, searcher: Searcher, wish: Search
 
 /** Where the user may read, in rooms of which something is hidden. */
 async function readableIn(
-  store: FoundStore,
+  needs: SearchNeeds,
   rooms: readonly { roomNid: number; isOpen: boolean }[],
   userId: string,
 ): Promise<Map<number, PositionRange[]>> {
   const closed = rooms.filter(({ isOpen }) => !isOpen).map(({ roomNid }) => roomNid);
-  const visibilities = await visibilitiesOf(store, closed, userId, new Set());
+  const visibilities = await visibilitiesOf(needs, closed, userId, new Set());
   return new Map([...visibilities].map(([nid, visibility]) => [nid, visibility.readable()]));
 }
 
@@ -107,19 +108,22 @@ async function sendersFor(needs: SearchNeeds, wish: SearchWish): Promise<number[
 
 /** What the user may and wants to see of rooms, by room number. */
 async function visibilitiesOf(
-  store: FoundStore,
+  { store, rooms }: SearchNeeds,
   roomNids: readonly number[],
   userId: string,
   ignored: ReadonlySet<string>,
 ): Promise<Map<number, Visibility>> {
   if (roomNids.length === 0) return new Map();
-  const rows = await store.histories([...roomNids], userId);
+  const [rows, since] = await Promise.all([
+    store.histories([...roomNids], userId),
+    rooms.retention.shownSince(roomNids),
+  ]);
   const byRoom = Map.groupBy(rows, (row): number => row.roomNid);
   const none: HistoryRow[] = [];
   return new Map(
     roomNids.map((nid) => {
       const visibility = visibilityFor(userId, byRoom.get(nid) ?? none);
-      return [nid, withoutSenders(visibility, ignored)] as const;
+      return [nid, withoutExpired(withoutSenders(visibility, ignored), since.get(nid))] as const;
     }),
   );
 }
@@ -149,7 +153,7 @@ export async function search(
     senderNids,
     notSenderNids: await nidsOf(needs, [...ignored, ...(filter.criteria.notSenders ?? [])]),
     // What is hidden is not counted either, or it could be guessed word by word.
-    readable: await readableIn(store, searched, searcher.userId),
+    readable: await readableIn(needs, searched, searcher.userId),
   };
   const [rows, count] = await Promise.all([
     wish.orderBy === 'recent'
@@ -158,7 +162,7 @@ export async function search(
     store.count(wanted),
   ]);
   const roomNids = [...new Set(rows.map((row) => row.roomNid))];
-  const visibilities = await visibilitiesOf(store, roomNids, searcher.userId, ignored);
+  const visibilities = await visibilitiesOf(needs, roomNids, searcher.userId, ignored);
   const hidden = await erasedAmongEvents(needs.rooms.erasedAmong, rows, (event) =>
     visibilities.get(event.roomNid)!.membershipAt(event),
   );

@@ -11,6 +11,8 @@ export interface HierarchyWish {
   /** How far down the tree; 0: the room alone. */
   depthMax: number;
   limit: number;
+  /** As in TreeView. */
+  seesAll?: boolean;
   /** Rooms of the walk that have been given already. */
   skip: number;
 }
@@ -127,7 +129,7 @@ export async function hierarchy(
   wish: HierarchyWish,
 ): Promise<HierarchyPage> {
   const { roomId, via, suggestedOnly, depthMax, limit, skip } = wish;
-  const tree = createTree(needs, user.userNid, depthMax);
+  const tree = createTree(needs, { userNid: user.userNid, depthMax, seesAll: wish.seesAll });
   await tree.load([roomId]);
   const options = { suggestedOnly, depthMax, find: tree.find };
   const rooms: HierarchyRoom[] = [];

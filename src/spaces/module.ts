@@ -2,7 +2,7 @@ import type { Queryable } from '../database/database.ts';
 import type { Questions } from '../federation-client/questions.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { RoomServices } from '../rooms/module.ts';
-import { getSpaceHierarchy } from './endpoints/hierarchy.ts';
+import { getSpaceHierarchy, getSpaceHierarchyForAdmins } from './endpoints/hierarchy.ts';
 import { getSpaceHierarchyForServers } from './endpoints/hierarchy-for-servers.ts';
 import { getMutualRooms } from './endpoints/mutual-rooms.ts';
 import { getRoomSummary } from './endpoints/room-summary.ts';
@@ -25,7 +25,13 @@ export function createSpaces({ database, rooms, questions }: SpacesNeeds): {
   const remoteRooms = createRemoteRooms(questions, config.serverName);
   return {
     endpoints: bindEndpoints(
-      [getSpaceHierarchy, getSpaceHierarchyForServers, getRoomSummary, getMutualRooms],
+      [
+        getSpaceHierarchy,
+        getSpaceHierarchyForAdmins,
+        getSpaceHierarchyForServers,
+        getRoomSummary,
+        getMutualRooms,
+      ],
       { rooms, store, remoteRooms, clock },
     ),
   };

@@ -5,7 +5,9 @@ import {
   visibilityFor,
   type Envelope,
   type ErasedAmong,
+  isExpired,
   type HistoryRow,
+  type Retention,
   type StoredEvent,
   type TimelineMatch,
 } from '../rooms/module.ts';
@@ -87,6 +89,7 @@ export function createRoomLoader(
   timelines: TimelineStore,
   states: RoomStateStore,
   erasedAmong: ErasedAmong,
+  retention: Retention = { shownSince: () => new Map() },
 ): RoomLoader {
   async function loadHistories(roomNids: number[], userId: string): Promise<Histories> {
     const histories: Histories = new Map(roomNids.map((nid) => [nid, []]));
@@ -127,7 +130,12 @@ export function createRoomLoader(
   }
 
   /** Leaves out what the user may not or does not want to see, and cuts to the limit. */
-  function cut(plan: RoomPlan, options: LoadOptions, history: HistoryRow[] | undefined): void {
+  function cut(
+    plan: RoomPlan,
+    options: LoadOptions,
+    history: HistoryRow[] | undefined,
+    sinceTs: number | undefined,
+  ): void {
     const { timelineLimit, timelineFilter, ignoredUsers, user } = options;
     const all = plan.events!;
     // What comes before a gap is not told with what comes after it.
@@ -144,6 +152,7 @@ export function createRoomLoader(
     if (ignoredUsers.size > 0) {
       events = events.filter((event) => event.stateKey !== null || !ignoredUsers.has(event.sender));
     }
+    if (sinceTs !== undefined) events = events.filter((event) => !isExpired(event, sinceTs));
     // To a client that was there before, a room it has come to has a gap before it.
     const isEntered = plan.isNew && plan.section === 'join' && options.isIncremental;
     const hasGap = gapAt >= 0 || isEntered;
@@ -274,17 +283,18 @@ export function createRoomLoader(
       const stripped = plans.filter(({ section }) => section === 'invite' || section === 'knock');
       // Rooms of which the user may not see all that the timeline brings.
       const partly = shown.filter((plan) => plan.isNew || plan.section === 'leave');
-      const [histories] = await Promise.all([
+      const [histories, since] = await Promise.all([
         loadHistories(
           partly.map((plan) => plan.room.roomNid),
           options.user.userId,
         ),
+        retention.shownSince(shown.map((plan) => plan.room.roomNid)),
         loadTimelines(shown, options),
         loadStripped(stripped, options),
       ]);
       for (const plan of shown) {
-        cut(plan, options, histories.get(plan.room.roomNid));
         const history = histories.get(plan.room.roomNid);
+        cut(plan, options, history, since.get(plan.room.roomNid));
         plan.isStateHidden =
           !options.isPreview &&
           plan.section === 'leave' &&

@@ -69,7 +69,12 @@ export function createSync(needs: SyncNeeds): Sync {
   const { events: database, bus, clock, sources } = needs;
   const timelines = createTimelineStore(database);
   const views = createSyncViews(timelines, bus, sources);
-  const loader = createRoomLoader(timelines, createRoomStateStore(database), sources.erasedAmong);
+  const loader = createRoomLoader(
+    timelines,
+    createRoomStateStore(database),
+    sources.erasedAmong,
+    sources.retention,
+  );
   const lazyMembers = createLazyMemberMemory();
   const deviceNews = createDeviceNews(sources);
   const deviceLists = createDeviceLists(sources.deviceLists, createSharingStore(database));

@@ -1,6 +1,12 @@
 import type { PresenceEvent } from '../presence/module.ts';
 import type { Receipt } from '../receipts/module.ts';
-import type { Aggregations, ErasedAmong, JoinedRooms, StoredEvent } from '../rooms/module.ts';
+import type {
+  Aggregations,
+  ErasedAmong,
+  JoinedRooms,
+  Retention,
+  StoredEvent,
+} from '../rooms/module.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import type { InvitePermissions } from '../matrix/invite-permissions.ts';
 import type { Filter } from '../matrix/filters/filter.ts';
@@ -140,6 +146,8 @@ export interface SyncSources {
   aggregations: Aggregations;
   joinedRooms: Pick<JoinedRooms, 'ofAny'>;
   erasedAmong: ErasedAmong;
+  /** How long messages are shown. */
+  retention: Retention;
   filters: {
     /** A stored filter. Rejects with M_NOT_FOUND. */
     byId(userNid: number, filterId: string): Promise<Filter> | Filter;

@@ -8,7 +8,7 @@ import {
 } from '../thread-subscriptions/module.ts';
 import type { RuleDifferences, RuleFeatures } from '../matrix/push-rules/rule.ts';
 import { receiptStream, type Receipt, type Receipts } from '../receipts/module.ts';
-import { eventStream } from '../rooms/module.ts';
+import { eventStream, purgedHistoryStream } from '../rooms/module.ts';
 import type { Bus } from '../streams/bus.ts';
 import { Reading, type UnreadCount } from './reading.ts';
 import { RoomWatch } from './room-watch.ts';
@@ -97,6 +97,14 @@ export function createUnread(needs: UnreadNeeds): Unread {
       }
       for (const { isLocal, userNid, to } of row.memberships) {
         if (isLocal && to !== 'join') readings.delete(keyOf(userNid, roomNid));
+      }
+    }
+  });
+  bus.subscribe(purgedHistoryStream, (rows) => {
+    for (const { row } of rows) {
+      touch(row.roomNid);
+      for (const { userNid } of watches.get(row.roomNid)?.readings.values() ?? []) {
+        readings.delete(keyOf(userNid, row.roomNid));
       }
     }
   });

@@ -30,6 +30,17 @@ const selectPositions = statement<[shards: number[]], { shard: number; pos: numb
   'select shard, pos from federation_sender_positions where shard = any($1)',
 );
 
+const selectTold = statement<
+  [serverNames: string[], shards: number[], pos: number],
+  { areTold: boolean }
+>(
+  'select_are_servers_told',
+  `select coalesce(bool_and(d.caught_up_pos is not null or p.pos >= $3), true) as "areTold"
+   from unnest($1::text[], $2::smallint[]) as w(server_name, shard)
+     left join federation_destinations d on d.server_name = w.server_name
+     left join federation_sender_positions p on p.shard = w.shard`,
+);
+
 const selectLeast = statement<[], { pos: number | null }>(
   'select_least_federation_sender_position',
   `select least((select min(pos) from federation_sender_positions),
@@ -94,6 +105,15 @@ export function createDestinationStore(database: Database) {
     async leastPos(): Promise<number | null> {
       return (await database.query(selectLeast, []))[0]!.pos;
     },
+    /** Whether each of the servers has everything up to a position, or cannot be reached. */
+    areTold: async (servers: readonly { name: string; shard: number }[], pos: number) =>
+      (
+        await database.query(selectTold, [
+          servers.map(({ name }) => name),
+          servers.map(({ shard }) => shard),
+          pos,
+        ])
+      )[0]!.areTold,
     positions: (shards: readonly number[]) => database.query(selectPositions, [[...shards]]),
     /** Throws when a lease is another's by now. */
     async save({ destinations, shards, fences }: Progress): Promise<void> {

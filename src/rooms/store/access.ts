@@ -136,6 +136,29 @@ const markForgotten = statement<[number, number], { pos: number }>(
    where user_nid = $1 and room_nid = $2 and membership in ('leave', 'ban') returning pos`,
 );
 
+const markAllForgotten = statement<[number], { userNid: number }>(
+  'mark_all_forgotten',
+  `update memberships set is_forgotten = true
+   where room_nid = $1 and is_local and membership in ('leave', 'ban') and not is_forgotten
+   returning user_nid as "userNid"`,
+);
+
+const selectLocalIn = statement<
+  [number, string[]],
+  { userId: string; userNid: number; membership: string }
+>(
+  'select_local_members_by_memberships',
+  `select u.user_id as "userId", u.user_nid as "userNid", m.membership from memberships m
+     join users u on u.user_nid = m.user_nid
+   where m.room_nid = $1 and m.is_local and m.membership = any($2) order by m.user_nid`,
+);
+
+const selectUnforgotten = statement<[number], { isForgotten: boolean }>(
+  'select_is_forgotten_by_all',
+  `select not exists (select from memberships
+     where room_nid = $1 and is_local and not is_forgotten) as "isForgotten"`,
+);
+
 const selectShared = statement<[number, number], { roomNid: number }>(
   'select_shared_room',
   `select a.room_nid as "roomNid" from memberships a join memberships b on b.room_nid = a.room_nid
@@ -205,6 +228,16 @@ export function createAccessStore(database: Queryable) {
     async forget(userNid: number, roomNid: number): Promise<boolean> {
       return (await database.query(markForgotten, [userNid, roomNid])).length > 0;
     },
+    /** Those who have left and had not forgotten. */
+    async forgetAll(roomNid: number): Promise<number[]> {
+      return (await database.query(markAllForgotten, [roomNid])).map(({ userNid }) => userNid);
+    },
+    /** Whether every user of this server has forgotten the room. */
+    isForgottenByAll: async (roomNid: number) =>
+      (await database.query(selectUnforgotten, [roomNid]))[0]!.isForgotten,
+    /** Users of this server with one of the memberships. */
+    localIn: (roomNid: number, memberships: string[]) =>
+      database.query(selectLocalIn, [roomNid, memberships]),
     joinedRooms: (userNids: number[]) => database.query(selectJoinedRooms, [userNids]),
     /** Whether two users are joined to the same room. */
     async share(userNid: number, otherNid: number): Promise<boolean> {

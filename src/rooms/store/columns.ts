@@ -24,3 +24,28 @@ export const membershipIn = (content: string) => `${readableJson(content)} ->> '
 
 /** The number of the type `m.room.member`, as an SQL expression. */
 export const memberTypeNid = `(select type_nid from event_types where event_type = 'm.room.member')`;
+
+/**
+ * Contents of the current entries with an empty state key of `rooms r`, as one JSON object by event
+ * type; null without any.
+ */
+export const stateContents = (types: readonly string[]) => `(
+  select json_object_agg(t.event_type, e.content)
+  from event_types t
+    join room_state s on s.room_nid = r.room_nid and s.type_nid = t.type_nid
+      and s.state_key = '' and s.to_pos = ${endless}
+    join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
+  where t.event_type in (${types.map((type) => `'${type}'`).join(', ')}))`;
+
+/** The types that describe a room. */
+export const describingTypes = [
+  'm.room.create',
+  'm.room.name',
+  'm.room.topic',
+  'm.room.avatar',
+  'm.room.canonical_alias',
+  'm.room.join_rules',
+  'm.room.history_visibility',
+  'm.room.guest_access',
+  'm.room.encryption',
+] as const;

@@ -2,7 +2,7 @@ import type { Queryable } from '../../database/database.ts';
 import { readableJson } from '../../database/readable-json.ts';
 import { statement } from '../../database/statement.ts';
 import type { AppserviceNetwork } from './appservice-directories.ts';
-import { endless } from './columns.ts';
+import { describingTypes, stateContents } from './columns.ts';
 
 export interface PublicRoomRow {
   roomNid: number;
@@ -13,18 +13,7 @@ export interface PublicRoomRow {
   total: number;
 }
 
-const shownTypes = `('m.room.create', 'm.room.name', 'm.room.topic', 'm.room.avatar',
-  'm.room.canonical_alias', 'm.room.join_rules', 'm.room.history_visibility',
-  'm.room.guest_access', 'm.room.encryption')`;
-
-/** Contents of the entries that a summary shows, as one JSON object per room. */
-const summaryState = `(
-  select json_object_agg(t.event_type, e.content)
-  from event_types t
-    join room_state s on s.room_nid = r.room_nid and s.type_nid = t.type_nid
-      and s.state_key = '' and s.to_pos = ${endless}
-    join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
-  where t.event_type in ${shownTypes})`;
+const summaryState = stateContents(describingTypes);
 
 const selectPublic = statement<
   [number | null, number | null, number, string | null, (string | null)[] | null, string[] | null],

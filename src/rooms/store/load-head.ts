@@ -23,6 +23,8 @@ export interface ExtremityRow extends HashedParts {
   eventId: string;
   eventNid: number;
   depth: number;
+  /** Milliseconds since 1970. */
+  originServerTs: number;
   content: string;
 }
 
@@ -55,7 +57,8 @@ const selectExtremities = statement<[string], ExtremityRow>(
      select e.event_nid from room join events e on e.room_nid = room.room_nid
        where e.pos is not null and not exists (select from marked)
        order by e.pos desc, e.sub desc limit 1)
-   select e.event_id as "eventId", e.event_nid as "eventNid", e.depth, e.content,
+   select e.event_id as "eventId", e.event_nid as "eventNid", e.depth,
+     e.origin_server_ts as "originServerTs", e.content,
      ${hashedParts}
      from room r join events e on e.room_nid = r.room_nid
      where e.event_nid in (select event_nid from marked union all select event_nid from newest)
@@ -101,6 +104,8 @@ export function createHeadStore(database: Queryable) {
       const room = rooms[0];
       return room ? { room, state, extremities } : null;
     },
+    /** The room's forward extremities, oldest first. */
+    extremities: (roomId: string) => database.query(selectExtremities, [roomId]),
     /** The current member events of those of the users who have one. */
     members: (roomNid: number, userIds: string[]) =>
       database.query(selectMembers, [roomNid, userIds]),

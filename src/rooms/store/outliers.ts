@@ -23,8 +23,9 @@ const ensureRoom = statement<
 >(
   'ensure_room',
   `with added as (
-     insert into rooms (room_id, room_version, created_ts)
-       select $1, $2, $3 where not exists (select from rooms where room_id = $1)
+     insert into rooms (room_id, room_version, created_ts, is_blocked)
+       select $1, $2, $3, exists (select from blocked_rooms where room_id = $1)
+       where not exists (select from rooms where room_id = $1)
        on conflict (room_id) do update set room_id = excluded.room_id
        returning room_nid, room_version)
    select room_nid as "roomNid", room_version as "roomVersion" from added

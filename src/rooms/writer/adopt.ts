@@ -1,10 +1,8 @@
-import { MatrixError } from '../../kernel/errors.ts';
 import type { BuiltEvent } from '../../matrix/event-builder.ts';
 import { serverNameOf } from '../../matrix/ids.ts';
 import { referencedIds } from '../../matrix/pdu.ts';
 import { keyOf } from '../../matrix/state-resolution/types.ts';
 import type { Fence } from '../../database/fence.ts';
-import { BatchFailed } from '../../streams/committer.ts';
 import {
   extremitiesItem,
   ownNid,
@@ -14,11 +12,11 @@ import {
 import { stretchItem, type HistoryStore } from '../store/history.ts';
 import { unplaceStrays, type OutlierStore, type StateEntryRow } from '../store/outliers.ts';
 import type { EventRow, MembershipChange } from '../streams.ts';
-import { HeadLost } from './commit-events.ts';
+import { createAlone } from './alone.ts';
 import { receivedCommit } from './commit-received.ts';
 import { partsOf } from './fork-states.ts';
 import type { RoomHead } from './head.ts';
-import { attemptsMax, internNames } from './room-writer.ts';
+import { internNames } from './room-writer.ts';
 import type { ReceiverNeeds } from './receive-fork.ts';
 import type { WholeEvent } from './redact.ts';
 import { columnsOf, membershipChange, membershipIn, storedEventOf, unsignedOf } from './take-in.ts';
@@ -83,36 +81,15 @@ export interface AdopterNeeds extends ReceiverNeeds {
 export function createAdopter(needs: AdopterNeeds) {
   const { committer, heads, headStore, interned, outliers, forks, history } = needs;
 
-  /** Does something with a room that nothing else is written to. */
+  const whenAlone = createAlone(heads);
+
   async function alone<T>(
     { roomId, event }: { roomId: string; event: BuiltEvent },
     fence: Fence | null,
     work: (head: RoomHead, isRetry: boolean) => Promise<T>,
   ): Promise<T> {
     await internNames(interned, [protoOf(event)]);
-    for (let tries = 1; ; tries++) {
-      // oxlint-disable-next-line no-await-in-loop
-      const head = await heads.pinned(roomId, [], fence);
-      if (!head) throw new MatrixError('M_NOT_FOUND', 'This server does not know the room');
-      try {
-        // oxlint-disable-next-line no-await-in-loop
-        return await head.receipt.alone(() =>
-          head.gate.alone(() => {
-            if (head.broken) throw new HeadLost();
-            return work(head, tries > 1);
-          }),
-        );
-      } catch (error) {
-        const mayRetry = error instanceof HeadLost || error instanceof BatchFailed;
-        if (!mayRetry || tries === attemptsMax) {
-          throw error instanceof BatchFailed ? error.cause : error;
-        }
-      } finally {
-        // What it holds is no longer so, or never was.
-        heads.drop(head);
-        heads.unpin(head);
-      }
-    }
+    return whenAlone(roomId, fence, work);
   }
 
   /** Where the event stands already, when the call is made for the second time. */

@@ -32,8 +32,6 @@ export interface AppendRequest {
   transaction?: TransactionKey;
   /** Leave out state that says what is there already, by the same sender. */
   skipUnchangedState?: boolean;
-  /** Let members of blocked rooms act all the same: admins, and leaving. */
-  ignoreBlock?: boolean;
   /** What the membership of a user must be just before the events, or why they are refused. */
   expect?: { userId: string; memberships: string[]; otherwise: string };
 }

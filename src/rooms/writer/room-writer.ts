@@ -6,6 +6,7 @@ import { Deadline } from '../../kernel/deadline.ts';
 import { MatrixError } from '../../kernel/errors.ts';
 import { fitsIdBytes, idBytesMax } from '../../matrix/ids.ts';
 import type { SigningKey } from '../../matrix/signing.ts';
+import { comesIn, roomBlocked } from '../blocks.ts';
 import type { HeadStore } from '../store/load-head.ts';
 import type { Interned } from '../store/interned.ts';
 import type { TransactionStore } from '../store/transactions.ts';
@@ -108,10 +109,8 @@ export function createLocalRoomWriter(needs: RoomWriterNeeds): LocalRoomWriter {
   }
 
   /** Throws when the request may not be made in the room as it is. */
-  function check(head: RoomHead, { ignoreBlock, expect }: AppendRequest): void {
-    if (head.isBlocked && !ignoreBlock) {
-      throw new MatrixError('M_FORBIDDEN', 'This room has been blocked on this server');
-    }
+  function check(head: RoomHead, { events, expect }: AppendRequest): void {
+    if (head.isBlocked && events.some((event) => comesIn(head, event))) throw roomBlocked();
     if (expect && !expect.memberships.includes(head.membershipOf(expect.userId))) {
       throw new MatrixError('M_FORBIDDEN', expect.otherwise);
     }

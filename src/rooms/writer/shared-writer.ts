@@ -16,6 +16,7 @@ import type {
   ReceiveRequest,
 } from './proto-event.ts';
 import type { Receive } from './receive.ts';
+import type { Maintainer, RemoveRequest } from './maintain.ts';
 import type { LocalRoomWriter } from './room-writer.ts';
 
 type WriterMethods = {
@@ -29,6 +30,9 @@ type WriterMethods = {
   ): Promise<EventTemplate>;
   adopt: Adopter['adopt'];
   takeStray: Adopter['takeStray'];
+  remove: Maintainer['remove'];
+  refresh: Maintainer['refresh'];
+  pruneExtremities: Maintainer['pruneExtremities'];
 };
 
 /** Event writers, by room. The shards are many, so that many writers get fair shares. */
@@ -56,6 +60,10 @@ export interface RoomWriter {
   adopt(request: AdoptRequest): Promise<void>;
   /** Stores a membership in a room that this server is not in. Throws M_NOT_FOUND. */
   takeStray(request: StrayRequest): Promise<void>;
+  /** As in Maintainer; resolves when readers here know. */
+  remove(request: RemoveRequest): Promise<void>;
+  refresh(roomId: string): Promise<void>;
+  pruneExtremities(roomId: string): Promise<number>;
 }
 
 export interface SharedWriterNeeds {
@@ -80,7 +88,7 @@ const repeatable = (request: AppendRequest): AppendRequest =>
 /** Serves this process's share of the rooms, and reaches the others'. */
 export function createRoomWriter(
   needs: SharedWriterNeeds,
-  local: LocalRoomWriter & Adopter & Pick<WriterMethods, 'create' | 'receive'>,
+  local: LocalRoomWriter & Adopter & Maintainer & Pick<WriterMethods, 'create' | 'receive'>,
 ): RoomWriter {
   const { roles, bus } = needs;
   let lastCreatedTs = 0;
@@ -93,6 +101,9 @@ export function createRoomWriter(
       template: ({ roomId, event }, fence) => local.template(roomId, event, fence),
       adopt: (request, fence) => local.adopt(request, fence),
       takeStray: (request, fence) => local.takeStray(request, fence),
+      remove: (request, fence) => local.remove(request, fence),
+      refresh: (request, fence) => local.refresh(request, fence),
+      pruneExtremities: (request, fence) => local.pruneExtremities(request, fence),
     },
   });
 
@@ -118,6 +129,15 @@ export function createRoomWriter(
     async takeStray(request) {
       await bus.reached(await roles.call(eventWriterRole, request.roomId, 'takeStray', request));
     },
+    async remove(request) {
+      const pos = await roles.call(eventWriterRole, request.roomId, 'remove', request);
+      if (pos !== null) await bus.reached(pos);
+    },
+    async refresh(roomId) {
+      await roles.call(eventWriterRole, roomId, 'refresh', { roomId });
+    },
+    pruneExtremities: (roomId) =>
+      roles.call(eventWriterRole, roomId, 'pruneExtremities', { roomId }),
     allows: (roomId, event) => roles.call(eventWriterRole, roomId, 'allows', { roomId, event }),
     async create(request) {
       const suits = (roomId: string) => roles.holds(eventWriterRole, roomId);

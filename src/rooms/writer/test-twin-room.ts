@@ -22,6 +22,7 @@ import { createHeadStore } from '../store/load-head.ts';
 import { createInterned } from '../store/interned.ts';
 import { createHistoryStore } from '../store/history.ts';
 import { createOutlierStore } from '../store/outliers.ts';
+import { createRemovedRoomStore } from '../store/removed-rooms.ts';
 import { createTransactionStore } from '../store/transactions.ts';
 import { eventStream, type EventRow } from '../streams.ts';
 import { createAdopter } from './adopt.ts';
@@ -29,6 +30,7 @@ import { createRoomCreator } from './create.ts';
 import { ForkStates } from './fork-states.ts';
 import { createHeadCache } from './head-cache.ts';
 import { createPolicyServers, type PolicyServersNeeds } from './policy-servers.ts';
+import { createMaintainer } from './maintain.ts';
 import { createReceiver } from './receive.ts';
 import { createLocalRoomWriter } from './room-writer.ts';
 import { createRoomWriter, type RoomWriter } from './shared-writer.ts';
@@ -91,6 +93,7 @@ export async function openTestRooms(
         ...createLocalRoomWriter(needs),
         create: createRoomCreator(needs, database),
         receive: createReceiver({ ...needs, forks }),
+        ...createMaintainer({ ...needs, removed: createRemovedRoomStore(database) }),
         ...createAdopter({
           ...needs,
           forks,

@@ -1,5 +1,6 @@
 import type { Queryable } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
+import { describingTypes, stateContents } from '../../rooms/module.ts';
 
 /** Rooms of one tree that are looked at; bounds the work of one request. */
 const treeRoomsMax = 2_000;
@@ -49,13 +50,7 @@ const selectDescribed = statement<[roomNids: number[], readerNid: number], Descr
   'spaces.described_rooms',
   `select r.room_nid as "roomNid", r.room_id as "roomId", r.room_version as "roomVersion",
      r.joined_count as "joinedCount", m.membership,
-     coalesce((
-       select json_object_agg(t.event_type, e.content) from event_types t
-         join room_state s on s.room_nid = r.room_nid and s.type_nid = t.type_nid
-           and s.state_key = '' and s.to_pos = ${now} ${entry}
-       where t.event_type in ('m.room.create', 'm.room.name', 'm.room.topic', 'm.room.avatar',
-         'm.room.canonical_alias', 'm.room.join_rules', 'm.room.history_visibility',
-         'm.room.guest_access', 'm.room.encryption')), '{}') as state,
+     coalesce(${stateContents(describingTypes)}, '{}') as state,
      (select json_agg(json_build_object('stateKey', c.state_key, 'content', c.content,
          'sender', u.user_id, 'originServerTs', c.origin_server_ts))
        from (

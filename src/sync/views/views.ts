@@ -1,7 +1,13 @@
 import { boundedCache } from '../../kernel/bounded-cache.ts';
 import { positionOf, type Bus } from '../../streams/bus.ts';
 import type { StreamRow } from '../../streams/define-stream.ts';
-import { eventStream, forgottenRoomStream, type EventRow } from '../../rooms/module.ts';
+import {
+  eventStream,
+  forgottenRoomStream,
+  purgedHistoryStream,
+  removedRoomStream,
+  type EventRow,
+} from '../../rooms/module.ts';
 import type { SyncSources } from '../sources.ts';
 import type { TimelineStore } from '../store/timelines.ts';
 import type { DeviceView } from './device-view.ts';
@@ -158,6 +164,21 @@ export function createSyncViews(
       const room = users.get(row.userNid)?.rooms.get(row.roomNid);
       if (room && room.membership !== 'join') room.isForgotten = true;
     }
+  });
+
+  bus.subscribe(removedRoomStream, (rows) => {
+    for (const { row } of rows) {
+      const view = rooms.get(row.roomNid);
+      for (const user of view?.activeUsers ?? []) leaveView(view!, user);
+      for (const { rooms: own } of users.values()) {
+        const room = own.get(row.roomNid);
+        if (room) Object.assign(room, { membership: 'leave', isForgotten: true, view: null });
+      }
+    }
+  });
+
+  bus.subscribe(purgedHistoryStream, (rows) => {
+    for (const { row } of rows) rooms.get(row.roomNid)?.trim(0);
   });
 
   function wake(woken: Iterable<UserView | DeviceView>): void {
