@@ -1,4 +1,3 @@
-import { inGroups } from '../kernel/in-groups.ts';
 import type { Log } from '../kernel/log.ts';
 import { createRoom, membership, type Actor, type RoomServices } from '../rooms/module.ts';
 
@@ -75,17 +74,22 @@ async function emptyRoom(
       if (result.new_room_id !== null && user.membership === 'join') {
         await membership.join(rooms, actor, result.new_room_id);
       }
-      result.kicked_users.push(user.userId);
+      return true;
     } catch (error) {
       const { userId } = user;
       log.warn({ err: error, userId, roomId: room.roomId }, 'a user could not be moved out');
-      if (!failed.has(userId)) result.failed_to_kick_users.push(userId);
+      return false;
     }
   };
   for (let at = 0; at < users.length; at += leavingAtOnce) {
     steps.check();
+    const group = users.slice(at, at + leavingAtOnce);
     // oxlint-disable-next-line no-await-in-loop -- each group is written down when it is done
-    await inGroups(users.slice(at, at + leavingAtOnce), leavingAtOnce, move);
+    const moved = await Promise.all(group.map(move));
+    for (const [i, { userId }] of group.entries()) {
+      if (moved[i]) result.kicked_users.push(userId);
+      else if (!failed.has(userId)) result.failed_to_kick_users.push(userId);
+    }
     // oxlint-disable-next-line no-await-in-loop
     await steps.save();
   }

@@ -41,7 +41,11 @@ describe('looking', () => {
       ],
     });
     await bob.join(roomId);
-    const { rooms, total_rooms: total, offset } = await eventually(async () => {
+    const {
+      rooms,
+      total_rooms: total,
+      offset,
+    } = await eventually(async () => {
       const found = await search(name.toUpperCase());
       assert.equal(found['rooms'][0]?.joined_members, 2);
       return found;
@@ -73,7 +77,10 @@ describe('looking', () => {
     assert.equal(await alice.refused('GET', `${v1}/rooms`), '403 M_FORBIDDEN');
     const one = await admin.ok('GET', at(roomId));
     const { joined_local_devices: devices, topic, avatar, forgotten, tombstoned } = one;
-    assert.deepEqual([devices, topic, avatar, forgotten, tombstoned], [2, null, null, false, false]);
+    assert.deepEqual(
+      [devices, topic, avatar, forgotten, tombstoned],
+      [2, null, null, false, false],
+    );
     assert.equal(one['replacement_room'], null);
     assert.equal(one['name'], name);
     const members = await admin.ok('GET', at(roomId, '/members'));
@@ -293,10 +300,7 @@ describe('statistics', () => {
     }
     const now = Date.now() + 60_000;
     assert.equal((await admin.ok('GET', `${path}?from_ts=${now}`))['total'], 0);
-    assert.equal(
-      await admin.refused('GET', `${path}?from_ts=5&until_ts=5`),
-      '400 M_INVALID_PARAM',
-    );
+    assert.equal(await admin.refused('GET', `${path}?from_ts=5&until_ts=5`), '400 M_INVALID_PARAM');
     const sql = await databaseOf(server.dataDir);
     try {
       await sql.query('analyze events');

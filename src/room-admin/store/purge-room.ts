@@ -12,8 +12,8 @@ const deletion = (name: string, text: string): Deletion =>
 const rowsOf = (table: string): Deletion =>
   deletion(
     table,
-    `with some as (select ctid from ${table} where room_nid = $1 limit $2),
-     gone as (delete from ${table} where ctid = any(array(select ctid from some)) returning 1)`,
+    `with chosen as (select ctid from ${table} where room_nid = $1 limit $2),
+     gone as (delete from ${table} where ctid = any(array(select ctid from chosen)) returning 1)`,
   );
 
 /** The users of this server who were in the room, and its id. */
@@ -26,10 +26,10 @@ const removed = '(select room_id, local_nids from removed_rooms where room_nid =
 const rowsOfUsers = (table: string, whose: string): Deletion =>
   deletion(
     table,
-    `with some as (
+    `with chosen as (
        select t.ctid from ${removed} r cross join unnest(r.local_nids) as l(user_nid)
          join ${table} t on t.user_nid = l.user_nid and ${whose} limit $2),
-     gone as (delete from ${table} where ctid = any(array(select ctid from some)) returning 1)`,
+     gone as (delete from ${table} where ctid = any(array(select ctid from chosen)) returning 1)`,
   );
 
 // What the senders' requests have left behind goes along with their events.
@@ -48,11 +48,11 @@ const events = deletion(
 
 const featured = deletion(
   'community_featured',
-  `with some as (
+  `with chosen as (
      select f.ctid from ${removed} r join community_featured f
        on f.kind = 'room' and f.target = r.room_id limit $2),
    gone as (
-     delete from community_featured where ctid = any(array(select ctid from some)) returning 1)`,
+     delete from community_featured where ctid = any(array(select ctid from chosen)) returning 1)`,
 );
 
 /** Every table with rows of rooms; those of users first, which nobody else comes upon. */
