@@ -28,10 +28,12 @@ function candidates(
   return [...creators.filter(isOwn), ...named];
 }
 
-/** Somebody who is in the room, or asked to be, or finds the way. */
-const needsInvite = (member: StoredEvent | undefined, joinRules: StoredEvent | undefined) =>
-  !['join', 'invite'].includes(String(member && contentOf(member)['membership'])) &&
-  (joinRules && contentOf(joinRules)['join_rule']) !== 'public';
+/** Not for somebody who is in the room, or asked to be, or finds the way. */
+function needsInvite(member: StoredEvent | undefined, joinRules: StoredEvent | undefined) {
+  const current = member && contentOf(member)['membership'];
+  if (current === 'join' || current === 'invite') return false;
+  return (joinRules && contentOf(joinRules)['join_rule']) !== 'public';
+}
 
 /**
  * Gives a user the highest power that a joined user of this server has in a room, in the name of the

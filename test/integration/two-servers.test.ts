@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { TestClient, type Json } from '../harness/client.ts';
+import { registerAdmin } from '../harness/admin.ts';
 import { eventually } from '../harness/eventually.ts';
 import { startFederatedServer, type FederatedServer } from '../harness/federated-server.ts';
 
@@ -36,6 +37,46 @@ for (const version of ['1', '5', '10', '12']) {
     assert.deepEqual(name, { name: 'Shared' });
   });
 }
+
+test('a room that one server deletes goes on elsewhere, and can be joined again', async () => {
+  const admin = await registerAdmin(one.url);
+  const alice = await TestClient.register(one.url, 'alice');
+  const bob = await TestClient.register(other.url, 'bob');
+  const roomId = await alice.createRoom({ preset: 'public_chat' });
+  await bob.ok('POST', via(roomId, one), {});
+  const before = await alice.send(roomId, 'before');
+  const path = `/_synapse/admin/v1/rooms/${encoded(roomId)}`;
+  const done = await admin.ok('DELETE', path, {});
+  assert.deepEqual(done['kicked_users'], [alice.userId]);
+  await eventually(async () => assert.deepEqual(await membersOf(bob, roomId), [bob.userId]));
+  assert.equal(await admin.refused('GET', path), '404 M_NOT_FOUND');
+  await bob.send(roomId, 'meanwhile');
+  await alice.ok('POST', via(roomId, other), {});
+  const both = [alice.userId, bob.userId].toSorted();
+  assert.deepEqual(await membersOf(alice, roomId), both);
+  await eventually(async () => assert.deepEqual(await membersOf(bob, roomId), both));
+  const event = `${roomPath(roomId)}/context/${encoded(before)}`;
+  assert.equal(await alice.refused('GET', event), '404 M_NOT_FOUND');
+  await alice.send(roomId, 'after');
+});
+
+test('a blocked room lets nobody in from other servers', async () => {
+  const admin = await registerAdmin(one.url);
+  const bob = await TestClient.register(other.url, 'bob');
+  const alice = await TestClient.register(one.url, 'alice');
+  const [open, far] = [
+    await alice.createRoom({ preset: 'public_chat' }),
+    await bob.createRoom({ preset: 'private_chat' }),
+  ];
+  for (const roomId of [open, far]) {
+    const path = `/_synapse/admin/v1/rooms/${encoded(roomId)}/block`;
+    // oxlint-disable-next-line no-await-in-loop
+    await admin.ok('PUT', path, { block: true });
+  }
+  assert.equal(await bob.refused('POST', via(open, one), {}), '403 M_FORBIDDEN');
+  const invite = { user_id: alice.userId };
+  assert.equal(await bob.refused('POST', `${bob.room(far)}/invite`, invite), '403 M_FORBIDDEN');
+});
 
 test('who leaves and comes back has the room as it is by then', async () => {
   const alice = await TestClient.register(one.url, 'alice');

@@ -35,7 +35,8 @@ const selectTold = statement<
   { areTold: boolean }
 >(
   'select_are_servers_told',
-  `select coalesce(bool_and(d.caught_up_pos is not null or p.pos >= $3), true) as "areTold"
+  `select coalesce(bool_and(d.caught_up_pos is not null or coalesce(p.pos, 0) >= $3), true)
+     as "areTold"
    from unnest($1::text[], $2::smallint[]) as w(server_name, shard)
      left join federation_destinations d on d.server_name = w.server_name
      left join federation_sender_positions p on p.shard = w.shard`,
