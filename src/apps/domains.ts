@@ -383,6 +383,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     email,
     templates,
     accounts: accounts.services,
+    retention: rooms.services.retention,
     pushRules: (userNid) => accountData.data.pushRules(userNid),
     ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
     invitePermissions: (userNid) => accountData.data.invitePermissions(userNid),

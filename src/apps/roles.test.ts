@@ -60,6 +60,7 @@ for (const [option, role] of [
   ['pusher_instances: [w1, w2]', 'pusher'],
   ['federation_sender_instances: [w1, w2]', 'federation_sender'],
   ['run_background_tasks_on: [w1, w2]', 'background'],
+  ['run_background_tasks_on: [w1, w2]', 'room_jobs'],
   ['update_user_directory_from_worker: [w1, w2]', 'user_directory'],
   ['notify_appservices_from_worker: [w1, w2]', 'appservice'],
   ['media_instance_running_background_jobs: [w1, w2]', 'media'],

@@ -165,6 +165,7 @@ function readHolders(loader: OptionLoader, values: Values): Map<string, readonly
     pusher: values.pusher_instances,
     federation_sender: values.federation_sender_instances,
     background: values.run_background_tasks_on,
+    room_jobs: values.run_background_tasks_on,
     user_directory: values.update_user_directory_from_worker,
     appservice: values.notify_appservices_from_worker,
     media: values.media_instance_running_background_jobs,

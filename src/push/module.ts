@@ -13,6 +13,7 @@ import type { OutboundHttp } from '../outbound/outbound-http.ts';
 import type { Roles } from '../cluster/role.ts';
 import type { Unread } from '../unread/module.ts';
 import { pusherRole } from './streams.ts';
+import type { Retention } from '../rooms/module.ts';
 
 export { pusherRole } from './streams.ts';
 import type { Bus } from '../streams/bus.ts';
@@ -65,6 +66,8 @@ export interface PushNeeds {
   baseUrl: string;
   pushRules(userNid: number): Maybe<RuleDifferences>;
   ignoredUsers(userNid: number): Maybe<ReadonlySet<string>>;
+  /** How long messages are shown. */
+  retention: Retention;
   invitePermissions(userNid: number): Maybe<InvitePermissions>;
   /** Null: users do not subscribe to threads. */
   threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms' | 'ofUsers'> | null;
@@ -103,6 +106,7 @@ export function createPush(needs: PushNeeds): Push {
     notifications,
     rooms,
     rulesOf,
+    retention: needs.retention,
     threadSubscriptions,
   });
   const badges = createBadges({

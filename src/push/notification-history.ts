@@ -1,7 +1,7 @@
 import type { Requester } from '../http/endpoint.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { verdictOf } from '../matrix/push-rules/verdict.ts';
-import { clientEventJson } from '../rooms/module.ts';
+import { clientEventJson, isExpired, type Retention } from '../rooms/module.ts';
 import type { ThreadSubscriptions } from '../thread-subscriptions/module.ts';
 import { JudgedRoom, type UserRules } from './judged-room.ts';
 import type { NotificationStore } from './store/notifications.ts';
@@ -12,6 +12,7 @@ export interface HistoryNeeds {
   notifications: Pick<NotificationStore, 'eventsBefore'>;
   rooms: Pick<PushRoomStore, 'rooms' | 'self'>;
   rulesOf(userNid: number): Promise<UserRules>;
+  retention: Retention;
   threadSubscriptions: Pick<ThreadSubscriptions, 'inRooms'> | null;
 }
 
@@ -63,10 +64,12 @@ export function createNotificationHistory(needs: HistoryNeeds): NotificationHist
       for (let reads = 0; reads < readsMax; reads++) {
         // oxlint-disable-next-line no-await-in-loop
         const events = await notifications.eventsBefore(userNid, pos, eventsAtOnce);
+        const roomNids = [...new Set(events.map((event) => event.roomNid))];
         // oxlint-disable-next-line no-await-in-loop
-        await load([...new Set(events.map((event) => event.roomNid))]);
+        const [since] = await Promise.all([needs.retention.shownSince(roomNids), load(roomNids)]);
         for (const event of events) {
           pos = event.pos!;
+          if (isExpired(event, since.get(event.roomNid) ?? 0)) continue;
           const [verdict] = judged.get(event.roomNid)?.judge(event) ?? [];
           if (!verdict || (onlyHighlights && !verdictOf(verdict.actions).highlight)) continue;
           const json = clientEventJson(event, { now, deviceNid, senderNid: userNid });
