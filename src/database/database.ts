@@ -1,5 +1,5 @@
 import type { Statement } from './statement.ts';
-import type { BatchItem } from './statement-batch.ts';
+import type { AnyStatement, BatchItem } from './statement-batch.ts';
 
 export type { BatchItem } from './statement-batch.ts';
 
@@ -25,6 +25,14 @@ export interface Database extends Queryable {
   batch(lane: string, work: readonly BatchItem[]): Promise<unknown[][]>;
   close(): Promise<void>;
 }
+
+/** Runs statements one by one on a dedicated connection, for those that take long. */
+export const ownLane = (database: Database, lane: string): Queryable => ({
+  async query(statement, params) {
+    const [rows] = await database.batch(lane, [{ statement: statement as AnyStatement, params }]);
+    return rows as never;
+  },
+});
 
 /** Whether a write was refused because a unique key is taken; `constraint`: by this one. */
 export function isDuplicate(error: unknown, constraint?: string): boolean {

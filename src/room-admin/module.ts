@@ -1,5 +1,5 @@
 import type { Roles } from '../cluster/role.ts';
-import type { Database } from '../database/database.ts';
+import { ownLane, type Database } from '../database/database.ts';
 import { bindEndpoints, type Endpoint } from '../http/endpoint.ts';
 import type { Log } from '../kernel/log.ts';
 import type { RoomServices } from '../rooms/module.ts';
@@ -64,8 +64,11 @@ export function createRoomAdmin(needs: RoomAdminNeeds): RoomAdmin {
   const { config, database, bus, roles, log, rooms } = needs;
   const { clock } = rooms;
   const store = createJobStore(database);
-  const roomRows = createRoomPurgeStore(database);
-  const history = createHistoryPurgeStore(database);
+  // What takes long has connections of its own: other reads would wait behind it.
+  const purging = ownLane(database, 'room purges');
+  const listing = ownLane(database, 'room lists');
+  const roomRows = createRoomPurgeStore(purging);
+  const history = createHistoryPurgeStore(purging);
   const parts = { rooms, log, areTold: needs.areTold, roomRows, history };
   const jobs = createJobs({
     store,
@@ -79,6 +82,7 @@ export function createRoomAdmin(needs: RoomAdminNeeds): RoomAdmin {
     clock,
     log,
   });
+  const list = createRoomListStore(listing);
   const sweepRetention = createRetentionSweep({ config: config.retention, store, jobs, clock });
 
   /** What was written to a room while it was being deleted goes before the room is forgotten. */
@@ -104,9 +108,9 @@ export function createRoomAdmin(needs: RoomAdminNeeds): RoomAdmin {
       ],
       {
         rooms,
-        list: createRoomListStore(database),
+        list,
         details: createRoomDetailStore(database),
-        statistics: createStatisticsStore(database),
+        statistics: createStatisticsStore(listing),
         jobs,
         jobRows: store,
         localUser: needs.localUser,
@@ -120,6 +124,8 @@ export function createRoomAdmin(needs: RoomAdminNeeds): RoomAdmin {
     },
     async tidy() {
       await sweepRetention();
+      // So that who asks for a list finds it prepared.
+      await list.takeIn(bus.position());
       await sweepRemoved();
       await store.forgetEnded(clock.now() - keptMs);
     },

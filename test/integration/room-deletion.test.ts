@@ -16,11 +16,10 @@ let sql: pg.Client;
 before(async () => {
   server = await startTestServer();
   sql = await databaseOf(server.dataDir);
-  [admin, alice, bob] = await Promise.all([
-    registerAdmin(server.url),
-    TestClient.register(server.url, 'alice'),
-    TestClient.register(server.url, 'bob'),
-  ]);
+  // One after the other: who was first leaves first.
+  admin = await registerAdmin(server.url);
+  alice = await TestClient.register(server.url, 'alice');
+  bob = await TestClient.register(server.url, 'bob');
 });
 after(async () => {
   await sql.end();

@@ -59,12 +59,13 @@ const listRooms = declare({
     empty_rooms: Type.Optional(Type.Boolean()),
   }),
   errors: ['M_FORBIDDEN', 'M_INVALID_PARAM'],
-  async handle({ query }, { list }) {
+  async handle({ query }, { list, rooms: { bus } }) {
     if (query.search_term === '') {
       throw new MatrixError('M_INVALID_PARAM', 'search_term cannot be an empty string');
     }
     const offset = query.from ?? 0;
     const limit = Math.min(query.limit ?? limitDefault, limitMax);
+    await list.takeIn(bus.position());
     const { total, rooms } = await list.page({
       term: query.search_term ?? null,
       isPublic: query.public_rooms ?? null,

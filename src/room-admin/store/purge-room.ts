@@ -80,6 +80,7 @@ const deletions: readonly Deletion[] = [
   rowsOf('room_state'),
   events,
   rowsOf('room_aliases'),
+  rowsOf('room_facts'),
   rowsOf('memberships'),
 ];
 

@@ -21,35 +21,28 @@ const entries = (type: string) => `room_state s
   where s.room_nid = r.room_nid and s.state_key = '' and s.to_pos = ${endless}
     and s.type_nid = (select type_nid from event_types where event_type = '${type}')`;
 
-/** A member of the content of an entry, as text. */
-const member = (type: string, name: string) =>
-  `(select ${readableJson('e.content')} ->> '${name}' from ${entries(type)})`;
-
 const creator = `(select u.user_id from users u where u.user_nid = (
   select e.sender_nid from ${entries('m.room.create')}))`;
 const localMembers = `(select count(*)::int from memberships m
   where m.room_nid = r.room_nid and m.membership = 'join' and m.is_local)`;
 const stateEvents = `(select count(*)::int from room_state s
   where s.room_nid = r.room_nid and s.to_pos = ${endless})`;
-const name = member('m.room.name', 'name');
-const alias = member('m.room.canonical_alias', 'alias');
-
 /** What a list may be in the order of, and whether the greatest come first. */
 const orders = {
-  name: [name, false],
-  alphabetical: [name, false],
-  canonical_alias: [alias, false],
+  name: ['f.name', false],
+  alphabetical: ['f.name', false],
+  canonical_alias: ['f.canonical_alias', false],
   joined_members: ['r.joined_count', true],
   size: ['r.joined_count', true],
   joined_local_members: [localMembers, true],
   version: ['r.room_version', true],
-  creator: [creator, false],
-  encryption: [member('m.room.encryption', 'algorithm'), false],
-  federatable: [`coalesce(${member('m.room.create', 'm.federate')}, 'true')`, false],
+  creator: ['f.creator', false],
+  encryption: ['f.encryption', false],
+  federatable: ['f.is_federatable', false],
   public: ['r.is_public', false],
-  join_rules: [member('m.room.join_rules', 'join_rule'), false],
-  guest_access: [member('m.room.guest_access', 'guest_access'), false],
-  history_visibility: [member('m.room.history_visibility', 'history_visibility'), false],
+  join_rules: ['f.join_rules', false],
+  guest_access: ['f.guest_access', false],
+  history_visibility: ['f.history_visibility', false],
   state_events: [stateEvents, true],
 } as const;
 export type RoomOrder = keyof typeof orders;
@@ -86,12 +79,13 @@ for (const [order, [key, isDescending]] of Object.entries(orders)) {
       statement(
         `list_rooms_by_${order}_${direction}`,
         `with fitting as materialized (
-           select r.room_nid, r.room_id, ${key} as key from rooms r
+           select r.room_nid, r.room_id, ${key} as key
+           from rooms r left join room_facts f on f.room_nid = r.room_nid
            where ($2::boolean is null or r.is_public = $2)
              and ($3::boolean is null or (r.joined_count = 0) = $3)
              and ($1::text is null or r.room_id = $1
-               or strpos(lower(${name}), lower($1)) > 0
-               or strpos(lower(split_part(substr(${alias}, 2), ':', 1)), lower($1)) > 0)),
+               or strpos(lower(f.name), lower($1)) > 0
+               or strpos(lower(split_part(substr(f.canonical_alias, 2), ':', 1)), lower($1)) > 0)),
          page as (
            select room_nid, row_number() over (order by key ${way}, room_id ${way}) as nth
            from fitting order by nth limit $4 offset $5)
@@ -103,6 +97,52 @@ for (const [order, [key, isDescending]] of Object.entries(orders)) {
     );
   }
 }
+
+const listed = listedTypes.map((type) => `'${type}'`).join(', ');
+/** A member of the content of an entry that `fresh` has under its own name. */
+const member = (entry: string, name: string) => `${readableJson(entry)} ->> '${name}'`;
+const contentOfType = (type: string) =>
+  `max(e.content) filter (where t.event_type = 'm.room.${type}') as "${type}"`;
+
+// In the order of numbers, so that two who do it at once wait for each other.
+const takeIn = statement<[uptoPos: number], { count: number }>(
+  'take_in_room_facts',
+  `with stale as materialized (
+     select r.room_nid from rooms r
+       where not exists (select from room_facts f where f.room_nid = r.room_nid)
+     union
+     select s.room_nid from room_state s
+       where s.from_pos > (select pos from room_facts_cursor) and s.from_pos <= $1
+         and s.state_key = '' and s.type_nid in (
+           select type_nid from event_types where event_type in (${listed}))),
+   fresh as materialized (
+     select w.room_nid,
+       max(u.user_id) filter (where t.event_type = 'm.room.create') as creator,
+       ${listedTypes.map((type) => contentOfType(type.slice('m.room.'.length))).join(',\n')}
+     from stale w
+       left join event_types t on t.event_type in (${listed})
+       left join room_state s on s.room_nid = w.room_nid and s.type_nid = t.type_nid
+         and s.state_key = '' and s.to_pos = ${endless}
+       left join events e on e.room_nid = s.room_nid and e.event_nid = s.event_nid
+       left join users u on u.user_nid = e.sender_nid
+     group by w.room_nid),
+   put as (
+     insert into room_facts (room_nid, name, canonical_alias, creator, encryption, is_federatable,
+         join_rules, guest_access, history_visibility)
+       select room_nid, ${member('name', 'name')}, ${member('canonical_alias', 'alias')}, creator,
+         ${member('encryption', 'algorithm')},
+         coalesce(${member('"create"', 'm.federate')}, 'true') <> 'false',
+         ${member('join_rules', 'join_rule')}, ${member('guest_access', 'guest_access')},
+         ${member('history_visibility', 'history_visibility')}
+       from fresh order by room_nid
+     on conflict (room_nid) do update set (name, canonical_alias, creator, encryption,
+         is_federatable, join_rules, guest_access, history_visibility)
+       = row(excluded.name, excluded.canonical_alias, excluded.creator, excluded.encryption,
+         excluded.is_federatable, excluded.join_rules, excluded.guest_access,
+         excluded.history_visibility)),
+   moved as (update room_facts_cursor set pos = $1 where pos < $1)
+   select count(*)::int as count from stale`,
+);
 
 export interface ListWish {
   /** In names and aliases, or a room id; null: all rooms. */
@@ -117,6 +157,10 @@ export interface ListWish {
 
 /** The rooms that this server knows. */
 export const createRoomListStore = (database: Queryable) => ({
+  /** Takes in what has changed up to a position, which must be settled. All of it the first time. */
+  async takeIn(uptoPos: number): Promise<void> {
+    await database.query(takeIn, [uptoPos]);
+  },
   async page({ term, isPublic, isEmpty, order, direction, limit, offset }: ListWish) {
     const params: Params = [term, isPublic, isEmpty, limit, offset];
     const rows = await database.query(pages.get(`${order} ${direction}`)!, params);

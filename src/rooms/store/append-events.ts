@@ -194,6 +194,8 @@ export const redactEvent = statement<
         and s.state_key = t.state_key
       where f.room_nid = s.room_nid and f.event_nid = s.event_nid
         and strpos(f.unsigned, '"replaces_state":' || to_json($2::text)::text) > 0),
+  facts as (
+    delete from room_facts f using target t where f.room_nid = t.room_nid),
   emptied as (
     update events set content = $3, envelope = $4, content_at = $5, redacted_by = $6, unsigned = $7
       where room_nid = $1 and event_id = $2 and redacted_by is null
