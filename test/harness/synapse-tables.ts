@@ -55,7 +55,7 @@ export const synapseTables: Readonly<Record<string, string>> = {
   room_tags: 'user_id text, room_id text, tag text, content text',
   receipts_linearized: `stream_id bigint, room_id text, receipt_type text, user_id text,
     event_id text, data text, thread_id text`,
-  blocked_rooms: 'room_id text',
+  blocked_rooms: 'room_id text, user_id text',
   local_media_repository: `media_id text, media_type text, media_length int, created_ts bigint,
     upload_name text, user_id text, quarantined_by text, url_cache text, last_access_ts bigint,
     safe_from_quarantine boolean, authenticated boolean`,

@@ -79,13 +79,18 @@ const receipts: Copy = {
 
 const blockedRooms: Copy = {
   name: 'blocked rooms',
-  reading: { columns: 'room_id', from: 'blocked_rooms', key: ['room_id'] },
+  reading: { columns: 'room_id, user_id', from: 'blocked_rooms', key: ['room_id'] },
+  // When that was is not known.
   into: statement(
     'synapse_import.blocked_rooms',
     `with changed as (
        update rooms o set is_blocked = true
-       from ${json('room_id text')} where o.room_id = r.room_id and not o.is_blocked returning 1)
-     select count(*)::int as count from changed`,
+       from ${json('room_id text')} where o.room_id = r.room_id and not o.is_blocked),
+     noted as (
+       insert into blocked_rooms (room_id, blocked_by, blocked_ts)
+         select r.room_id, r.user_id, 0 from ${json('room_id text, user_id text')}
+         on conflict do nothing returning 1)
+     select count(*)::int as count from noted`,
   ),
 };
 
