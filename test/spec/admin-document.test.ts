@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { declaredRows } from '../../src/apps/declared-rows.ts';
 
 const prefix = '/_synapse/admin';
-const text = readFileSync(join(import.meta.dirname, '../../docs/admin-api.md'), 'utf8');
+const text = ['admin-api.md', 'admin-api-rooms.md']
+  .map((name) => readFileSync(join(import.meta.dirname, '../../docs', name), 'utf8'))
+  .join('\n');
 
 /** The same whatever parameters are called. */
 const shape = (method: string, path: string) =>
@@ -21,7 +23,7 @@ const documented = text
     return methods!.split(',').flatMap((method) => named.map((path) => shape(method.trim(), path)));
   });
 
-test('the document of the admin API has every endpoint, and no other', () => {
+test('the documents of the admin API have every endpoint, and no other', () => {
   const declared = declaredRows()
     .filter(({ path }) => path.startsWith(prefix))
     .map(({ method, path }) => shape(method, path.slice(prefix.length)));
