@@ -38,7 +38,6 @@ import type { Roles } from '../cluster/role.ts';
 import type { Bus } from '../streams/bus.ts';
 import type { Committer } from '../streams/committer.ts';
 import { createRendezvous } from '../rendezvous/module.ts';
-import { createSearch } from '../search/module.ts';
 import { createSlidingSyncModule, durablePosOf } from '../sliding-sync/module.ts';
 import { createSpaces } from '../spaces/module.ts';
 import { createSync, type SyncSources } from '../sync/module.ts';
@@ -66,6 +65,7 @@ import { switchedFeatures } from './switched-features.ts';
 import { assembleMedia } from './media.ts';
 import { assembleRoomAdmin } from './room-admin.ts';
 import { roomVersionsOf } from './room-versions.ts';
+import { assembleSearch } from './search.ts';
 import { pushConfig, pushMail, withMailsForNew } from './push.ts';
 import { assembleThreepids } from './threepids.ts';
 import { wakeSyncs } from './wake-syncs.ts';
@@ -360,14 +360,7 @@ export function assembleDomains(foundation: Foundation): Domains {
     excludedUserIds: appservices.senders,
   });
   accounts.events.subscribe(userDirectory.accountEvents);
-  const search = createSearch({
-    database,
-    events,
-    bus,
-    rooms: rooms.services,
-    ignoredUsers: (userNid) => accountData.data.ignoredUsers(userNid),
-    isEnabled: config.search.isEnabled,
-  });
+  const search = assembleSearch(foundation, events, rooms.services, accountData);
   const push = createPush({
     config: pushConfig(config),
     database,
