@@ -189,7 +189,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
     const named = [...events.values()].flatMap(({ pdu }) => referencedIds(pdu.prev_events));
     const outside = [...new Set(named)].filter((id) => !events.has(id));
     if (outside.length === 0) return new Set<string>();
-    const placed = await needs.rooms().pdus.placedAmong(room.roomNid, outside);
+    const placed = await needs.rooms().history.placedAmong(room.roomNid, outside);
     return new Set(outside.filter((id) => !placed.has(id)));
   }
 

@@ -67,14 +67,15 @@ export class RemoteRoom {
 
   /** The next event, not yet part of the room. `authEvents`: others than those it should name. */
   build(wish: RemoteWish, authEvents: readonly BuiltEvent[] | null = null): BuiltEvent {
-    const { type, sender, stateKey, content, ts } = wish;
+    const { type, sender, stateKey, content } = wish;
+    // Where forks meet, the later one wins.
+    const ts = wish.ts ?? Math.max(Date.now(), (this.last?.pdu.origin_server_ts ?? 0) + 1);
     const pdu: Pdu = {
       type,
       sender,
       content,
       origin: this.#server.name,
-      // Where forks meet, the later one wins.
-      origin_server_ts: ts ?? Math.max(Date.now(), (this.last?.pdu.origin_server_ts ?? 0) + 1),
+      origin_server_ts: ts,
       depth: (this.last?.pdu.depth ?? 0) + 1,
       prev_events: this.last ? [this.#reference(this.last)] : [],
       auth_events: [],

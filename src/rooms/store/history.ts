@@ -1,6 +1,5 @@
 import type { BatchItem, Database } from '../../database/database.ts';
 import { statement } from '../../database/statement.ts';
-import { selectPlaced } from './pdus.ts';
 import type { TimelinePlace } from '../../streams/position.ts';
 
 /** A place in a room's timeline before which events are missing. */
@@ -43,6 +42,12 @@ const selectOpen = statement<[roomNid: number], HistoryGap>(
   'select_history_gaps',
   `select ${gapColumns} from history_stretches s ${bottom}
    where ${open} order by s.pos, s.bottom_sub limit 1000`,
+);
+
+const selectPlaced = statement<[roomNid: number, eventIds: string[]], { eventId: string }>(
+  'select_placed_event_ids',
+  `select event_id as "eventId" from events
+   where room_nid = $1 and event_id = any($2) and (pos is not null or base_pos is not null)`,
 );
 
 const insertStretch = statement<[roomNid: number, eventId: string, missing: string[]], never>(

@@ -22,13 +22,6 @@ const selectKnown = statement<[number, string[]], { eventId: string }>(
   `select event_id as "eventId" from events where room_nid = $1 and event_id = any($2)`,
 );
 
-/** Those of the events that are more than outliers. */
-export const selectPlaced = statement<[number, string[]], { eventId: string }>(
-  'select_placed_event_ids',
-  `select event_id as "eventId" from events where room_nid = $1 and event_id = any($2)
-     and (pos is not null or base_pos is not null)`,
-);
-
 const selectJudged = statement<[number, string[]], PduRow & { isRejected: boolean }>(
   'select_judged_pdus',
   `select event_id as "eventId", content, envelope, content_at as "contentAt",
@@ -54,11 +47,6 @@ export function createPduStore(database: Queryable) {
     /** Those of the events that are stored, whatever became of them. */
     async knownAmong(roomNid: number, eventIds: readonly string[]): Promise<Set<string>> {
       const rows = await database.query(selectKnown, [roomNid, [...eventIds]]);
-      return new Set(rows.map(({ eventId }) => eventId));
-    },
-    /** Those of the events that have their place in the room, so that the state there is known. */
-    async placedAmong(roomNid: number, eventIds: readonly string[]): Promise<Set<string>> {
-      const rows = await database.query(selectPlaced, [roomNid, [...eventIds]]);
       return new Set(rows.map(({ eventId }) => eventId));
     },
     /** Those of the events that are stored, and whether they were rejected. */
