@@ -160,6 +160,11 @@ describe('state', () => {
     const tooMuch = { ...raised, users: { ...raised.users, [bob.userId]: 100 } };
     const path = `${room}/state/m.room.power_levels`;
     assert.equal(await bob.refused('PUT', path, tooMuch), '403 M_FORBIDDEN');
+    const again = { room_version: '11', again: true };
+    assert.equal(
+      await alice.refused('PUT', `${alice.room(roomId)}/state/m.room.create/`, again),
+      '400 M_INVALID_PARAM',
+    );
   });
 
   it('former members see the state of their leaving', async () => {

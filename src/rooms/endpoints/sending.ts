@@ -173,11 +173,18 @@ const setRoomState = declare({
   source: 'CS 1.19, setRoomStateWithKey',
   query: sendQuery,
   body: contentBody,
-  errors: ['M_FORBIDDEN', 'M_NOT_FOUND', 'M_TOO_LARGE', 'M_BAD_ALIAS', 'M_INVITE_BLOCKED'],
+  errors: [
+    'M_INVALID_PARAM',
+    'M_FORBIDDEN',
+    'M_NOT_FOUND',
+    'M_TOO_LARGE',
+    'M_BAD_ALIAS',
+    'M_INVITE_BLOCKED',
+  ],
   async handle({ params, query, body, requester }, services) {
     const { roomId, eventType: type, stateKey = '' } = params;
     if (type === 'm.room.create') {
-      throw new MatrixError('M_FORBIDDEN', 'A room has one m.room.create event, its first');
+      throw new MatrixError('M_INVALID_PARAM', 'A room has one m.room.create event, its first');
     }
     if (type === 'm.room.member' && typeof body['membership'] !== 'string') {
       throw new MatrixError('M_BAD_JSON', 'The content needs a `membership`');
