@@ -9,6 +9,7 @@ export const synapseTables: Readonly<Record<string, string>> = {
   erased_users: 'user_id text',
   profiles: 'full_user_id text, displayname text, avatar_url text, fields text',
   user_threepids: 'user_id text, medium text, address text, validated_at bigint, added_at bigint',
+  user_external_ids: 'auth_provider text, external_id text, user_id text',
   registration_tokens:
     'token text, uses_allowed int, pending int, completed int, expiry_time bigint',
   devices: `user_id text, device_id text, display_name text, last_seen bigint, ip text,

@@ -134,6 +134,9 @@ describe('taking over a Synapse', onceOnly, () => {
     await synapse.insert('push_rules_enable', [
       { user_name: alice.userId, rule_id: 'global/override/.m.rule.master', enabled: 1 },
     ]);
+    await synapse.insert('user_external_ids', [
+      { auth_provider: 'oidc-x', external_id: 'a1', user_id: alice.userId },
+    ]);
     await synapse.insert('user_filters', [
       { full_user_id: alice.userId, filter_id: 7, filter_json: '{"room":{}}' },
     ]);
@@ -219,6 +222,7 @@ describe('taking over a Synapse', onceOnly, () => {
     const { from, configPaths } = await configure(postgresYaml);
     const { stdout } = await importing(from, configPaths);
     assert.match(stdout, /^ +2 accounts$/m);
+    assert.match(stdout, /^ +1 ids at identity providers$/m);
     assert.doesNotMatch(stdout, /note:/);
     await checkServer(configPaths);
     await assert.rejects(importing(from, configPaths, '--continue'), /the database is in use/);

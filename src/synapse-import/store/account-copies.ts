@@ -85,6 +85,21 @@ const threepids: Copy = {
   ),
 };
 
+const externalIds: Copy = {
+  name: 'ids at identity providers',
+  reading: {
+    columns: 'auth_provider, external_id, user_id',
+    from: 'user_external_ids',
+    key: ['auth_provider', 'external_id'],
+  },
+  into: inserting(
+    'external_ids',
+    `insert into account_external_ids (auth_provider, external_id, user_nid)
+     select r.auth_provider, r.external_id, u.user_nid
+     from ${json('auth_provider text, external_id text, user_id text')} ${user}`,
+  ),
+};
+
 const registrationTokens: Copy = {
   name: 'registration tokens',
   reading: {
@@ -204,6 +219,7 @@ export const accountCopies: readonly Copy[] = [
   consents,
   profiles,
   threepids,
+  externalIds,
   registrationTokens,
   devices,
   refreshTokens,
