@@ -3,14 +3,7 @@ import type { BuiltEvent } from '../matrix/event-builder.ts';
 import { referencedIds } from '../matrix/pdu.ts';
 import { refusalByAuthEvents, type AuthEvent } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
-import type { JudgedEvent, RoomServices } from '../rooms/module.ts';
-
-/** A room that is known here. */
-export interface InboundRoom {
-  roomId: string;
-  roomNid: number;
-  roomVersion: string;
-}
+import type { JudgedEvent, KnownRoom, RoomServices } from '../rooms/module.ts';
 
 /** From room version 12 on, the create event's id follows from the room's. */
 const createIdOf = (roomId: string) => `$${roomId.slice(1)}`;
@@ -22,7 +15,7 @@ const createIdOf = (roomId: string) => `$${roomId.slice(1)}`;
  */
 export async function keepOutliers(
   { foreign, pdus }: Pick<RoomServices, 'foreign' | 'pdus'>,
-  room: InboundRoom,
+  room: KnownRoom,
   events: readonly BuiltEvent[],
 ): Promise<void> {
   const version = roomVersion(room.roomVersion);

@@ -9,8 +9,8 @@ import { referencedIds, type JsonValue } from '../matrix/pdu.ts';
 import { checkHistoric, checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { keyOf } from '../matrix/state-resolution/types.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
-import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
-import { keepOutliers, type InboundRoom } from './keep-outliers.ts';
+import type { KnownRoom, ReceivedEvent, RoomServices } from '../rooms/module.ts';
+import { keepOutliers } from './keep-outliers.ts';
 
 export interface MissingEventsNeeds {
   federation: Pick<FederationClient, 'request'>;
@@ -49,7 +49,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   const ask = (origin: string, request: FederationRequest) => answerOf(federation, origin, request);
 
   async function checkAll(
-    room: InboundRoom,
+    room: KnownRoom,
     given: readonly JsonValue[],
     check: typeof checkHistoric,
   ): Promise<BuiltEvent[]> {
@@ -62,7 +62,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
 
   async function between(
     origin: string,
-    room: InboundRoom,
+    room: KnownRoom,
     [ends, latest]: readonly [readonly string[], readonly string[]],
   ): Promise<{ events: BuiltEvent[]; isFull: boolean }> {
     const answer = await ask(origin, {
@@ -81,15 +81,15 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
     return { events, isFull: given.length === askedMax };
   }
 
-  const keep = (room: InboundRoom, events: readonly BuiltEvent[]) =>
+  const keep = (room: KnownRoom, events: readonly BuiltEvent[]) =>
     keepOutliers(needs.rooms(), room, events);
 
-  async function missingAmong(room: InboundRoom, ids: readonly string[]): Promise<string[]> {
+  async function missingAmong(room: KnownRoom, ids: readonly string[]): Promise<string[]> {
     const known = await needs.rooms().pdus.knownAmong(room.roomNid, ids);
     return [...new Set(ids)].filter((id) => !known.has(id));
   }
 
-  async function fetchEvent(origin: string, room: InboundRoom, eventId: string) {
+  async function fetchEvent(origin: string, room: KnownRoom, eventId: string) {
     const uri = `/_matrix/federation/v1/event/${encoded(eventId)}`;
     const answer = await ask(origin, { method: 'GET', uri });
     const events = await checkAll(room, listOf(answer?.['pdus']), checkHistoric);
@@ -99,7 +99,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   /** Sees to it that the events are stored. */
   async function store(
     origin: string,
-    room: InboundRoom,
+    room: KnownRoom,
     ids: readonly string[],
     atEventId: string,
   ): Promise<void> {
@@ -127,7 +127,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   /** The ids of the state after an event that is not known here; null: the server does not tell. */
   async function stateAfter(
     origin: string,
-    room: InboundRoom,
+    room: KnownRoom,
     eventId: string,
   ): Promise<string[] | null> {
     const query = `event_id=${encoded(eventId)}`;
@@ -158,7 +158,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   }
 
   /** Sees to it that the auth events of these events are stored, as far as they can be had. */
-  async function fetchAuthEvents(origin: string, room: InboundRoom, events: readonly BuiltEvent[]) {
+  async function fetchAuthEvents(origin: string, room: KnownRoom, events: readonly BuiltEvent[]) {
     const named = events.flatMap(({ pdu }) => referencedIds(pdu.auth_events));
     const own = new Set(events.map(({ eventId }) => eventId));
     const missing = new Set((await missingAmong(room, named)).filter((id) => !own.has(id)));
@@ -185,7 +185,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   }
 
   /** Events that these follow, and that neither are among them nor have a place here. */
-  async function gapsBefore(room: InboundRoom, events: ReadonlyMap<string, BuiltEvent>) {
+  async function gapsBefore(room: KnownRoom, events: ReadonlyMap<string, BuiltEvent>) {
     const named = [...events.values()].flatMap(({ pdu }) => referencedIds(pdu.prev_events));
     const outside = [...new Set(named)].filter((id) => !events.has(id));
     if (outside.length === 0) return new Set<string>();
@@ -194,7 +194,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   }
 
   /** The event and those between it and what is known here, as far as its server gives them. */
-  async function gather(origin: string, room: InboundRoom, event: BuiltEvent) {
+  async function gather(origin: string, room: KnownRoom, event: BuiltEvent) {
     const events = new Map([[event.eventId, event]]);
     let gaps = await gapsBefore(room, events);
     if (gaps.size === 0) return { events, gaps };
@@ -215,7 +215,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
   }
 
   /** The states after events that are not to be had; null: they are too many, or not told. */
-  async function statesAfter(origin: string, room: InboundRoom, eventIds: ReadonlySet<string>) {
+  async function statesAfter(origin: string, room: KnownRoom, eventIds: ReadonlySet<string>) {
     if (eventIds.size > statesMax) return null;
     const states: Record<string, string[]> = {};
     for (const id of eventIds) {
@@ -231,7 +231,7 @@ export function createMissingEvents(needs: MissingEventsNeeds) {
     /** Receives an event that names what is missing here; that is asked of its server. */
     async receive(
       origin: string,
-      room: InboundRoom,
+      room: KnownRoom,
       event: BuiltEvent,
       first: ReceivedEvent,
     ): Promise<ReceivedEvent> {

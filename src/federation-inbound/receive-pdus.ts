@@ -5,9 +5,8 @@ import { isRoomId, serverNameOf } from '../matrix/ids.ts';
 import { referencedIds, type JsonObject, type Pdu } from '../matrix/pdu.ts';
 import { checkRead, readEvent, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
-import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
+import type { KnownRoom, ReceivedEvent, RoomServices } from '../rooms/module.ts';
 import type { InboundMetrics } from './inbound-metrics.ts';
-import type { InboundRoom } from './keep-outliers.ts';
 import type { MissingEvents } from './missing-events.ts';
 
 export interface ReceivePdusNeeds {
@@ -26,7 +25,7 @@ export interface Receiving {
   /** Gives what became of each event. Rooms that are not known here are passed over. */
   receivePdus(origin: string, given: readonly JsonObject[]): Promise<PduResults>;
   /** Receives one event that has been checked, of a room that this server is in. */
-  receive(origin: string, room: InboundRoom, event: BuiltEvent): Promise<ReceivedEvent>;
+  receive(origin: string, room: KnownRoom, event: BuiltEvent): Promise<ReceivedEvent>;
 }
 
 /** Receives the events that a server gives; what is missing before them is asked of it. */
@@ -50,7 +49,7 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
 
   async function whole(
     origin: string,
-    room: InboundRoom,
+    room: KnownRoom,
     event: BuiltEvent,
     received: ReceivedEvent,
   ): Promise<ReceivedEvent> {
@@ -69,7 +68,7 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
    * remove members there is not known: an invite is ended by whoever has sent it, and both only by an
    * event that builds on them.
    */
-  async function receiveStray(room: InboundRoom, event: BuiltEvent): Promise<void> {
+  async function receiveStray(room: KnownRoom, event: BuiltEvent): Promise<void> {
     const { type, sender, state_key: userId, content, auth_events: authEvents } = event.pdu;
     const isEnd = content['membership'] === 'leave' || content['membership'] === 'ban';
     if (type !== 'm.room.member' || userId === undefined || !isEnd) return;
@@ -84,7 +83,7 @@ export function createReceiving(needs: ReceivePdusNeeds): Receiving {
 
   async function receiveInRoom(
     origin: string,
-    room: InboundRoom & { isResident: boolean },
+    room: KnownRoom & { isResident: boolean },
     pdus: readonly Pdu[],
   ): Promise<PduResults> {
     const { serverAcls, writer } = needs.rooms();

@@ -6,8 +6,13 @@ import type { JsonObject, Pdu } from '../matrix/pdu.ts';
 import { checkReceived, type FindServerKey } from '../matrix/received-pdu.ts';
 import { roomVersion } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
-import { authoriserForOther, type EventTemplate, type RoomServices } from '../rooms/module.ts';
-import { residentRoom, type ResidentRoom } from './resident-room.ts';
+import {
+  authoriserForOther,
+  type EventTemplate,
+  type KnownRoom,
+  type RoomServices,
+} from '../rooms/module.ts';
+import { residentRoom } from './resident-room.ts';
 
 export interface OthersMembershipsNeeds {
   serverName: string;
@@ -26,7 +31,7 @@ const invalid = (message: string) => new MatrixError('M_INVALID_PARAM', message)
 export function createOthersMemberships(needs: OthersMembershipsNeeds) {
   const { serverName, signingKey, findKey } = needs;
 
-  function checkVersion(room: ResidentRoom, versions: readonly string[] | null): void {
+  function checkVersion(room: KnownRoom, versions: readonly string[] | null): void {
     if (versions === null || versions.includes(room.roomVersion)) return;
     const message = `Your server does not know version ${room.roomVersion} of rooms`;
     throw new MatrixError('M_INCOMPATIBLE_ROOM_VERSION', message, {
@@ -36,7 +41,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
 
   /** The event that a server hands in, if it is of the kind. Throws M_INVALID_PARAM. */
   function eventOf(
-    room: ResidentRoom,
+    room: KnownRoom,
     kind: MembershipKind,
     given: JsonObject,
     from: { origin: string; eventId: string },
@@ -58,7 +63,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
   }
 
   /** Adds this server's signature to a join that one of its users vouches for. */
-  async function vouched(room: ResidentRoom, pdu: Pdu): Promise<Pdu> {
+  async function vouched(room: KnownRoom, pdu: Pdu): Promise<Pdu> {
     const authoriser = pdu.content['join_authorised_via_users_server'];
     if (typeof authoriser !== 'string' || serverNameOf(authoriser) !== serverName) return pdu;
     await authoriserForOther(needs.rooms(), room, pdu.sender);
@@ -95,7 +100,7 @@ export function createOthersMemberships(needs: OthersMembershipsNeeds) {
       roomId: string,
       given: JsonObject,
       from: { origin: string; eventId: string },
-    ): Promise<{ room: ResidentRoom; event: BuiltEvent }> {
+    ): Promise<{ room: KnownRoom; event: BuiltEvent }> {
       const rooms = needs.rooms();
       const room = await residentRoom(rooms, roomId, from.origin);
       if (kind !== 'leave') await rooms.blocks.check(roomId);

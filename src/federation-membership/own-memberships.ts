@@ -8,10 +8,9 @@ import { serverNameOf } from '../matrix/ids.ts';
 import type { JsonObject, JsonValue } from '../matrix/pdu.ts';
 import { knownRoomVersions, roomVersion } from '../matrix/room-versions.ts';
 import type { SigningKey } from '../matrix/signing.ts';
-import type { ReceivedEvent, RoomServices } from '../rooms/module.ts';
+import type { KnownRoom, ReceivedEvent, RoomServices } from '../rooms/module.ts';
 import { checkRoom } from './check-room.ts';
 import type { Handshake, Prepared, Wish } from './handshake.ts';
-import type { ResidentRoom } from './resident-room.ts';
 import { strippedIn } from './stripped-state.ts';
 import { BadAnswer, tryServers } from './try-servers.ts';
 
@@ -29,7 +28,7 @@ export interface OwnMembershipsNeeds {
 /** Takes in an event of a room that this server is in, as another server gives it. */
 export type ReceiveEvent = (
   origin: string,
-  room: ResidentRoom,
+  room: KnownRoom,
   event: BuiltEvent,
 ) => Promise<ReceivedEvent>;
 
@@ -63,14 +62,14 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
   }
 
   /** The room as it is known here, if this server is in it. */
-  async function ownRoom(roomId: string): Promise<ResidentRoom | null> {
+  async function ownRoom(roomId: string): Promise<KnownRoom | null> {
     const { members, foreign } = rooms();
     const room = await members.room(roomId);
     return room && (await foreign.isResident(room.roomNid)) ? { roomId, ...room } : null;
   }
 
   /** The join of a room that this server is in is an event as others are that come there. */
-  async function receive(serverName: string, room: ResidentRoom, join: BuiltEvent): Promise<void> {
+  async function receive(serverName: string, room: KnownRoom, join: BuiltEvent): Promise<void> {
     const { outcome, reason } = await needs.receive(serverName, room, join);
     if (outcome === 'accepted' || outcome === 'known') return;
     throw new BadAnswer(serverName, `the join is not let in: ${reason ?? outcome}`);
@@ -79,7 +78,7 @@ export function createOwnMemberships(needs: OwnMembershipsNeeds) {
   async function joinBy(
     serverName: string,
     wish: Wish,
-    resident: ResidentRoom | null,
+    resident: KnownRoom | null,
   ): Promise<string> {
     const { roomId } = wish;
     const prepared = await handshake.prepare(serverName, wish, knownRoomVersions);
